@@ -1,0 +1,155 @@
+//! Values that must not be seen: tokens, device ids, keys.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroize;
+
+/// A secret text. It has no `Display` and no `Serialize`, its `Debug` is redacted, and it is wiped on drop.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text over; no copy of it is left behind.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself. The name is long so that a reader stops here.
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+
+    /// Tells two secrets apart without showing either.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.0.as_bytes())
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// The first 64 bits of a secret's SHA-256, in hex: enough to compare, useless to an attacker of a 256-bit secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// The fingerprint of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        Self(HEXLOWER.encode(digest.get(..8).unwrap_or_default()))
+    }
+
+    /// A fingerprint read back from where it was written.
+    pub fn from_hex(hex: &str) -> Self {
+        Self(hex.into())
+    }
+
+    /// Sixteen hex digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Bytes of an HTTP body: redacted in `Debug`, wiped on drop.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Body(Vec<u8>);
+
+impl Body {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The number of bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+}
+
+impl From<&str> for Body {
+    fn from(text: &str) -> Self {
+        Self(text.as_bytes().to_vec())
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// 256 bits from the operating system's generator, handed in by the driver.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Entropy([u8; 32]);
+
+impl Entropy {
+    /// Takes the bytes over.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes themselves.
+    pub fn expose_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[entropy]")
+    }
+}
+
+impl Drop for Entropy {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}

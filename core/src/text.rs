@@ -1,0 +1,32 @@
+//! Making foreign text harmless before a person sees it (invariant 18).
+
+use alloc::string::String;
+
+/// More than this many characters of a foreign text are never shown.
+pub const SHOWN_CHARACTERS: usize = 200;
+
+/// A server's text made fit for a terminal: control characters (escapes among them), bidirectional controls and
+/// invisible format characters become U+FFFD, line breaks become spaces, and the length is capped.
+pub fn harmless(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(SHOWN_CHARACTERS)
+        .map(|c| match c {
+            '\n' | '\r' | '\t' => ' ',
+            c if is_treacherous(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect();
+    if text.chars().nth(SHOWN_CHARACTERS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Whether a character can steer a terminal or reorder, hide or fake the text around it.
+pub fn is_treacherous(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}

@@ -1,0 +1,302 @@
+//! URLs that are safe to send something to: `https`, or plain http on a literal loopback address (invariant 16).
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::secret::Secret;
+
+/// What RFC 3986 §2.3 calls unreserved stays; everything else in a query is encoded.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A text that may be secret. `Debug` shows only the plain ones.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Text {
+    /// May be shown and logged.
+    Plain(String),
+    /// Must not.
+    Secret(Secret),
+}
+
+impl Text {
+    /// The text, secret or not.
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.expose_secret(),
+        }
+    }
+}
+
+impl From<Secret> for Text {
+    fn from(secret: Secret) -> Self {
+        Self::Secret(secret)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::Plain(text.to_owned())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::Plain(text)
+    }
+}
+
+/// Scheme, host and port: what a credential is bound to (invariant 17).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    https: bool,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// The host in lower-case ASCII; IPv6 without its brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, the scheme's default included.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the scheme is `https`.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether the host is a literal address of 127/8 or `::1`. A name, `localhost` included, is not: it can be
+    /// made to mean anything.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, default) = if self.https { ("https", 443) } else { ("http", 80) };
+        let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
+        write!(f, "{scheme}://{open}{}{close}", self.host)?;
+        if self.port == default { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+/// A checked URL. Query values may be secret, so `Debug` and `Display` show those as `…`; only
+/// [`Url::expose`] gives the whole.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Url {
+    origin: Origin,
+    path: String,
+    query: Vec<(String, Text)>,
+}
+
+impl Url {
+    /// Parses and checks a URL: ASCII, `https` (or http on literal loopback), no user information, no fragment.
+    /// Every query value found in it counts as secret.
+    ///
+    /// # Errors
+    /// [`UrlError`] names what is wrong; it never repeats the URL.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        if !text.is_ascii() {
+            return Err(UrlError::NotAscii);
+        }
+        let uri: http::Uri = text.parse().map_err(|_| UrlError::Malformed)?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(UrlError::Scheme),
+        };
+        let authority = uri.authority().ok_or(UrlError::Malformed)?;
+        if authority.as_str().contains('@') {
+            return Err(UrlError::UserInfo);
+        }
+        // `http` accepts a port that it cannot represent and then reports none.
+        let port = match (authority.port_u16(), authority.as_str().rsplit_once(':')) {
+            (Some(port), _) => port,
+            (None, Some((_, rest))) if !rest.ends_with(']') => return Err(UrlError::Malformed),
+            (None, _) => {
+                if https {
+                    443
+                } else {
+                    80
+                }
+            }
+        };
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        if host.is_empty() {
+            return Err(UrlError::Malformed);
+        }
+        if !https && !is_loopback(&host) {
+            return Err(UrlError::PlainHttp);
+        }
+        let query = uri.query().unwrap_or_default();
+        let query = query.split('&').filter(|pair| !pair.is_empty()).map(decode_pair).collect();
+        Ok(Self { origin: Origin { https, host, port }, path: uri.path().to_owned(), query })
+    }
+
+    /// The same origin with `path` put after this URL's own path; the query is dropped. `path` starts with `/`.
+    pub fn join(&self, path: &str) -> Self {
+        let base = self.path.trim_end_matches('/');
+        Self { origin: self.origin.clone(), path: format!("{base}{path}"), query: Vec::new() }
+    }
+
+    /// The same with one more query parameter, which is encoded when the URL is written out.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Text>) -> Self {
+        self.query.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Where it goes.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The path, as it is sent.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The query parameters, decoded.
+    pub fn query(&self) -> &[(String, Text)] {
+        &self.query
+    }
+
+    /// The first query parameter of that name, decoded.
+    pub fn query_value(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.expose())
+    }
+
+    /// Path and query as they stand in a request line, secrets included.
+    pub fn expose_target(&self) -> Secret {
+        Secret::new(self.write_target(Text::expose))
+    }
+
+    /// The whole URL, secrets included.
+    pub fn expose(&self) -> Secret {
+        Secret::new(format!("{}{}", self.origin, self.expose_target().expose_secret()))
+    }
+
+    fn write_target(&self, value_of: impl Fn(&Text) -> &str) -> String {
+        let mut target = self.path.clone();
+        for (index, (name, value)) in self.query.iter().enumerate() {
+            target.push(if index == 0 { '?' } else { '&' });
+            target.extend(utf8_percent_encode(name, QUERY));
+            target.push('=');
+            target.extend(utf8_percent_encode(value_of(value), QUERY));
+        }
+        target
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)?;
+        for (index, (name, value)) in self.query.iter().enumerate() {
+            f.write_str(if index == 0 { "?" } else { "&" })?;
+            match value {
+                Text::Plain(value) => write!(f, "{name}={}", utf8_percent_encode(value, QUERY))?,
+                Text::Secret(_) => write!(f, "{name}=…")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a text is not a URL that we would send anything to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UrlError {
+    /// It cannot be parsed.
+    Malformed,
+    /// It has characters outside ASCII; a host name of other scripts must be given in its `xn--` form.
+    NotAscii,
+    /// Its scheme is neither `https` nor `http`.
+    Scheme,
+    /// It has a user name or password before the host.
+    UserInfo,
+    /// It is plain http to something else than a literal loopback address.
+    PlainHttp,
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "it is not a URL",
+            Self::NotAscii => "it has characters outside ASCII (write the host in its xn-- form)",
+            Self::Scheme => "its scheme is not https",
+            Self::UserInfo => "it has a user name or password in it",
+            Self::PlainHttp => "plain http is allowed for 127.0.0.0/8 and [::1] only",
+        })
+    }
+}
+
+impl core::error::Error for UrlError {}
+
+fn is_loopback(host: &str) -> bool {
+    host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn decode_pair(pair: &str) -> (String, Text) {
+    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().to_string();
+    (decode(name), Text::Secret(Secret::new(decode(value))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_safe_urls_are_accepted() {
+        for (text, expected) in [
+            ("https://api.pentify.io", Ok("https://api.pentify.io/")),
+            ("https://API.pentify.io:443/x", Ok("https://api.pentify.io/x")),
+            ("http://127.0.0.1:8080", Ok("http://127.0.0.1:8080/")),
+            ("http://127.9.9.9", Ok("http://127.9.9.9/")),
+            ("http://[::1]:1/", Ok("http://[::1]:1/")),
+            ("http://localhost:8080", Err(UrlError::PlainHttp)),
+            ("http://127.0.0.1.evil.example", Err(UrlError::PlainHttp)),
+            ("http://api.pentify.io", Err(UrlError::PlainHttp)),
+            ("https://a@b.example", Err(UrlError::UserInfo)),
+            ("https://b.example:99999", Err(UrlError::Malformed)),
+            ("https://b.example:", Err(UrlError::Malformed)),
+            ("ftp://b.example", Err(UrlError::Scheme)),
+            ("b.example", Err(UrlError::Scheme)),
+            ("https://bücher.example", Err(UrlError::NotAscii)),
+            ("https://", Err(UrlError::Malformed)),
+        ] {
+            let parsed = Url::parse(text);
+            assert_eq!(parsed.map(|url| url.to_string()), expected.map(ToOwned::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn query_values_are_encoded_and_secrets_hidden() {
+        let url = Url::parse("https://app.example/base/").unwrap();
+        let url = url.join("/pair").with("id", Secret::from("s3cret")).with("name", "a&b?c=#ü");
+        assert_eq!(
+            url.expose().expose_secret(),
+            "https://app.example/base/pair?id=s3cret&name=a%26b%3Fc%3D%23%C3%BC"
+        );
+        assert_eq!(format!("{url:?}"), "https://app.example/base/pair?id=…&name=a%26b%3Fc%3D%23%C3%BC");
+        let back = Url::parse(url.expose().expose_secret()).unwrap();
+        assert_eq!(back.query_value("name"), Some("a&b?c=#ü"));
+    }
+}
