@@ -145,6 +145,8 @@ pub enum FailureKind {
     AnswerLost,
     /// An answer came with a body longer than allowed.
     BodyTooLarge,
+    /// The settings do not allow sending it at all, now or later: an unusable proxy, say.
+    Misconfigured,
 }
 
 impl HttpRequest {

@@ -1,0 +1,65 @@
+//! What a machine asks its driver to do.
+
+use core::time::Duration;
+
+use crate::http::HttpRequest;
+use crate::notice::Notice;
+use crate::store::StoreOp;
+use crate::url::Url;
+
+/// Ties an answer to its command. An answer with an id no longer waited for changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub u32);
+
+/// One thing to do. All but [`Command::Show`] are answered by an event with the same id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Command {
+    /// Draw 256 bits from the operating system's generator.
+    DrawEntropy {
+        /// For [`Event::Entropy`](crate::event::Event::Entropy).
+        id: CommandId,
+    },
+    /// Send a request and report its answer or failure within `limit`. No redirect is followed.
+    Send {
+        /// For [`Event::Response`](crate::event::Event::Response) or
+        /// [`Event::RequestFailed`](crate::event::Event::RequestFailed).
+        id: CommandId,
+        /// What to send.
+        request: HttpRequest,
+        /// The longest time from now to the end of the answer's body.
+        limit: Duration,
+    },
+    /// Perform a store operation.
+    Store {
+        /// For [`Event::Store`](crate::event::Event::Store).
+        id: CommandId,
+        /// The operation.
+        op: StoreOp,
+    },
+    /// Open a page in the person's browser, without waiting for the browser to end.
+    OpenPage {
+        /// For [`Event::PageOpened`](crate::event::Event::PageOpened) or
+        /// [`Event::PageNotOpened`](crate::event::Event::PageNotOpened).
+        id: CommandId,
+        /// The page.
+        url: Url,
+    },
+    /// Ask the person. Without one, answer no.
+    Ask {
+        /// For [`Event::Answered`](crate::event::Event::Answered).
+        id: CommandId,
+        /// What to ask.
+        question: Question,
+    },
+    /// Show something to the person.
+    Show(Notice),
+}
+
+/// A question with the answers yes and no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Question {
+    /// The pairing was used up, probably by an answer that got lost: pair again?
+    PairAgain,
+}

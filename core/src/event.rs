@@ -1,0 +1,70 @@
+//! What a driver reports to a machine.
+
+use alloc::string::String;
+
+use crate::command::CommandId;
+use crate::http::{HttpResponse, RequestFailure};
+use crate::secret::Entropy;
+use crate::store::StoreAnswer;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Event {
+    /// Begin.
+    Started {
+        /// Any number, different with each run: the source of jitter, no secret.
+        jitter_seed: u64,
+    },
+    /// The time of [`poll_timeout`](crate::machine::Machine::poll_timeout) has come. One that comes early is ignored.
+    Woke,
+    /// The person pressed Ctrl-C, or the process was asked to stop.
+    Cancelled,
+    /// Fresh random bits.
+    Entropy {
+        /// Of the command.
+        id: CommandId,
+        /// The bits.
+        entropy: Entropy,
+    },
+    /// A complete answer to a request.
+    Response {
+        /// Of the command.
+        id: CommandId,
+        /// The answer.
+        response: HttpResponse,
+    },
+    /// A request without an answer.
+    RequestFailed {
+        /// Of the command.
+        id: CommandId,
+        /// What is known of it.
+        failure: RequestFailure,
+    },
+    /// A store operation is finished.
+    Store {
+        /// Of the command.
+        id: CommandId,
+        /// What came of it.
+        answer: StoreAnswer,
+    },
+    /// A browser was started.
+    PageOpened {
+        /// Of the command.
+        id: CommandId,
+    },
+    /// No browser could be started.
+    PageNotOpened {
+        /// Of the command.
+        id: CommandId,
+        /// Why, for a person.
+        reason: String,
+    },
+    /// The person answered.
+    Answered {
+        /// Of the command.
+        id: CommandId,
+        /// The answer.
+        yes: bool,
+    },
+}

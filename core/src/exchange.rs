@@ -1,0 +1,179 @@
+//! One API request with its retries.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use crate::backoff::backoff;
+use crate::command::CommandId;
+use crate::envelope::{Envelope, retry_after};
+use crate::event::Event;
+use crate::failure::{Exit, Failure};
+use crate::http::{FailureKind, HttpRequest, HttpResponse, Method};
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::notice::Notice;
+use crate::pairing::{describe, unsendable};
+use crate::service::Service;
+use crate::time::Timestamp;
+
+/// Sends a request until there is a definite answer: `GET` and `DELETE` are tried again after network failures, 429
+/// and 5xx; everything else is sent once. Ends with a 2xx answer or a failure.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Exchange {
+    request: HttpRequest,
+    tries: u32,
+    phase: Phase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    New,
+    Sending(CommandId),
+    Waiting(Timestamp),
+}
+
+impl Exchange {
+    /// An exchange of this request.
+    pub fn new(request: HttpRequest) -> Self {
+        Self { request: request.header("accept", "application/json"), tries: 0, phase: Phase::New }
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>) -> Step<HttpResponse> {
+        self.tries += 1;
+        self.phase = Phase::Sending(cx.send(self.request.clone(), cx.service.retry.request_limit));
+        Step::Pending
+    }
+
+    /// Tries again if that is allowed, else ends with `failure`.
+    fn again_or(
+        &mut self,
+        cx: &mut Context<'_>,
+        asked: Option<core::time::Duration>,
+        failure: Failure,
+    ) -> Step<HttpResponse> {
+        let policy = cx.service.retry;
+        let repeatable = matches!(self.request.method, Method::Get | Method::Delete);
+        let wait = match asked {
+            Some(asked) => asked,
+            None => cx.jittered(backoff(&policy, self.tries)),
+        };
+        if !repeatable || self.tries >= policy.tries || wait > policy.patience {
+            return Step::fail(failure);
+        }
+        cx.show(Notice::Retrying { reason: failure.message, wait });
+        self.phase = Phase::Waiting(cx.now.mono + wait);
+        Step::Pending
+    }
+}
+
+impl Logic for Exchange {
+    type Output = HttpResponse;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<HttpResponse> {
+        self.send(cx)
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<HttpResponse> {
+        match (&self.phase, event) {
+            (Phase::Sending(id), Event::Response { id: answered, response }) if id == answered => {
+                match response.status {
+                    200..=299 => Step::Done(Ok(response.clone())),
+                    429 => self.again_or(cx, retry_after(response), refusal(cx.service, response)),
+                    500..=599 => self.again_or(cx, retry_after(response), refusal(cx.service, response)),
+                    _ => Step::fail(refusal(cx.service, response)),
+                }
+            }
+            (Phase::Sending(id), Event::RequestFailed { id: answered, failure }) if id == answered => {
+                if failure.kind == FailureKind::Misconfigured {
+                    return Step::fail(unsendable(failure));
+                }
+                let host = cx.service.api.origin();
+                let failure = Failure::new(
+                    Exit::Network,
+                    "network",
+                    format!("cannot reach {host}: {}", describe(failure)),
+                )
+                .next("check the network and the proxy settings, then try again");
+                self.again_or(cx, None, failure)
+            }
+            (Phase::Waiting(at), Event::Woke) if *at <= cx.now.mono => self.send(cx),
+            (_, Event::Woke) => Step::Ignored("nothing is due"),
+            _ => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        match self.phase {
+            Phase::Waiting(at) => Some((at, WakeReason::Retry)),
+            _ => None,
+        }
+    }
+}
+
+/// An answer that is no success, as a failure. Switches on the envelope's code first, then on the status.
+fn refusal(service: &Service, response: &HttpResponse) -> Failure {
+    let status = response.status;
+    let envelope = Envelope::read(response);
+    let request_id = envelope.as_ref().and_then(|e| e.request_id.clone());
+    let code: Option<&str> = envelope.as_ref().map(|e| e.code.as_str());
+    let said: String = envelope
+        .as_ref()
+        .and_then(|e| e.message.as_ref())
+        .map(|message| format!(": {message}"))
+        .unwrap_or_default();
+    let name = service.name;
+    let stable = |fallback: &'static str| code.map_or(Cow::Borrowed(fallback), |c| Cow::Owned(c.to_string()));
+    let failure = match (status, code) {
+        (_, Some("invalid_api_key")) | (401, _) => Failure::new(
+            Exit::NotSignedIn,
+            stable("unauthorized"),
+            format!("{name} does not accept this token (HTTP {status}{})", in_words(code)),
+        )
+        .next(service.login_command()),
+        (_, Some("insufficient_tokens")) | (402, _) => {
+            let failure = Failure::new(
+                Exit::RefusedByApi,
+                stable("payment_required"),
+                format!("the workspace has not enough tokens left{said}"),
+            );
+            match envelope.as_ref().and_then(|e| e.top_up_url.clone()) {
+                Some(url) => failure.next(format!("top up at {url}")),
+                None => failure,
+            }
+        }
+        (_, Some("insufficient_scope")) => Failure::new(
+            Exit::RefusedByApi,
+            stable("forbidden"),
+            format!("this token's scopes do not allow that{said}"),
+        )
+        .next(format!("see its scopes at {}", service.keys_page())),
+        (300..=399, _) => Failure::new(
+            Exit::Server,
+            "redirect_refused",
+            format!("{} answers with a redirect, which is never followed with a token", service.api.origin()),
+        )
+        .next("check PENTIFY_API_URL and the proxy settings"),
+        (400..=428 | 430..=499, _) => Failure::new(
+            Exit::RefusedByApi,
+            stable(if status == 404 { "not_found" } else { "refused" }),
+            format!("{name} refused the request (HTTP {status}{}){said}", in_words(code)),
+        ),
+        (429, _) => Failure::new(
+            Exit::Server,
+            stable("rate_limited"),
+            format!("{name} asks for fewer requests{said}"),
+        )
+        .next("wait a minute, then try again"),
+        _ => Failure::new(
+            Exit::Server,
+            stable("server_error"),
+            format!("{name} has trouble (HTTP {status}{}){said}", in_words(code)),
+        )
+        .next("try again later"),
+    };
+    failure.request_id(request_id)
+}
+
+fn in_words(code: Option<&str>) -> String {
+    code.map(|code| format!(", {code}")).unwrap_or_default()
+}

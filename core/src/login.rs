@@ -1,0 +1,289 @@
+//! `login`: switch to a workspace whose stored token still works, else pair; then store.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::command::CommandId;
+use crate::event::Event;
+use crate::exchange::Exchange;
+use crate::failure::{Exit, Failure};
+use crate::http::{HttpRequest, HttpResponse, Method};
+use crate::keep::{Keep, Kept};
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::notice::Notice;
+use crate::pairing::{Paired, Pairing};
+use crate::record::{Backend, Record, Slot};
+use crate::resolve::{by_workspace, is_settled, reading_order, unexpected};
+use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::time::Timestamp;
+
+/// What the command line says about a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LoginOptions {
+    /// The workspace to be signed in to, by slug or name.
+    pub workspace: Option<String>,
+    /// Pair even if switching would do.
+    pub re_pair: bool,
+    /// Open a browser.
+    pub open_browser: bool,
+    /// A token in the environment will hide the stored one.
+    pub variable_set: bool,
+}
+
+/// The machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Login {
+    options: LoginOptions,
+    phase: Phase,
+}
+
+/// A successful login.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LoggedIn {
+    /// Where the credential rests.
+    pub kept: Kept,
+    /// `None`: it was stored already, and made the active one.
+    pub paired: Option<Paired>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    New,
+    Probing(CommandId, Probes),
+    ReadingLedger(CommandId),
+    Looking {
+        id: CommandId,
+        backend: Backend,
+        ledger: Ledger,
+        found: Vec<(Backend, Slot, Record)>,
+        looks: usize,
+    },
+    Checking(Exchange, Backend, Record),
+    Pairing(Pairing),
+    Keeping(Box<Keep>, Option<Paired>),
+}
+
+/// What each backend said to being written to, in the service's order.
+type Probes = Vec<(Backend, Result<(), StoreFailure>)>;
+
+impl Login {
+    /// A login as the command line asks for it.
+    pub fn new(options: LoginOptions) -> Self {
+        Self { options, phase: Phase::New }
+    }
+
+    /// Before a person is sent to the browser: is there any place for the token at all?
+    fn probe(&mut self, cx: &mut Context<'_>, probes: Probes) -> Step<LoggedIn> {
+        if let Some(backend) = cx.service.backends.get(probes.len()).copied() {
+            self.phase = Phase::Probing(cx.store(StoreOp::Probe(backend)), probes);
+            return Step::Pending;
+        }
+        let usable = |(_, probe): &(Backend, Result<(), StoreFailure>)| match probe {
+            Ok(()) => true,
+            Err(failure) => failure.kind == StoreFailureKind::Locked && cx.service.person_present,
+        };
+        if !probes.iter().any(usable) {
+            return Step::fail(no_place(cx.service.token_variable, probes));
+        }
+        match (&self.options.workspace, self.options.re_pair) {
+            (Some(_), false) => {
+                self.phase = Phase::ReadingLedger(cx.store(StoreOp::ReadLedger));
+                Step::Pending
+            }
+            _ => self.pair(cx),
+        }
+    }
+
+    fn look(
+        &mut self,
+        cx: &mut Context<'_>,
+        ledger: Ledger,
+        looks: usize,
+        found: Vec<(Backend, Slot, Record)>,
+    ) -> Step<LoggedIn> {
+        if let Some(backend) = reading_order(cx.service, &ledger).get(looks).copied() {
+            let id = cx.store(StoreOp::LoadAll(backend));
+            self.phase = Phase::Looking { id, backend, ledger, found, looks };
+            return Step::Pending;
+        }
+        let active = found.iter().find(|(_, slot, _)| *slot == Slot::Active).map(|(.., r)| r.version());
+        let candidates = found
+            .into_iter()
+            .filter(|(_, slot, r)| *slot != Slot::Active && r.issuer.as_ref() == Some(&cx.service.issuer))
+            .map(|(backend, _, record)| (backend, record))
+            .collect();
+        let name = self.options.workspace.clone().unwrap_or_default();
+        match by_workspace(candidates, &name) {
+            Err(failure) => Step::fail(failure),
+            Ok(Some((backend, record))) if active != Some(record.version()) => {
+                let url = cx.service.api.join(cx.service.paths.usage);
+                let mut exchange = Exchange::new(HttpRequest::new(Method::Get, url).bearer(&record.token));
+                let step = exchange.start(cx);
+                self.phase = Phase::Checking(exchange, backend, record);
+                self.checked(cx, step)
+            }
+            Ok(_) => self.pair(cx),
+        }
+    }
+
+    fn checked(&mut self, cx: &mut Context<'_>, step: Step<HttpResponse>) -> Step<LoggedIn> {
+        let Phase::Checking(_, backend, record) = &self.phase else { return Step::Ignored("not waited for") };
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(Ok(_)) => {
+                let keep = Box::new(Keep::new(record.clone(), &[*backend]));
+                self.keep(cx, keep, None)
+            }
+            // Revoked meanwhile: a new one is needed.
+            Step::Done(Err(failure)) if failure.exit == Exit::NotSignedIn => self.pair(cx),
+            Step::Done(Err(failure)) => Step::fail(failure),
+        }
+    }
+
+    fn pair(&mut self, cx: &mut Context<'_>) -> Step<LoggedIn> {
+        let mut pairing = Pairing::new(self.options.workspace.clone(), self.options.open_browser);
+        let step = pairing.start(cx);
+        self.phase = Phase::Pairing(pairing);
+        self.paired(cx, step)
+    }
+
+    fn paired(&mut self, cx: &mut Context<'_>, step: Step<Paired>) -> Step<LoggedIn> {
+        let paired = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(paired)) => paired,
+        };
+        if let (Some(asked), Some(picked)) = (&self.options.workspace, &paired.workspace)
+            && *asked != picked.slug
+            && Some(asked) != picked.name.as_ref()
+        {
+            let (asked, picked) = (crate::text::harmless(asked), picked.slug.clone());
+            cx.show(Notice::OtherWorkspace { asked, picked });
+        }
+        let record = Record {
+            generation: None,
+            issuer: Some(cx.service.issuer.clone()),
+            workspace: paired.workspace.clone(),
+            token: paired.token.clone(),
+        };
+        let keep = Box::new(Keep::new(record, cx.service.backends));
+        self.keep(cx, keep, Some(paired))
+    }
+
+    fn keep(&mut self, cx: &mut Context<'_>, mut keep: Box<Keep>, paired: Option<Paired>) -> Step<LoggedIn> {
+        let step = keep.start(cx);
+        self.phase = Phase::Keeping(keep, paired);
+        self.kept(step)
+    }
+
+    fn kept(&mut self, step: Step<Kept>) -> Step<LoggedIn> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(Err(failure)) => Step::fail(failure),
+            Step::Done(Ok(kept)) => {
+                let paired = match &mut self.phase {
+                    Phase::Keeping(_, paired) => paired.take(),
+                    _ => None,
+                };
+                Step::Done(Ok(LoggedIn { kept, paired }))
+            }
+        }
+    }
+
+    fn store_answered(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: CommandId,
+        answer: &StoreAnswer,
+    ) -> Step<LoggedIn> {
+        match (core::mem::replace(&mut self.phase, Phase::New), answer) {
+            (Phase::Probing(waited, mut probes), answer) if waited == id => {
+                let Some(backend) = cx.service.backends.get(probes.len()).copied() else {
+                    return unexpected();
+                };
+                probes.push((
+                    backend,
+                    match answer {
+                        StoreAnswer::Done => Ok(()),
+                        StoreAnswer::Failed(failure) => Err(failure.clone()),
+                        _ => return unexpected(),
+                    },
+                ));
+                self.probe(cx, probes)
+            }
+            (Phase::ReadingLedger(waited), answer) if waited == id => match answer {
+                StoreAnswer::Ledger(ledger) => self.look(cx, ledger.clone(), 0, Vec::new()),
+                // Then nothing is known that could be switched to.
+                StoreAnswer::Failed(_) => self.pair(cx),
+                _ => unexpected(),
+            },
+            (Phase::Looking { id: waited, backend, ledger, mut found, looks }, answer) if waited == id => {
+                if let StoreAnswer::Records(records) = answer {
+                    let believed = records.iter().filter(|(slot, r)| is_settled(&ledger, backend, slot, r));
+                    found.extend(believed.map(|(slot, record)| (backend, slot.clone(), record.clone())));
+                }
+                self.look(cx, ledger, looks + 1, found)
+            }
+            (phase, _) => {
+                self.phase = phase;
+                Step::Ignored("not waited for")
+            }
+        }
+    }
+}
+
+impl Logic for Login {
+    type Output = LoggedIn;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<LoggedIn> {
+        if self.options.variable_set {
+            cx.show(Notice::VariableHides { variable: cx.service.token_variable });
+        }
+        self.probe(cx, Vec::new())
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<LoggedIn> {
+        match (&mut self.phase, event) {
+            (Phase::Checking(exchange, ..), event) => {
+                let step = exchange.handle(cx, event);
+                self.checked(cx, step)
+            }
+            (Phase::Pairing(pairing), event) => {
+                let step = pairing.handle(cx, event);
+                self.paired(cx, step)
+            }
+            (Phase::Keeping(keep, _), event) => {
+                let step = keep.handle(cx, event);
+                self.kept(step)
+            }
+            (_, Event::Store { id, answer }) => self.store_answered(cx, *id, answer),
+            _ => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        match &self.phase {
+            Phase::Checking(exchange, ..) => exchange.deadline(),
+            Phase::Pairing(pairing) => pairing.deadline(),
+            _ => None,
+        }
+    }
+}
+
+fn no_place(variable: &str, probes: Probes) -> Failure {
+    let reasons: Vec<String> = probes
+        .into_iter()
+        .filter_map(|(backend, probe)| Some(format!("{}: {}", backend.as_str(), probe.err()?.detail)))
+        .collect();
+    Failure::new(
+        Exit::Store,
+        "no_place_for_token",
+        format!("there is no place to store a token ({})", reasons.join("; ")),
+    )
+    .next(format!("mend one of them first, or set {variable} instead of signing in"))
+}

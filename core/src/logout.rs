@@ -1,0 +1,303 @@
+//! `logout`: forget the credential on this machine; on request, revoke it on the server first.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::call::{Call, Called};
+use crate::command::CommandId;
+use crate::event::Event;
+use crate::failure::{Exit, Failure};
+use crate::http::{HttpRequest, Method};
+use crate::keep::LOCK_WAIT;
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::notice::Notice;
+use crate::record::{Backend, Record, Slot, Version, Workspace};
+use crate::resolve::{Given, by_workspace, is_settled, reading_order, store_failure, unexpected};
+use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
+use crate::time::Timestamp;
+
+/// What the command line says about a logout.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LogoutOptions {
+    /// The workspace to sign out of; `None`: the active one.
+    pub workspace: Option<String>,
+    /// Revoke the key on the server, too.
+    pub revoke: bool,
+}
+
+/// The machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Logout {
+    options: LogoutOptions,
+    revoked: bool,
+    phase: Phase,
+}
+
+/// What a logout did.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LoggedOut {
+    /// Whether there was anything to forget.
+    pub was_signed_in: bool,
+    /// The workspace, if it was known.
+    pub workspace: Option<Workspace>,
+    /// Whether the key was revoked on the server.
+    pub revoked: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    New,
+    Revoking(Box<Call>),
+    Locking(CommandId),
+    ReadingLedger(CommandId),
+    Looking { id: CommandId, backend: Backend, seen: Seen },
+    Deleting { id: CommandId, entry: Entry, rest: VecDeque<Entry>, seen: Seen, target: Option<Record> },
+    WritingLedger(CommandId, LoggedOut, Option<StoreFailure>),
+}
+
+/// What the stores held.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Seen {
+    ledger: Ledger,
+    looks: usize,
+    entries: Vec<(Backend, Slot, Record)>,
+    failed: Vec<(Backend, StoreFailure)>,
+}
+
+/// Something to delete.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    backend: Backend,
+    slot: Slot,
+    version: Version,
+}
+
+impl Logout {
+    /// A logout as the command line asks for it.
+    pub fn new(options: LogoutOptions) -> Self {
+        Self { options, revoked: false, phase: Phase::New }
+    }
+
+    fn lock(&mut self, cx: &mut Context<'_>) -> Step<LoggedOut> {
+        self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: LOCK_WAIT }));
+        Step::Pending
+    }
+
+    fn revoke_ended(&mut self, cx: &mut Context<'_>, step: Step<Called>) -> Step<LoggedOut> {
+        match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Ok(_)) => self.revoked = true,
+            // Not signed in, or dead already: nothing is left to revoke.
+            Step::Done(Err(failure)) if failure.exit == Exit::NotSignedIn => {}
+            Step::Done(Err(failure)) => cx.show(Notice::NotRevoked { reason: failure.message }),
+        }
+        self.lock(cx)
+    }
+
+    fn look(&mut self, cx: &mut Context<'_>, seen: Seen) -> Step<LoggedOut> {
+        if let Some(backend) = reading_order(cx.service, &seen.ledger).get(seen.looks).copied() {
+            let id = cx.store(StoreOp::LoadAll(backend));
+            self.phase = Phase::Looking { id, backend, seen };
+            return Step::Pending;
+        }
+        let believed: Vec<(Backend, Record)> = seen
+            .entries
+            .iter()
+            .filter(|(backend, slot, record)| {
+                let wanted = self.options.workspace.is_some() || *slot == Slot::Active;
+                wanted && is_settled(&seen.ledger, *backend, slot, record)
+            })
+            .map(|(backend, _, record)| (*backend, record.clone()))
+            .collect();
+        let target = match &self.options.workspace {
+            None => Ok(believed.into_iter().next()),
+            Some(name) => by_workspace(believed, name),
+        };
+        match target {
+            Err(failure) => Step::fail(failure),
+            Ok(target) => {
+                let target = target.map(|(_, record)| record);
+                let entries = entries_of(target.as_ref(), &seen);
+                self.delete(cx, entries, seen, target)
+            }
+        }
+    }
+
+    fn delete(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut entries: VecDeque<Entry>,
+        seen: Seen,
+        target: Option<Record>,
+    ) -> Step<LoggedOut> {
+        if let Some(entry) = entries.pop_front() {
+            let op = StoreOp::Delete {
+                backend: entry.backend,
+                slot: entry.slot.clone(),
+                expected: entry.version.clone(),
+            };
+            self.phase = Phase::Deleting { id: cx.store(op), entry, rest: entries, seen, target };
+            return Step::Pending;
+        }
+        self.write_ledger(cx, seen, target)
+    }
+
+    fn write_ledger(&mut self, cx: &mut Context<'_>, seen: Seen, target: Option<Record>) -> Step<LoggedOut> {
+        let Seen { ledger, failed, .. } = seen;
+        let mut unsettled = ledger.unsettled;
+        // A backend that cannot be reached now is not believed later, but for entries of other workspaces.
+        let slug = target.as_ref().and_then(Record::slug).or(ledger.active.as_deref());
+        for (backend, failure) in &failed {
+            if failure.kind == StoreFailureKind::Absent && ledger.backend != Some(*backend) {
+                continue;
+            }
+            let own = slug.map(|slug| Slot::Workspace(slug.to_owned()));
+            for slot in own.into_iter().chain([Slot::Active]) {
+                let left = Unsettled { backend: *backend, slot, version: None };
+                if !unsettled.contains(&left) {
+                    unsettled.push(left);
+                }
+            }
+            cx.show(Notice::StaleEntry { backend: *backend, failure: failure.clone() });
+        }
+        let hidden = failed.into_iter().find(|(backend, _)| ledger.backend == Some(*backend));
+        let kept_active = self.options.workspace.is_some() && slug != ledger.active.as_deref();
+        let active = if kept_active { ledger.active.clone() } else { None };
+        let backend = ledger.backend;
+        let logged_out = LoggedOut {
+            was_signed_in: target.is_some(),
+            workspace: target.and_then(|record| record.workspace),
+            revoked: self.revoked,
+        };
+        let id = cx.store(StoreOp::WriteLedger(Ledger { backend, active, unsettled }));
+        self.phase = Phase::WritingLedger(id, logged_out, hidden.map(|(_, failure)| failure));
+        Step::Pending
+    }
+
+    fn store_answered(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: CommandId,
+        answer: &StoreAnswer,
+    ) -> Step<LoggedOut> {
+        match (core::mem::replace(&mut self.phase, Phase::New), answer) {
+            (Phase::Locking(waited), answer) if waited == id => match answer {
+                StoreAnswer::Done => {
+                    self.phase = Phase::ReadingLedger(cx.store(StoreOp::ReadLedger));
+                    Step::Pending
+                }
+                StoreAnswer::Failed(failure) => Step::fail(store_failure(failure.clone())),
+                _ => unexpected(),
+            },
+            (Phase::ReadingLedger(waited), answer) if waited == id => match answer {
+                StoreAnswer::Ledger(ledger) => {
+                    let ledger = ledger.clone();
+                    self.look(cx, Seen { ledger, looks: 0, entries: Vec::new(), failed: Vec::new() })
+                }
+                StoreAnswer::Failed(failure) => Step::fail(store_failure(failure.clone())),
+                _ => unexpected(),
+            },
+            (Phase::Looking { id: waited, backend, mut seen }, answer) if waited == id => {
+                match answer {
+                    StoreAnswer::Records(records) => {
+                        seen.entries.extend(records.iter().cloned().map(|(slot, r)| (backend, slot, r)));
+                    }
+                    StoreAnswer::Failed(failure) => seen.failed.push((backend, failure.clone())),
+                    _ => return unexpected(),
+                }
+                seen.looks += 1;
+                self.look(cx, seen)
+            }
+            (Phase::Deleting { id: waited, entry, rest, mut seen, target }, answer) if waited == id => {
+                match answer {
+                    // A conflict: somebody signed in meanwhile; that login stays.
+                    StoreAnswer::Done | StoreAnswer::Conflict => {}
+                    StoreAnswer::Failed(failure) => seen.failed.push((entry.backend, failure.clone())),
+                    _ => return unexpected(),
+                }
+                self.delete(cx, rest, seen, target)
+            }
+            (Phase::WritingLedger(waited, logged_out, hidden), answer) if waited == id => {
+                if let StoreAnswer::Failed(failure) = answer {
+                    cx.show(Notice::LedgerNotWritten(failure.clone()));
+                }
+                match hidden {
+                    None => Step::Done(Ok(logged_out)),
+                    Some(failure) => {
+                        let mut failure = store_failure(failure);
+                        failure.message = format!(
+                            "the stored token is no longer used, but could not be removed: {}",
+                            failure.message
+                        );
+                        Step::fail(Failure {
+                            next: Some("run the logout again once that is mended".into()),
+                            ..failure
+                        })
+                    }
+                }
+            }
+            (phase, _) => {
+                self.phase = phase;
+                Step::Ignored("not waited for")
+            }
+        }
+    }
+}
+
+impl Logic for Logout {
+    type Output = LoggedOut;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<LoggedOut> {
+        if !self.options.revoke {
+            return self.lock(cx);
+        }
+        let given = Given { workspace: self.options.workspace.clone(), ..Given::default() };
+        let url = cx.service.api.join(cx.service.paths.current_key);
+        let mut call = Box::new(Call::new(given, HttpRequest::new(Method::Delete, url)));
+        let step = call.start(cx);
+        self.phase = Phase::Revoking(call);
+        self.revoke_ended(cx, step)
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<LoggedOut> {
+        match (&mut self.phase, event) {
+            (Phase::Revoking(call), event) => {
+                let step = call.handle(cx, event);
+                self.revoke_ended(cx, step)
+            }
+            (_, Event::Store { id, answer }) => self.store_answered(cx, *id, answer),
+            _ => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        match &self.phase {
+            Phase::Revoking(call) => call.deadline(),
+            _ => None,
+        }
+    }
+}
+
+/// Everything that holds the target: its workspace's slots and the active ones, and what waits to be removed.
+fn entries_of(target: Option<&Record>, seen: &Seen) -> VecDeque<Entry> {
+    seen.entries
+        .iter()
+        .filter(|(backend, slot, record)| {
+            let same = target.is_some_and(|target| {
+                record.version() == target.version()
+                    || (target.slug().is_some() && record.slug() == target.slug())
+            });
+            same || !is_settled(&seen.ledger, *backend, slot, record)
+        })
+        .map(|(backend, slot, record)| Entry {
+            backend: *backend,
+            slot: slot.clone(),
+            version: record.version(),
+        })
+        .collect()
+}

@@ -1,0 +1,244 @@
+//! What all machines have in common: commands out, events in, a deadline, an outcome.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use crate::backoff::Jitter;
+use crate::command::{Command, CommandId, Question};
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::http::HttpRequest;
+use crate::notice::Notice;
+use crate::service::Service;
+use crate::store::StoreOp;
+use crate::time::{Now, Timestamp};
+use crate::url::Url;
+
+/// How a machine ended.
+pub type Outcome<T> = Result<T, Failure>;
+
+/// Why a machine wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WakeReason {
+    /// Commands are queued.
+    QueuedCommands,
+    /// The next poll of a pairing is due.
+    NextPoll,
+    /// The pairing's time is up.
+    PairingExpiry,
+    /// A request is to be tried again.
+    Retry,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Disposition {
+    /// It was used.
+    Used,
+    /// It changed nothing, for this reason.
+    Ignored(&'static str),
+}
+
+/// The decisions of one kind of machine. Machines are built from one another: a composition forwards events to the
+/// part that is at work and looks at the [`Step`] that comes back.
+pub trait Logic {
+    /// What a successful end yields.
+    type Output;
+
+    /// Begins; called once, before any event.
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Self::Output>;
+
+    /// Takes an event. One that does not fit is [`Step::Ignored`] and has changed nothing.
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Self::Output>;
+
+    /// When it wants [`Event::Woke`], queued commands aside.
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)>;
+}
+
+/// What a piece of [`Logic`] has come to.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// The event did not fit, for this reason.
+    Ignored(&'static str),
+    /// It waits for events.
+    Pending,
+    /// It has ended.
+    Done(Outcome<T>),
+}
+
+impl<T> Step<T> {
+    /// Ended with a failure.
+    pub fn fail(failure: Failure) -> Self {
+        Self::Done(Err(failure))
+    }
+}
+
+/// A machine: plain data, told what happened, asked what to do next.
+///
+/// After every [`Machine::handle_event`], drain [`Machine::poll_command`], then sleep until
+/// [`Machine::poll_timeout`] or until something happens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Machine<L: Logic> {
+    service: Service,
+    logic: L,
+    outbox: Outbox,
+    started: bool,
+    last_now: Now,
+    outcome: Option<Outcome<L::Output>>,
+}
+
+impl<L: Logic> Machine<L> {
+    /// A machine that has not begun; [`Event::Started`] begins it.
+    pub fn new(service: Service, logic: L) -> Self {
+        let outbox = Outbox::default();
+        Self { service, logic, outbox, started: false, last_now: Now::default(), outcome: None }
+    }
+
+    /// The service it works for.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Reports what happened outside.
+    pub fn handle_event(&mut self, now: Now, event: Event) -> Disposition {
+        self.last_now = now;
+        if self.outcome.is_some() {
+            return Disposition::Ignored("finished");
+        }
+        let step = match (&event, self.started) {
+            (Event::Cancelled, _) => {
+                self.outbox.queue.clear();
+                Step::fail(Failure::interrupted())
+            }
+            (Event::Started { jitter_seed }, false) => {
+                self.started = true;
+                self.outbox.jitter = Jitter::new(*jitter_seed);
+                self.logic.start(&mut Context { now, service: &self.service, outbox: &mut self.outbox })
+            }
+            (Event::Started { .. }, true) => Step::Ignored("started already"),
+            (_, false) => Step::Ignored("not started"),
+            (event, true) => {
+                let cx = &mut Context { now, service: &self.service, outbox: &mut self.outbox };
+                self.logic.handle(cx, event)
+            }
+        };
+        match step {
+            Step::Ignored(reason) => return Disposition::Ignored(reason),
+            Step::Pending => {}
+            Step::Done(outcome) => {
+                self.outbox.release_lock();
+                self.outcome = Some(outcome);
+            }
+        }
+        Disposition::Used
+    }
+
+    /// The next thing to do, in order; `None` when there is nothing left.
+    pub fn poll_command(&mut self) -> Option<Command> {
+        self.outbox.queue.pop_front()
+    }
+
+    /// When to report [`Event::Woke`] at the latest, and why. Queued commands are due now.
+    pub fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
+        if !self.outbox.queue.is_empty() {
+            return Some((self.last_now.mono, WakeReason::QueuedCommands));
+        }
+        if self.outcome.is_some() || !self.started { None } else { self.logic.deadline() }
+    }
+
+    /// How it ended; once set, it never changes.
+    pub fn outcome(&self) -> Option<&Outcome<L::Output>> {
+        self.outcome.as_ref()
+    }
+
+    /// The end, taken out; `None` while it runs.
+    pub fn into_outcome(self) -> Option<Outcome<L::Output>> {
+        self.outcome
+    }
+}
+
+/// What a piece of logic sees of the world while it handles an event, and where its commands go.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The driver's clocks.
+    pub now: Now,
+    /// The service it works for.
+    pub service: &'a Service,
+    outbox: &'a mut Outbox,
+}
+
+impl Context<'_> {
+    /// Queues a request.
+    pub fn send(&mut self, request: HttpRequest, limit: Duration) -> CommandId {
+        let id = self.outbox.next_id();
+        self.outbox.queue.push_back(Command::Send { id, request, limit });
+        id
+    }
+
+    /// Queues a store operation.
+    pub fn store(&mut self, op: StoreOp) -> CommandId {
+        match op {
+            StoreOp::Lock { .. } => self.outbox.lock_wanted = true,
+            StoreOp::Unlock => self.outbox.lock_wanted = false,
+            _ => {}
+        }
+        let id = self.outbox.next_id();
+        self.outbox.queue.push_back(Command::Store { id, op });
+        id
+    }
+
+    /// Queues a request for 256 fresh random bits.
+    pub fn draw_entropy(&mut self) -> CommandId {
+        let id = self.outbox.next_id();
+        self.outbox.queue.push_back(Command::DrawEntropy { id });
+        id
+    }
+
+    /// Queues the opening of a page in the person's browser.
+    pub fn open_page(&mut self, url: Url) -> CommandId {
+        let id = self.outbox.next_id();
+        self.outbox.queue.push_back(Command::OpenPage { id, url });
+        id
+    }
+
+    /// Queues a question to the person.
+    pub fn ask(&mut self, question: Question) -> CommandId {
+        let id = self.outbox.next_id();
+        self.outbox.queue.push_back(Command::Ask { id, question });
+        id
+    }
+
+    /// Queues something to show.
+    pub fn show(&mut self, notice: Notice) {
+        self.outbox.queue.push_back(Command::Show(notice));
+    }
+
+    /// `wait`, ±25 %.
+    pub fn jittered(&mut self, wait: Duration) -> Duration {
+        self.outbox.jitter.spread(wait)
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Outbox {
+    queue: VecDeque<Command>,
+    last_id: u32,
+    jitter: Jitter,
+    lock_wanted: bool,
+}
+
+impl Outbox {
+    fn next_id(&mut self) -> CommandId {
+        self.last_id = self.last_id.wrapping_add(1);
+        CommandId(self.last_id)
+    }
+
+    /// However a machine ends, it keeps no lock.
+    fn release_lock(&mut self) {
+        if core::mem::take(&mut self.lock_wanted) {
+            let id = self.next_id();
+            self.queue.push_back(Command::Store { id, op: StoreOp::Unlock });
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a machine wants the person to see while it runs.
+
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::record::Backend;
+use crate::store::StoreFailure;
+use crate::time::Timestamp;
+use crate::url::{Text, Url};
+
+/// Something to show. Texts of servers in it are harmless already.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A pairing has begun: the person opens the link, compares the code and authorizes.
+    PairingStarted {
+        /// The page; its query holds the device id, which is a secret.
+        link: Url,
+        /// The page shows the same code. Derived from a secret.
+        check_code: Text,
+        /// When the pairing ends.
+        expires_at: Timestamp,
+    },
+    /// The state of the pairing changed.
+    Waiting {
+        /// What the last poll said.
+        last_poll: PollState,
+        /// When the next one leaves, if one will.
+        next_poll: Option<Timestamp>,
+        /// When the pairing ends.
+        expires_at: Timestamp,
+    },
+    /// No browser could be started; the link must be opened by hand.
+    PageNotOpened {
+        /// Why.
+        reason: String,
+    },
+    /// The variable with a token is set and will hide what is being stored.
+    VariableHides {
+        /// Its name.
+        variable: &'static str,
+    },
+    /// The person picked another workspace in the browser than the command named.
+    OtherWorkspace {
+        /// What the command named.
+        asked: String,
+        /// What was picked.
+        picked: String,
+    },
+    /// `--workspace` has no effect, since the token comes from a flag or the environment.
+    WorkspaceIgnored,
+    /// A request is tried again.
+    Retrying {
+        /// Why.
+        reason: String,
+        /// In how long.
+        wait: Duration,
+    },
+    /// The keychain is locked; the operating system asks the person now.
+    UnlockingKeychain,
+    /// A better backend could not take the credential; another one does.
+    FellBack {
+        /// The better one.
+        from: Backend,
+        /// Why it could not.
+        failure: StoreFailure,
+        /// The one that took it.
+        to: Backend,
+    },
+    /// Something stored elsewhere is out of date and could not be removed now.
+    StaleEntry {
+        /// Where.
+        backend: Backend,
+        /// Why it could not be removed.
+        failure: StoreFailure,
+    },
+    /// What is remembered without secrets could not be written.
+    LedgerNotWritten(StoreFailure),
+    /// The key could not be revoked on the server; it is forgotten here all the same.
+    NotRevoked {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the last poll of a pairing said.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PollState {
+    /// None has been answered.
+    None,
+    /// Nobody has authorized yet.
+    NotYet,
+    /// The service asked for fewer requests.
+    SlowedDown,
+    /// It brought no definite answer.
+    Trouble(String),
+}

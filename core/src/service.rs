@@ -1,0 +1,176 @@
+//! A service as a value: endpoints, names in the stores, environment variables, timing.
+
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use crate::record::Backend;
+use crate::url::Url;
+
+/// Everything that is particular to one service. Values marked "chosen" are stated by no public page.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Service {
+    /// The service's name, as in sentences.
+    pub name: &'static str,
+    /// The command that a person types, as in "run `pentify login`".
+    pub command: &'static str,
+    /// Base of the API.
+    pub api: Url,
+    /// Base of the pages for browsers.
+    pub app: Url,
+    /// What a stored token is bound to (invariant 17): the API's origin, or `sandbox`.
+    pub issuer: String,
+    /// The issuer of a bare token that another tool stored.
+    pub bare_issuer: String,
+    /// The name of this machine, as the person knows it.
+    pub device_name: String,
+    /// The environment variable with a token.
+    pub token_variable: &'static str,
+    /// Where credentials go, best first.
+    pub backends: &'static [Backend],
+    /// Whether a person can answer a prompt of the operating system's keychain.
+    pub person_present: bool,
+    /// Names in the stores.
+    pub names: StoreNames,
+    /// Paths of the endpoints.
+    pub paths: Paths,
+    /// Timing of the pairing.
+    pub pairing: PairingPolicy,
+    /// Timing of API requests.
+    pub retry: RetryPolicy,
+}
+
+/// What a service's entries are called in the stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StoreNames {
+    /// The keychain's service.
+    pub keychain_service: &'static str,
+    /// The keychain's account of the active credential; a workspace's is this, a colon and the slug.
+    pub keychain_account: &'static str,
+    /// The folder below the user's configuration folder.
+    pub folder: &'static str,
+}
+
+/// Paths below the API's and the app's base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Paths {
+    /// The page where a person authorizes this device.
+    pub pair_page: &'static str,
+    /// The page where keys are seen and revoked.
+    pub keys_page: &'static str,
+    /// The pairing's poll.
+    pub poll: &'static str,
+    /// Usage of the workspace; answers 200 exactly for valid tokens.
+    pub usage: &'static str,
+    /// User, workspace and key in use.
+    pub profile: &'static str,
+    /// The list of scans.
+    pub scans: &'static str,
+    /// The key in use, for revoking it.
+    pub current_key: &'static str,
+}
+
+/// The timing of the pairing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PairingPolicy {
+    /// From the start to the first poll.
+    pub first_poll: Duration,
+    /// From an answer to the next poll.
+    pub interval: Duration,
+    /// The interval's factor after a 429, in percent, for the rest of this login (chosen).
+    pub slower_percent: u32,
+    /// From the start to the end.
+    pub ttl: Duration,
+    /// The last poll is placed so long before the end.
+    pub last_poll_before_end: Duration,
+    /// How long a poll may take; one in flight at the end is awaited that long.
+    pub request_limit: Duration,
+}
+
+/// The timing of API requests and of every backoff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RetryPolicy {
+    /// Tries in all, the first included.
+    pub tries: u32,
+    /// The first wait; it doubles with each further one.
+    pub first_wait: Duration,
+    /// The longest wait.
+    pub longest_wait: Duration,
+    /// How long one try may take.
+    pub request_limit: Duration,
+    /// A `Retry-After` longer than this is not waited for.
+    pub patience: Duration,
+}
+
+impl Service {
+    /// Pentify Terminal at its default hosts or others.
+    pub fn pentify(api: Url, app: Url, device_name: String) -> Self {
+        Self {
+            name: "Pentify",
+            command: "pentify",
+            issuer: api.origin().to_string(),
+            bare_issuer: PENTIFY_API.into(),
+            api,
+            app,
+            device_name,
+            token_variable: "PENTIFY_API_TOKEN",
+            backends: &[Backend::Keychain, Backend::File],
+            person_present: false,
+            names: StoreNames {
+                keychain_service: "pentify-terminal",
+                keychain_account: "api-token",
+                folder: "pentify",
+            },
+            paths: Paths {
+                pair_page: "/auth/terminal-pair",
+                keys_page: "/settings/api-keys",
+                poll: "/auth/terminal/poll",
+                usage: "/v1/usage",
+                profile: "/v1/profile",
+                scans: "/v1/scans",
+                current_key: "/v1/keys/current",
+            },
+            pairing: PairingPolicy {
+                first_poll: Duration::from_secs(2),
+                interval: Duration::from_millis(2500),
+                slower_percent: 150,
+                ttl: Duration::from_secs(300),
+                last_poll_before_end: Duration::from_millis(500),
+                request_limit: Duration::from_secs(10),
+            },
+            retry: RetryPolicy {
+                tries: 5,
+                first_wait: Duration::from_secs(1),
+                longest_wait: Duration::from_secs(30),
+                request_limit: Duration::from_secs(10),
+                patience: Duration::from_secs(120),
+            },
+        }
+    }
+
+    /// The same service, played by the sandbox: its tokens are its own and lie in a file of their own.
+    #[must_use]
+    pub fn sandboxed(mut self) -> Self {
+        self.issuer = SANDBOX_ISSUER.into();
+        self.bare_issuer = SANDBOX_ISSUER.into();
+        self.backends = &[Backend::File];
+        self
+    }
+
+    /// Where the person sees and revokes keys, for messages.
+    pub fn keys_page(&self) -> String {
+        self.app.join(self.paths.keys_page).to_string()
+    }
+
+    /// How to sign in, for messages.
+    pub fn login_command(&self) -> String {
+        let sandbox = if self.issuer == SANDBOX_ISSUER { " --sandbox" } else { "" };
+        alloc::format!("run `{} login{sandbox}`", self.command)
+    }
+}
+
+/// Pentify's API.
+pub const PENTIFY_API: &str = "https://api.pentify.io";
+/// Pentify's pages.
+pub const PENTIFY_APP: &str = "https://app.pentify.io";
+/// The issuer of tokens that the embedded sandbox minted.
+pub const SANDBOX_ISSUER: &str = "sandbox";

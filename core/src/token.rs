@@ -1,0 +1,56 @@
+//! The outer form of Pentify's API tokens.
+
+use crate::secret::Secret;
+
+/// Whether a token has the form `(pt|pk)_(live|test)_[A-Za-z0-9_-]+`. Says nothing about its validity.
+pub fn is_api_token(token: &Secret) -> bool {
+    let text = token.expose_secret();
+    ["pt_live_", "pt_test_", "pk_live_", "pk_test_"].iter().any(|prefix| {
+        text.strip_prefix(prefix).is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        })
+    })
+}
+
+/// The part of a token that may be shown: its prefix and the first four characters after it.
+pub fn shown_prefix(token: &Secret) -> &str {
+    let text = token.expose_secret();
+    let end = if is_api_token(token) { 12 } else { 0 };
+    // A token of fewer than 24 characters would give too much of itself away.
+    if text.len() < 24 {
+        text.get(..end.min(8)).unwrap_or_default()
+    } else {
+        text.get(..end).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_is_checked_to_the_last_character() {
+        for good in ["pt_live_a", "pk_test_A-Z_09", "pt_test_x"] {
+            assert!(is_api_token(&Secret::from(good)), "{good}");
+        }
+        for bad in [
+            "",
+            "pt_live_",
+            "pt_live_a b",
+            "pt_live_a\n",
+            " pt_live_a",
+            "pt_LIVE_a",
+            "px_live_a",
+            "pt_live_ü",
+        ] {
+            assert!(!is_api_token(&Secret::from(bad)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn little_of_a_token_is_shown() {
+        assert_eq!(shown_prefix(&Secret::from("pt_live_abcdefghijklmnop")), "pt_live_abcd");
+        assert_eq!(shown_prefix(&Secret::from("pt_live_abc")), "pt_live_");
+        assert_eq!(shown_prefix(&Secret::from("something else")), "");
+    }
+}
