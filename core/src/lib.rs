@@ -34,5 +34,6 @@ pub mod store;
 pub mod text;
 pub mod time;
 pub mod token;
+pub mod trace;
 pub mod url;
 pub mod use_token;

@@ -1,0 +1,7 @@
+//! `doorkey`: the sandbox, and the replay of traces.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    doorkey::doorkey::main()
+}

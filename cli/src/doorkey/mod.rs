@@ -1,0 +1,59 @@
+//! The command `doorkey`.
+
+#[cfg(feature = "sandbox")]
+mod sandbox;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::hardening;
+use crate::printer::Printer;
+
+/// doorkey: a login for command-line programs.
+#[derive(Debug, Parser)]
+#[command(name = "doorkey", version, about, disable_help_subcommand = true, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the sandbox: the service's pages and API on loopback
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::Args),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command of this process and returns its exit code.
+pub fn main() -> ExitCode {
+    hardening::no_core_dumps();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are no errors; there is nobody to tell that printing failed.
+            let _ = e.print();
+            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
+        }
+    };
+    let printer = Printer { json: false };
+    let done = match cli.command {
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(args) => sandbox::run(&args, printer),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut command(), "doorkey", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|failure| printer.failure(&failure))
+}
+
+/// The command line's definition, for completions and manual pages.
+pub fn command() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,94 @@
+//! The environment, read once in `main`.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use doorkey_blocking::{Browser, ProxySettings};
+use doorkey_store::home_of_effective_user;
+
+/// Variables that may hold tokens: no child process inherits them.
+const TOKEN_VARIABLES: &[&str] = &["PENTIFY_API_TOKEN", "DOORKEY_TOKEN"];
+
+/// Everything that the commands take from the environment.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    /// Whether a person can be asked and can read countdowns: standard input and error are a terminal.
+    pub terminal: bool,
+    /// Whether standard output is a terminal.
+    pub stdout_is_terminal: bool,
+    /// The name of this machine.
+    pub hostname: String,
+}
+
+impl Environment {
+    /// Reads the environment of this process. Values that are not Unicode count as unset.
+    pub fn read() -> Self {
+        let variables =
+            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+        Self {
+            variables: variables.collect(),
+            terminal,
+            stdout_is_terminal: io::stdout().is_terminal(),
+            hostname: hostname(),
+        }
+    }
+
+    /// A variable; empty counts as unset.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The user's folder for configuration: `$XDG_CONFIG_HOME`, else `~/.config`; `None` without a home.
+    pub fn config_home(&self) -> Option<PathBuf> {
+        self.folder("XDG_CONFIG_HOME", ".config")
+    }
+
+    /// The user's folder for state: `$XDG_STATE_HOME`, else `~/.local/state`; `None` without a home.
+    pub fn state_home(&self) -> Option<PathBuf> {
+        self.folder("XDG_STATE_HOME", ".local/state")
+    }
+
+    /// How to open pages here.
+    pub fn browser(&self) -> Browser {
+        Browser {
+            preferred: self.get("BROWSER").map(str::to_owned),
+            has_display: cfg!(not(target_os = "linux"))
+                || self.get("DISPLAY").is_some()
+                || self.get("WAYLAND_DISPLAY").is_some(),
+            hidden_variables: TOKEN_VARIABLES.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    /// Whether a person is here to look at a page, and there may be a browser to show it.
+    pub fn can_open_pages(&self) -> bool {
+        let browser = self.browser();
+        self.terminal && (browser.has_display || browser.preferred.is_some())
+    }
+
+    /// What the environment says about proxies.
+    pub fn proxies(&self) -> ProxySettings {
+        ProxySettings::from_variables(|name| self.get(name).map(str::to_owned))
+    }
+
+    /// Per the XDG Base Directory specification a relative path in the variable is ignored.
+    fn folder(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
+        let given = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let home = || self.get("HOME").map(PathBuf::from).or_else(home_of_effective_user);
+        given.or_else(|| Some(home()?.join(below_home)))
+    }
+}
+
+#[cfg(unix)]
+fn hostname() -> String {
+    let name = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned());
+    name.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "this machine".to_owned())
+}
+
+#[cfg(not(unix))]
+fn hostname() -> String {
+    env::var("COMPUTERNAME").unwrap_or_else(|_| "this machine".to_owned())
+}

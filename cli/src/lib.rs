@@ -1,0 +1,9 @@
+//! The commands `pentify` and `doorkey`: arguments, output, exit codes. No protocol decisions.
+
+pub mod doorkey;
+pub mod environment;
+pub mod hardening;
+pub mod pentify;
+pub mod printer;
+pub mod signals;
+pub mod surface;

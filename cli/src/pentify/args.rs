@@ -1,0 +1,130 @@
+//! The command line of `pentify`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// The Pentify Terminal: sign in, and use the API.
+#[derive(Debug, Parser)]
+#[command(name = "pentify", version, about, disable_help_subcommand = true, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 ok, 1 internal, 2 usage, 3 not signed in, 4 timed out, 5 denied or consumed, \
+    6 store, 7 network, 8 server, 9 refused by the API, 130 interrupted.")]
+pub struct Cli {
+    /// Use this API token instead of the environment's and the stored one (visible in the process list)
+    #[arg(long, global = true, value_name = "TOKEN", hide_env_values = true)]
+    pub api_token: Option<String>,
+    /// A workspace, by slug or name; other commands than login and logout use its token for this call only
+    #[arg(long, global = true, value_name = "NAME")]
+    pub workspace: Option<String>,
+    /// Print JSON on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Use the embedded sandbox instead of Pentify, with a credential store of its own
+    #[cfg(feature = "sandbox")]
+    #[arg(long, global = true)]
+    pub sandbox: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sign in with the browser
+    Login(LoginArgs),
+    /// Forget the stored token on this machine
+    Logout(LogoutArgs),
+    /// Other ways to sign in
+    Auth {
+        /// Which
+        #[command(subcommand)]
+        command: AuthCommand,
+    },
+    /// Show which token is used, and from where
+    Status(StatusArgs),
+    /// Show the user, workspace and key in use
+    Profile,
+    /// Scans
+    Scans {
+        /// What to do with them
+        #[command(subcommand)]
+        command: ScansCommand,
+    },
+    /// Show the workspace's usage
+    Usage,
+    /// Send any request to the API with the token, and print the answer
+    Api(ApiArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
+}
+
+/// Arguments of `login`.
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// Only print the link
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Pair again even if a stored token could be switched to
+    #[arg(long)]
+    pub re_pair: bool,
+}
+
+/// Arguments of `logout`.
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
+    /// Revoke the key on the server, too
+    #[arg(long)]
+    pub revoke: bool,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Ask the service whether it accepts the token
+    #[arg(long)]
+    pub check: bool,
+    /// Show every place that was looked at
+    #[arg(long)]
+    pub explain: bool,
+}
+
+/// Other ways to sign in.
+#[derive(Debug, Subcommand)]
+pub enum AuthCommand {
+    /// Store an API token that you have, after checking it
+    UseToken {
+        /// The token; `-` reads standard input. Left out on a terminal, it is asked for without being shown. A token
+        /// given here stays in the shell's history
+        token: Option<String>,
+    },
+}
+
+/// What to do with scans.
+#[derive(Debug, Subcommand)]
+pub enum ScansCommand {
+    /// List the scans
+    List,
+}
+
+/// Arguments of `api`.
+#[derive(Debug, Args)]
+pub struct ApiArgs {
+    /// GET, POST, PUT, PATCH or DELETE
+    pub method: String,
+    /// The path below the API's base, with its query
+    pub path: String,
+    /// A JSON body; `-` reads standard input
+    #[arg(long, value_name = "JSON")]
+    pub data: Option<String>,
+}

@@ -1,0 +1,223 @@
+//! What the commands do: build a machine, drive it, show what came of it.
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::ExitCode;
+
+use doorkey_blocking::{Driver, HttpTransport, SystemClock};
+use doorkey_core::call::{Call, Called};
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::http::{HttpRequest, Method};
+use doorkey_core::login::{Login, LoginOptions};
+use doorkey_core::logout::{Logout, LogoutOptions};
+use doorkey_core::machine::{Logic, Machine, Outcome};
+use doorkey_core::resolve::Given;
+use doorkey_core::secret::Secret;
+use doorkey_core::service::Service;
+use doorkey_core::status::{Status, StatusOptions};
+use doorkey_core::url::{Url, UrlError};
+use doorkey_core::use_token::UseToken;
+
+use crate::environment::Environment;
+use crate::printer::Printer;
+use crate::signals;
+use crate::surface::{Lines, LinkHook};
+
+use super::args::{ApiArgs, AuthCommand, Cli, Command, LoginArgs, LogoutArgs, ScansCommand, StatusArgs};
+use super::place::Place;
+use super::report;
+
+/// How requests name their sender.
+const USER_AGENT: &str = concat!("pentify-terminal/", env!("CARGO_PKG_VERSION"));
+/// No token and no request body typed by hand is longer.
+const LONGEST_INPUT: u64 = 1024 * 1024;
+
+/// Runs one command line.
+///
+/// # Errors
+/// Whatever ends the command without success.
+pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
+    match &cli.command {
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut super::command(), "pentify", &mut io::stdout());
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Man { folder } => return manual(folder),
+        _ => {}
+    }
+    let session = Session {
+        given: Given {
+            flag: cli.api_token.map(Secret::new),
+            variable: environment.get("PENTIFY_API_TOKEN").map(Secret::from),
+            workspace: cli.workspace,
+        },
+        #[cfg(feature = "sandbox")]
+        place: if cli.sandbox { Place::sandbox(environment)? } else { Place::pentify(environment)? },
+        #[cfg(not(feature = "sandbox"))]
+        place: Place::pentify(environment)?,
+        environment,
+        printer,
+    };
+    match cli.command {
+        Command::Login(args) => session.login(&args),
+        Command::Logout(args) => session.logout(&args),
+        Command::Auth { command: AuthCommand::UseToken { token } } => session.use_token(token),
+        Command::Status(args) => session.status(&args),
+        Command::Profile => session.get(|service| service.paths.profile, report::profile),
+        Command::Scans { command: ScansCommand::List } => session.get(|service| service.paths.scans, report::scans),
+        Command::Usage => session.get(|service| service.paths.usage, report::usage),
+        Command::Api(args) => session.api(args),
+        Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// One command at work.
+struct Session<'a> {
+    given: Given,
+    place: Place,
+    environment: &'a Environment,
+    printer: Printer,
+}
+
+impl Session<'_> {
+    fn login(self, args: &LoginArgs) -> Result<ExitCode, Failure> {
+        let options = LoginOptions {
+            workspace: self.given.workspace.clone(),
+            re_pair: args.re_pair,
+            open_browser: !args.no_browser && self.environment.can_open_pages(),
+            variable_set: self.given.variable.is_some(),
+        };
+        let (printer, service) = (self.printer, self.place.service.clone());
+        let login = Login::new(options);
+        let logged_in = self.drive(login)?;
+        report::logged_in(printer, &service, &logged_in);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn logout(self, args: &LogoutArgs) -> Result<ExitCode, Failure> {
+        let options = LogoutOptions { workspace: self.given.workspace.clone(), revoke: args.revoke };
+        let (printer, service) = (self.printer, self.place.service.clone());
+        let hidden = self.given.variable.is_some();
+        let logged_out = self.drive(Logout::new(options))?;
+        report::logged_out(printer, &service, &logged_out, hidden);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn use_token(self, argument: Option<String>) -> Result<ExitCode, Failure> {
+        let token = match argument.as_deref() {
+            Some("-") => Secret::new(read_input()?.trim().to_owned()),
+            Some(token) => Secret::from(token),
+            None if self.environment.terminal => Secret::new(read_hidden()?.trim().to_owned()),
+            None => {
+                return Err(Failure::new(Exit::Usage, "no_token", "no token was given, and there is no terminal to ask")
+                    .next("pass it on standard input: `pentify auth use-token -`"));
+            }
+        };
+        let (printer, service) = (self.printer, self.place.service.clone());
+        let variable_set = self.given.variable.is_some();
+        let kept = self.drive(UseToken::new(token, variable_set))?;
+        report::token_kept(printer, &service, &kept);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn status(self, args: &StatusArgs) -> Result<ExitCode, Failure> {
+        let options = StatusOptions { given: self.given.clone(), explain: args.explain, check: args.check };
+        let (printer, service) = (self.printer, self.place.service.clone());
+        let status = self.drive(Status::new(options))?;
+        Ok(report::status(printer, &service, &status, args.explain))
+    }
+
+    fn get(
+        self,
+        path: impl Fn(&Service) -> &'static str,
+        show: impl Fn(Printer, &serde_json::Value),
+    ) -> Result<ExitCode, Failure> {
+        let url = self.place.service.api.join(path(&self.place.service));
+        let printer = self.printer;
+        let called = self.call(HttpRequest::new(Method::Get, url))?;
+        let body = report::body_of(&called.response)?;
+        if printer.json {
+            printer.json(&body);
+        } else {
+            show(printer, &body);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn api(self, args: ApiArgs) -> Result<ExitCode, Failure> {
+        let request = api_request(&self.place.service, args)?;
+        let printer = self.printer;
+        let called = self.call(request)?;
+        printer.bytes(called.response.body.as_bytes());
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn call(self, request: HttpRequest) -> Outcome<Called> {
+        let given = self.given.clone();
+        self.drive(Call::new(given, request))
+    }
+
+    /// Drives a machine to its end.
+    fn drive<L: Logic>(self, logic: L) -> Outcome<L::Output> {
+        let clock = SystemClock;
+        #[cfg(feature = "sandbox")]
+        let hook = self.place.sandbox.as_ref().map(|_| {
+            let (printer, immediately) = (self.printer, !self.environment.can_open_pages());
+            LinkHook { immediately, call: Box::new(move |link| super::sandbox::approve_soon(printer, link)) }
+        });
+        #[cfg(not(feature = "sandbox"))]
+        let hook = None;
+        let Place { service, vault, .. } = self.place;
+        let mut lines = Lines::new(self.printer, self.environment.terminal, service.clone(), hook);
+        let transport = Box::new(HttpTransport::new(self.environment.proxies(), USER_AGENT));
+        let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
+        signals::forward(driver.interrupter());
+        driver.run(Machine::new(service, logic))
+    }
+}
+
+/// A request to the API as `api METHOD PATH` asks for it. The path cannot lead to another host.
+fn api_request(service: &Service, args: ApiArgs) -> Result<HttpRequest, Failure> {
+    let usage = |message: String| Failure::new(Exit::Usage, "bad_request", message);
+    let method = Method::parse(&args.method).ok_or_else(|| {
+        usage("the method is none of GET, POST, PUT, PATCH and DELETE".to_owned())
+    })?;
+    if !args.path.starts_with('/') {
+        return Err(usage("the path does not begin with /".to_owned()));
+    }
+    let base = service.api.join("");
+    let url = Url::parse(&format!("{base}{}", args.path))
+        .map_err(|e: UrlError| usage(format!("the path is not usable: {e}")))?;
+    if url.origin() != service.api.origin() {
+        return Err(usage("the path leads to another host".to_owned()));
+    }
+    let request = HttpRequest::new(method, url);
+    let data = match args.data.as_deref() {
+        None => return Ok(request),
+        Some("-") => read_input()?,
+        Some(data) => data.to_owned(),
+    };
+    if serde_json::from_str::<serde::de::IgnoredAny>(&data).is_err() {
+        return Err(usage("the data is not JSON".to_owned()));
+    }
+    Ok(request.body("application/json", data))
+}
+
+fn read_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = io::stdin().lock().take(LONGEST_INPUT).read_to_string(&mut text);
+    read.map_err(|e| Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {e}")))?;
+    Ok(text)
+}
+
+fn read_hidden() -> Result<String, Failure> {
+    rpassword::prompt_password("API token (not shown): ")
+        .map_err(|e| Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}")))
+}
+
+fn manual(folder: &Path) -> Result<ExitCode, Failure> {
+    clap_mangen::generate_to(super::command(), folder).map_err(|e| {
+        Failure::new(Exit::Usage, "unwritable_folder", format!("cannot write to {}: {e}", folder.display()))
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,94 @@
+//! The one place that prints: data on stdout, everything else on stderr.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use doorkey_core::failure::Failure;
+use serde_json::{Value, json};
+
+/// Bold.
+pub const BOLD: &str = "\x1b[1m";
+/// Dim.
+pub const DIM: &str = "\x1b[2m";
+/// Red and bold, for errors.
+pub const RED: &str = "\x1b[1;31m";
+/// Yellow, for warnings.
+pub const YELLOW: &str = "\x1b[33m";
+/// Green, for success.
+pub const GREEN: &str = "\x1b[32m";
+/// Back to normal.
+pub const RESET: &str = "\x1b[0m";
+
+/// Prints results, messages and errors of one command.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer {
+    /// Whether stdout carries JSON.
+    pub json: bool,
+}
+
+impl Printer {
+    /// Data: one line on stdout, colors only on a terminal.
+    pub fn line(self, text: &str) {
+        write_line(AutoStream::new(io::stdout(), color_choice(&io::stdout())), text);
+    }
+
+    /// Data as one line of JSON on stdout.
+    pub fn json(self, value: &Value) {
+        write_line(io::stdout(), &value.to_string());
+    }
+
+    /// Bytes on stdout as they are, with a line break at the end if there is none.
+    pub fn bytes(self, bytes: &[u8]) {
+        let mut stdout = io::stdout().lock();
+        let end: &[u8] = if bytes.ends_with(b"\n") { b"" } else { b"\n" };
+        // Nobody is left to read it: nothing to tell to anybody.
+        let _ = stdout.write_all(bytes).and_then(|()| stdout.write_all(end)).and_then(|()| stdout.flush());
+    }
+
+    /// A message for the person, on stderr.
+    pub fn message(self, text: &str) {
+        write_line(AutoStream::new(io::stderr(), color_choice(&io::stderr())), text);
+    }
+
+    /// A warning, on stderr.
+    pub fn warning(self, text: &str) {
+        self.message(&format!("{YELLOW}warning:{RESET} {text}"));
+    }
+
+    /// A failure, and the exit code that goes with it. With `--json` it is an object on stdout.
+    pub fn failure(self, failure: &Failure) -> ExitCode {
+        if self.json {
+            self.json(&failure_json(failure));
+        } else {
+            let id = failure.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+            self.message(&format!("{RED}error:{RESET} {}{id}", failure.message));
+            if let Some(next) = &failure.next {
+                self.message(&format!("{DIM}  → {RESET}{next}"));
+            }
+        }
+        ExitCode::from(failure.exit.code())
+    }
+}
+
+/// `{"error":{"code","message","next","request_id","exit_code"}}`.
+fn failure_json(failure: &Failure) -> Value {
+    json!({"error": {
+        "code": failure.code,
+        "message": failure.message,
+        "next": failure.next,
+        "request_id": failure.request_id,
+        "exit_code": failure.exit.code(),
+    }})
+}
+
+/// Colors on a terminal, unless `NO_COLOR` or a dumb terminal says otherwise.
+fn color_choice(stream: &impl anstream::stream::RawStream) -> ColorChoice {
+    AutoStream::choice(stream)
+}
+
+fn write_line(mut stream: impl Write, text: &str) {
+    // A closed pipe ends the reader's interest, not our work.
+    let _ = writeln!(stream, "{text}").and_then(|()| stream.flush());
+}

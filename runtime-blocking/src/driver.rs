@@ -1,0 +1,219 @@
+//! The loop: perform commands, feed results back, sleep.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use doorkey_core::command::{Command, CommandId};
+use doorkey_core::event::Event;
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::http::HttpRequest;
+use doorkey_core::machine::{Logic, Machine, Outcome};
+use doorkey_core::secret::Entropy;
+use doorkey_core::store::StoreOp;
+use doorkey_core::trace::Observer;
+use doorkey_store::Vault;
+
+use crate::browser::Browser;
+use crate::clock::Clock;
+use crate::surface::Surface;
+use crate::transport::Transport;
+
+/// The longest sleep: a suspend or a jump of the clock is noticed within it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Runs machines. Requests and store operations run on one helper thread each, started when first needed, so that
+/// an interrupt is obeyed at once whatever they are doing.
+pub struct Driver<'a> {
+    clock: &'a dyn Clock,
+    surface: &'a mut dyn Surface,
+    browser: Browser,
+    observer: Option<&'a mut dyn Observer>,
+    inputs: Receiver<Input>,
+    results: Sender<Input>,
+    requests: Helper<(CommandId, HttpRequest, Duration)>,
+    stores: Helper<(CommandId, StoreOp)>,
+    stores_pending: usize,
+}
+
+/// Interrupts a driver from another thread.
+#[derive(Clone, Debug)]
+pub struct Interrupter(Sender<Input>);
+
+impl Interrupter {
+    /// Makes the machine release what it holds and end.
+    pub fn interrupt(&self) {
+        // A driver that is gone needs no interrupt.
+        let _ = self.0.send(Input::Interrupted);
+    }
+}
+
+#[derive(Debug)]
+enum Input {
+    Event(Event),
+    Interrupted,
+}
+
+impl<'a> Driver<'a> {
+    /// A driver with these means. Nothing is opened or started until a command needs it.
+    pub fn new(
+        clock: &'a dyn Clock,
+        surface: &'a mut dyn Surface,
+        transport: Box<dyn Transport>,
+        vault: Vault,
+        browser: Browser,
+    ) -> Self {
+        let (results, inputs) = mpsc::channel();
+        let requests = Helper::new(transport, |transport: &mut Box<dyn Transport>, (id, request, limit)| {
+            match transport.send(&request, limit) {
+                Ok(response) => Event::Response { id, response },
+                Err(failure) => Event::RequestFailed { id, failure },
+            }
+        });
+        let stores = Helper::new(vault, |vault: &mut Vault, (id, op)| Event::Store { id, answer: vault.perform(op) });
+        Self { clock, surface, browser, observer: None, inputs, results, requests, stores, stores_pending: 0 }
+    }
+
+    /// Shows every event and every command to `observer`, too.
+    pub fn observe(&mut self, observer: &'a mut dyn Observer) {
+        self.observer = Some(observer);
+    }
+
+    /// Interrupts [`Driver::run`].
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(self.results.clone())
+    }
+
+    /// Runs a machine to its end.
+    pub fn run<L: Logic>(&mut self, mut machine: Machine<L>) -> Outcome<L::Output> {
+        let mut jitter_seed = [0; 8];
+        // Without randomness there is only no jitter; secrets fail where they are drawn.
+        let _ = getrandom::fill(&mut jitter_seed);
+        self.handle(&mut machine, Event::Started { jitter_seed: u64::from_ne_bytes(jitter_seed) });
+        let mut interrupted = false;
+        while machine.outcome().is_none() {
+            let event = self.next_event(&machine);
+            interrupted |= event == Some(Event::Cancelled);
+            if let Some(event) = event {
+                self.handle(&mut machine, event);
+            }
+        }
+        // What was stored is stored and the lock is back before the end is told; an interrupt does not wait.
+        while self.stores_pending > 0 && !interrupted {
+            match self.inputs.recv() {
+                Ok(Input::Event(Event::Store { .. })) => self.stores_pending -= 1,
+                Ok(Input::Event(_)) => {}
+                Ok(Input::Interrupted) | Err(_) => break,
+            }
+        }
+        machine.into_outcome().unwrap_or_else(|| Err(Failure::new(Exit::Internal, "internal", "no outcome")))
+    }
+
+    fn handle<L: Logic>(&mut self, machine: &mut Machine<L>, event: Event) {
+        if matches!(event, Event::Store { .. }) {
+            self.stores_pending = self.stores_pending.saturating_sub(1);
+        }
+        let now = self.clock.now();
+        let observed = self.observer.is_some().then(|| event.clone());
+        let disposition = machine.handle_event(now, event);
+        let commands: Vec<Command> = std::iter::from_fn(|| machine.poll_command()).collect();
+        if let (Some(observer), Some(event)) = (&mut self.observer, &observed) {
+            observer.handled(now, event, disposition, &commands);
+        }
+        for command in commands {
+            self.perform(command);
+        }
+    }
+
+    /// The next thing that happened; `None` if it is only time to look again.
+    fn next_event<L: Logic>(&mut self, machine: &Machine<L>) -> Option<Event> {
+        let now = self.clock.now();
+        let deadline = machine.poll_timeout().map(|(at, _)| at);
+        let wait = deadline.map_or(LONGEST_SLEEP, |at| at.since(now.mono)).min(LONGEST_SLEEP);
+        match self.inputs.recv_timeout(wait) {
+            Ok(Input::Event(event)) => return Some(event),
+            Ok(Input::Interrupted) => return Some(Event::Cancelled),
+            // The driver holds a sender itself, so the channel is never closed.
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+        let now = self.clock.now();
+        self.surface.tick(now);
+        deadline.is_some_and(|at| at <= now.mono).then_some(Event::Woke)
+    }
+
+    fn perform(&mut self, command: Command) {
+        match command {
+            Command::DrawEntropy { id } => {
+                let mut bytes = [0; 32];
+                match getrandom::fill(&mut bytes) {
+                    Ok(()) => self.report(Event::Entropy { id, entropy: Entropy::new(bytes) }),
+                    // Nothing secret can be made without it.
+                    Err(_) => self.report(Event::Cancelled),
+                }
+            }
+            Command::Send { id, request, limit } => self.requests.submit(&self.results, (id, request, limit)),
+            Command::Store { id, op } => {
+                self.stores_pending += 1;
+                self.stores.submit(&self.results, (id, op));
+            }
+            Command::OpenPage { id, url } => {
+                let (browser, results) = (self.browser.clone(), self.results.clone());
+                thread::spawn(move || {
+                    let event = match browser.open(&url) {
+                        Ok(()) => Event::PageOpened { id },
+                        Err(reason) => Event::PageNotOpened { id, reason },
+                    };
+                    let _ = results.send(Input::Event(event));
+                });
+            }
+            Command::Ask { id, question } => {
+                let (answer, results) = (self.surface.ask(question), self.results.clone());
+                thread::spawn(move || results.send(Input::Event(Event::Answered { id, yes: answer() })));
+            }
+            Command::Show(notice) => self.surface.show(self.clock.now(), &notice),
+            _ => {}
+        }
+    }
+
+    fn report(&self, event: Event) {
+        let _ = self.results.send(Input::Event(event));
+    }
+}
+
+impl std::fmt::Debug for Driver<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver").field("stores_pending", &self.stores_pending).finish_non_exhaustive()
+    }
+}
+
+/// A thread that works off one kind of job, in order; started with the first one.
+enum Helper<J> {
+    Idle(Option<Box<dyn FnOnce(Receiver<J>, Sender<Input>) + Send>>),
+    Running(Sender<J>),
+}
+
+impl<J: Send + 'static> Helper<J> {
+    fn new<W: Send + 'static>(mut worker: W, work: impl Fn(&mut W, J) -> Event + Send + 'static) -> Self {
+        Self::Idle(Some(Box::new(move |jobs: Receiver<J>, results: Sender<Input>| {
+            for job in jobs {
+                if results.send(Input::Event(work(&mut worker, job))).is_err() {
+                    return;
+                }
+            }
+        })))
+    }
+
+    fn submit(&mut self, results: &Sender<Input>, job: J) {
+        if let Self::Idle(work) = self
+            && let Some(work) = work.take()
+        {
+            let (jobs, queue) = mpsc::channel();
+            let results = results.clone();
+            thread::spawn(move || work(queue, results));
+            *self = Self::Running(jobs);
+        }
+        if let Self::Running(jobs) = self {
+            let _ = jobs.send(job);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Requests over `ureq`.
+
+use std::io;
+use std::time::Duration;
+
+use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
+use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::proxy::ProxySettings;
+
+/// No answer of these services is longer; a longer one is refused.
+const BODY_CAP: u64 = 1024 * 1024;
+/// Longer than every wait between two polls, so that a connection can be used again.
+const IDLE_AGE: Duration = Duration::from_secs(90);
+
+/// Sends requests; tests hand in others than [`HttpTransport`].
+pub trait Transport: Send {
+    /// Sends a request, follows no redirect, and waits for the whole answer, at most `limit`.
+    ///
+    /// # Errors
+    /// Without a complete answer; [`RequestFailure::kind`] tells what is known.
+    fn send(&mut self, request: &HttpRequest, limit: Duration) -> Result<HttpResponse, RequestFailure>;
+}
+
+/// The real thing: TLS with the operating system's roots, connections kept for the next request.
+#[derive(Debug)]
+pub struct HttpTransport {
+    proxies: ProxySettings,
+    user_agent: String,
+    /// One agent for each way out; made when first needed.
+    direct: Option<ureq::Agent>,
+    proxied: Option<ureq::Agent>,
+}
+
+impl HttpTransport {
+    /// A transport that goes through `proxies` where they say so.
+    pub fn new(proxies: ProxySettings, user_agent: impl Into<String>) -> Self {
+        Self { proxies, user_agent: user_agent.into(), direct: None, proxied: None }
+    }
+
+    fn agent(&mut self, request: &HttpRequest) -> Result<&ureq::Agent, RequestFailure> {
+        let proxy = self.proxies.for_origin(request.url.origin());
+        let proxy = proxy.map_err(|e| RequestFailure { kind: FailureKind::Misconfigured, detail: e.to_string() })?;
+        let slot = if proxy.is_some() { &mut self.proxied } else { &mut self.direct };
+        let user_agent = &self.user_agent;
+        Ok(slot.get_or_insert_with(|| {
+            ureq::Agent::config_builder()
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_idle_age(IDLE_AGE)
+                .user_agent(user_agent)
+                .proxy(proxy)
+                .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+                .build()
+                .new_agent()
+        }))
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&mut self, request: &HttpRequest, limit: Duration) -> Result<HttpResponse, RequestFailure> {
+        let agent = self.agent(request)?;
+        let unsendable = |e: http::Error| failure(FailureKind::NotSent, e);
+        let prepared = request.to_http().map_err(unsendable)?;
+        let answer = if request.body.is_empty() {
+            // An empty body would be announced with a `content-length`.
+            let prepared = prepared.map(|_| ());
+            agent.run(agent.configure_request(prepared).timeout_global(Some(limit)).build())
+        } else {
+            agent.run(agent.configure_request(prepared).timeout_global(Some(limit)).build())
+        };
+        let mut answer = answer.map_err(|e| failure(kind_of(&e), e))?;
+        // ureq refuses a body of exactly the limit, too.
+        let body = answer.body_mut().with_config().limit(BODY_CAP + 1).read_to_vec();
+        match body {
+            Ok(body) => Ok(answer.map(|_| body).into()),
+            Err(ureq::Error::BodyExceedsLimit(_)) => Err(RequestFailure {
+                kind: FailureKind::BodyTooLarge,
+                detail: format!("an answer longer than {BODY_CAP} bytes"),
+            }),
+            Err(e) => Err(failure(FailureKind::AnswerLost, e)),
+        }
+    }
+}
+
+fn failure(kind: FailureKind, error: impl ToString) -> RequestFailure {
+    RequestFailure { kind, detail: error.to_string() }
+}
+
+/// What is not surely unsent may have been acted on.
+fn kind_of(error: &ureq::Error) -> FailureKind {
+    use ureq::{Error, Timeout};
+    match error {
+        Error::HostNotFound
+        | Error::ConnectionFailed
+        | Error::ConnectProxyFailed(_)
+        | Error::Tls(_)
+        | Error::Rustls(_)
+        | Error::TlsRequired
+        | Error::Timeout(Timeout::Resolve | Timeout::Connect) => FailureKind::NotSent,
+        Error::InvalidProxyUrl => FailureKind::Misconfigured,
+        Error::Io(e) => match e.kind() {
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable
+            // A certificate that is not accepted, and a name that is not found.
+            | io::ErrorKind::InvalidData => FailureKind::NotSent,
+            _ if e.to_string().contains("failed to lookup address") => FailureKind::NotSent,
+            _ => FailureKind::AnswerLost,
+        },
+        _ => FailureKind::AnswerLost,
+    }
+}
