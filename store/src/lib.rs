@@ -1,0 +1,31 @@
+//! Where credentials rest: one trait, [`CredentialStore`], over the operating system's keychain, a private file
+//! and memory; the lock of one credential; the ledger of what is remembered without secrets; and the [`Vault`]
+//! that performs every [`StoreOp`](doorkey_core::store::StoreOp) for the drivers.
+//!
+//! Nothing here reads the environment or prints: paths, names and limits come in by constructors.
+
+pub mod conformance;
+mod credential_store;
+mod document;
+mod failure;
+mod file;
+mod ledger_file;
+mod limited;
+mod lock;
+mod memory;
+mod ownership;
+mod private_file;
+mod vault;
+
+pub use credential_store::{CredentialStore, Swap};
+pub use file::FileStore;
+pub use ledger_file::LedgerFile;
+pub use limited::LimitedStore;
+pub use lock::{Lock, lock_beside};
+pub use memory::MemoryStore;
+pub use ownership::home_of_effective_user;
+pub use vault::{KeychainConfig, Vault, VaultConfig};
+
+#[cfg(test)]
+#[path = "../tests/scratch/mod.rs"]
+mod scratch;

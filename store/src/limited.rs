@@ -1,0 +1,159 @@
+//! A time limit on every call of a store (invariant 13).
+//!
+//! The calls run one after the other on a helper thread. A call that does not come back in time is given up, and
+//! its thread with it: nothing can stop a thread that waits inside a C library or a kernel call. From then on the
+//! store answers `TimedOut` at once, so that a broken keychain costs its limit once and not at every step.
+//!
+//! One call still goes through then: deleting exactly the record whose writing timed out. It queues behind the late
+//! write, with a limit of its own, and takes the record away again should it have arrived after all.
+
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use doorkey_core::record::{Backend, Record, Slot, Version};
+use doorkey_core::store::{StoreFailure, StoreFailureKind};
+use doorkey_core::text::harmless;
+
+use crate::credential_store::{CredentialStore, Swap};
+use crate::failure::failure;
+
+type Job = Box<dyn FnOnce(&dyn CredentialStore) + Send>;
+
+/// Any store, with a time limit on each call.
+pub struct LimitedStore {
+    inner: Arc<dyn CredentialStore>,
+    limit: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The helper thread; none before the first call.
+    helper: Option<Sender<Job>>,
+    /// Set for good by the first call that took too long.
+    stuck: bool,
+    /// A write of which it is unknown whether it will still happen.
+    late: Option<(Slot, Version)>,
+}
+
+impl LimitedStore {
+    /// Puts a limit on each call of `inner`; [`unseal`](CredentialStore::unseal) gets it on top of its own wait.
+    /// No thread is started before the first call.
+    pub fn new(inner: Arc<dyn CredentialStore>, limit: Duration) -> Self {
+        Self { inner, limit, state: Mutex::default() }
+    }
+
+    fn call<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        work: impl FnOnce(&dyn CredentialStore) -> Result<T, StoreFailure> + Send + 'static,
+    ) -> Result<T, StoreFailure> {
+        if self.state().stuck {
+            return Err(self.timed_out(limit));
+        }
+        self.queue(limit, work)
+    }
+
+    fn queue<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        work: impl FnOnce(&dyn CredentialStore) -> Result<T, StoreFailure> + Send + 'static,
+    ) -> Result<T, StoreFailure> {
+        let (report, reported) = channel();
+        // Whoever gave up no longer listens; the result is then dropped, and a secret in it wiped.
+        let job: Job = Box::new(move |store| drop(report.send(work(store))));
+        let helper = self.helper()?;
+        // A helper that has ended (a panic inside the store) drops the job, which the next line notices at once.
+        drop(helper.send(job));
+        reported.recv_timeout(limit).unwrap_or_else(|_| {
+            self.state().stuck = true;
+            Err(self.timed_out(limit))
+        })
+    }
+
+    fn helper(&self) -> Result<Sender<Job>, StoreFailure> {
+        let mut state = self.state();
+        if let Some(helper) = &state.helper {
+            return Ok(helper.clone());
+        }
+        let (helper, jobs) = channel::<Job>();
+        let inner = Arc::clone(&self.inner);
+        thread::Builder::new()
+            .name("store".into())
+            .spawn(move || jobs.into_iter().for_each(|job| job(&*inner)))
+            .map_err(|cause| {
+                let cause = harmless(&cause.to_string());
+                let detail = format!("could not start a thread for the {}: {cause}", self.name());
+                failure(StoreFailureKind::Refused, detail)
+            })?;
+        Ok(state.helper.insert(helper).clone())
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn timed_out(&self, limit: Duration) -> StoreFailure {
+        failure(
+            StoreFailureKind::TimedOut,
+            format!(
+                "the {} did not answer within {} ms; restart it, then try again",
+                self.name(),
+                limit.as_millis()
+            ),
+        )
+    }
+
+    fn name(&self) -> &'static str {
+        match self.inner.backend() {
+            Backend::Keychain => "keychain",
+            Backend::File => "credentials file",
+        }
+    }
+}
+
+impl CredentialStore for LimitedStore {
+    fn backend(&self) -> Backend {
+        self.inner.backend()
+    }
+
+    fn probe(&self) -> Result<(), StoreFailure> {
+        self.call(self.limit, |store| store.probe())
+    }
+
+    fn unseal(&self, wait: Duration) -> Result<(), StoreFailure> {
+        self.call(self.limit + wait, move |store| store.unseal(wait))
+    }
+
+    fn load(&self, slot: &Slot) -> Result<Option<Record>, StoreFailure> {
+        let slot = slot.clone();
+        self.call(self.limit, move |store| store.load(&slot))
+    }
+
+    fn load_all(&self) -> Result<Vec<(Slot, Record)>, StoreFailure> {
+        self.call(self.limit, |store| store.load_all())
+    }
+
+    fn write(&self, slot: &Slot, expected: Option<&Version>, record: &Record) -> Result<Swap, StoreFailure> {
+        if self.state().stuck {
+            return Err(self.timed_out(self.limit));
+        }
+        let late = (slot.clone(), record.version());
+        let (slot, expected, record) = (slot.clone(), expected.cloned(), record.clone());
+        let written = self.queue(self.limit, move |store| store.write(&slot, expected.as_ref(), &record));
+        if matches!(&written, Err(failure) if failure.kind == StoreFailureKind::TimedOut) {
+            self.state().late = Some(late);
+        }
+        written
+    }
+
+    fn delete(&self, slot: &Slot, expected: &Version) -> Result<Swap, StoreFailure> {
+        let is_late =
+            matches!(&self.state().late, Some((late, version)) if late == slot && version == expected);
+        let (slot, expected) = (slot.clone(), expected.clone());
+        let work = move |store: &dyn CredentialStore| store.delete(&slot, &expected);
+        if is_late { self.queue(self.limit, work) } else { self.call(self.limit, work) }
+    }
+}

@@ -1,0 +1,132 @@
+//! Everything a service stores, behind one method: what both drivers call.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use doorkey_core::record::{Backend, Record, Slot};
+use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+
+use crate::credential_store::{CredentialStore, Swap};
+use crate::failure::failure;
+use crate::file::FileStore;
+use crate::ledger_file::LedgerFile;
+use crate::lock::Lock;
+
+/// Where a service's things lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultConfig {
+    /// The file of what is remembered without secrets.
+    pub ledger: PathBuf,
+    /// The credentials file.
+    pub credentials: PathBuf,
+    /// The lock files, taken in this order: the one beside the credentials file
+    /// ([`lock_beside`](crate::lock_beside)) and, with a keychain, one under the home folder that the password
+    /// database names ([`home_of_effective_user`](crate::home_of_effective_user)). Two names of one file count once.
+    pub locks: Vec<PathBuf>,
+    /// The names in the operating system's keychain; `None`: it is never opened.
+    pub keychain: Option<KeychainConfig>,
+}
+
+/// A service's names in the operating system's keychain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeychainConfig {
+    /// The service, like `pentify-terminal`.
+    pub service: String,
+    /// The account of the active credential, like `api-token`; a workspace's is `<account>:<slug>`.
+    pub account: String,
+    /// The time limit of each call; 3 seconds is a good one.
+    pub limit: Duration,
+}
+
+/// The ledger, the lock and the backends of one service. Nothing is opened before it is asked for.
+pub struct Vault {
+    ledger: LedgerFile,
+    locks: Vec<PathBuf>,
+    lock: Option<Lock>,
+    file: Box<dyn CredentialStore>,
+    keychain: Option<Box<dyn CredentialStore>>,
+}
+
+impl Vault {
+    /// A vault over these places. Nothing is touched yet.
+    pub fn new(config: VaultConfig) -> Self {
+        Self {
+            ledger: LedgerFile::new(config.ledger),
+            locks: config.locks,
+            lock: None,
+            file: Box::new(FileStore::new(config.credentials)),
+            keychain: config.keychain.and_then(keychain),
+        }
+    }
+
+    /// Performs one operation; whatever goes wrong is [`StoreAnswer::Failed`]. Blocks for as long as the operation
+    /// may take: its own `wait`, the keychain's limit, a few milliseconds for files.
+    pub fn perform(&mut self, op: StoreOp) -> StoreAnswer {
+        self.attempt(op).unwrap_or_else(StoreAnswer::Failed)
+    }
+
+    fn attempt(&mut self, op: StoreOp) -> Result<StoreAnswer, StoreFailure> {
+        Ok(match op {
+            StoreOp::ReadLedger => StoreAnswer::Ledger(self.ledger.read()?),
+            StoreOp::WriteLedger(ledger) => done(self.ledger.write(&ledger)?),
+            StoreOp::Lock { wait } => {
+                if self.lock.is_none() {
+                    self.lock = Some(Lock::acquire(&self.locks, wait)?);
+                }
+                StoreAnswer::Done
+            }
+            StoreOp::Unlock => {
+                self.lock = None;
+                StoreAnswer::Done
+            }
+            StoreOp::Probe(backend) => done(self.backend(backend)?.probe()?),
+            StoreOp::Unseal { backend, wait } => done(self.backend(backend)?.unseal(wait)?),
+            StoreOp::Load { backend, slot } => {
+                let found = self.backend(backend)?.load(&slot)?;
+                records(found.map(|record| (slot, record)).into_iter().collect())
+            }
+            StoreOp::LoadAll(backend) => records(self.backend(backend)?.load_all()?),
+            StoreOp::Write { backend, slot, expected, record } => {
+                swapped(self.backend(backend)?.write(&slot, expected.as_ref(), &record)?)
+            }
+            StoreOp::Delete { backend, slot, expected } => {
+                swapped(self.backend(backend)?.delete(&slot, &expected)?)
+            }
+        })
+    }
+
+    fn backend(&self, backend: Backend) -> Result<&dyn CredentialStore, StoreFailure> {
+        match backend {
+            Backend::File => Ok(&*self.file),
+            Backend::Keychain => self.keychain.as_deref().ok_or_else(|| {
+                failure(StoreFailureKind::Absent, "no keychain is used here; the credentials file is")
+            }),
+        }
+    }
+}
+
+/// There is none yet.
+fn keychain(_: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
+    None
+}
+
+fn done((): ()) -> StoreAnswer {
+    StoreAnswer::Done
+}
+
+fn records(found: Vec<(Slot, Record)>) -> StoreAnswer {
+    StoreAnswer::Records(found)
+}
+
+fn swapped(swap: Swap) -> StoreAnswer {
+    match swap {
+        Swap::Done => StoreAnswer::Done,
+        Swap::Conflict => StoreAnswer::Conflict,
+    }
+}
+
+/// The asynchronous driver performs operations on a thread of its pool.
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Vault>();
+};

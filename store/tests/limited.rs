@@ -1,0 +1,144 @@
+//! The time limit, over a store that can be made slow.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use doorkey_core::record::{Backend, Record, Slot, Version};
+use doorkey_core::secret::Secret;
+use doorkey_core::store::{StoreFailure, StoreFailureKind};
+use doorkey_store::{CredentialStore, LimitedStore, MemoryStore, Swap};
+
+const LIMIT: Duration = Duration::from_millis(300);
+
+/// Every call waits for a word from the test.
+struct SlowStore {
+    inner: MemoryStore,
+    go: Mutex<Receiver<()>>,
+}
+
+impl SlowStore {
+    fn wait(&self) -> &MemoryStore {
+        self.go.lock().unwrap().recv().unwrap();
+        &self.inner
+    }
+}
+
+impl CredentialStore for SlowStore {
+    fn backend(&self) -> Backend {
+        self.inner.backend()
+    }
+    fn probe(&self) -> Result<(), StoreFailure> {
+        self.wait().probe()
+    }
+    fn unseal(&self, wait: Duration) -> Result<(), StoreFailure> {
+        self.wait().unseal(wait)
+    }
+    fn load(&self, slot: &Slot) -> Result<Option<Record>, StoreFailure> {
+        self.wait().load(slot)
+    }
+    fn load_all(&self) -> Result<Vec<(Slot, Record)>, StoreFailure> {
+        self.wait().load_all()
+    }
+    fn write(&self, slot: &Slot, expected: Option<&Version>, record: &Record) -> Result<Swap, StoreFailure> {
+        self.wait().write(slot, expected, record)
+    }
+    fn delete(&self, slot: &Slot, expected: &Version) -> Result<Swap, StoreFailure> {
+        self.wait().delete(slot, expected)
+    }
+}
+
+fn slow() -> (LimitedStore, MemoryStore, Sender<()>) {
+    let (go, wait) = channel();
+    let inner = MemoryStore::new(Backend::Keychain);
+    let slow = SlowStore { inner: inner.clone(), go: Mutex::new(wait) };
+    (LimitedStore::new(Arc::new(slow), LIMIT), inner, go)
+}
+
+fn bare(token: &str) -> Record {
+    Record { generation: None, issuer: None, workspace: None, token: Secret::from(token) }
+}
+
+fn kind<T: std::fmt::Debug>(result: Result<T, StoreFailure>) -> StoreFailureKind {
+    result.unwrap_err().kind
+}
+
+fn timed<T>(call: impl FnOnce() -> T) -> (T, Duration) {
+    let started = Instant::now();
+    (call(), started.elapsed())
+}
+
+#[test]
+fn a_slow_call_is_given_up_and_the_next_ones_fail_at_once() {
+    let (store, _, go) = slow();
+    go.send(()).unwrap();
+    assert_eq!(store.load(&Slot::Active), Ok(None), "in time");
+
+    let (result, took) = timed(|| kind(store.load(&Slot::Active)));
+    assert_eq!(result, StoreFailureKind::TimedOut);
+    assert!((LIMIT..LIMIT * 2).contains(&took), "{took:?}");
+
+    // Even if it would answer now: what was slow once is not trusted again in this process.
+    (0..9).for_each(|_| go.send(()).unwrap());
+    let version = bare("pt_live_x").version();
+    let (results, took) = timed(|| {
+        [
+            kind(store.probe()),
+            kind(store.unseal(LIMIT)),
+            kind(store.load(&Slot::Active)),
+            kind(store.load_all()),
+            kind(store.write(&Slot::Active, None, &bare("pt_live_x"))),
+            kind(store.delete(&Slot::Active, &version)),
+        ]
+    });
+    assert_eq!(results, [StoreFailureKind::TimedOut; 6]);
+    assert!(took < LIMIT / 2, "{took:?}");
+}
+
+#[test]
+fn a_write_that_arrives_late_can_be_taken_back_and_nothing_else() {
+    let (store, inner, go) = slow();
+    let late = bare("pt_live_late");
+    assert_eq!(kind(store.write(&Slot::Active, None, &late)), StoreFailureKind::TimedOut);
+    assert_eq!(inner.load(&Slot::Active), Ok(None), "not yet");
+
+    let other = bare("pt_live_other").version();
+    let (refused, took) = timed(|| kind(store.delete(&Slot::Active, &other)));
+    assert_eq!(refused, StoreFailureKind::TimedOut);
+    assert!(took < LIMIT / 2, "{took:?}");
+
+    (0..2).for_each(|_| go.send(()).unwrap());
+    assert_eq!(store.delete(&Slot::Active, &late.version()), Ok(Swap::Done));
+    assert_eq!(inner.load(&Slot::Active), Ok(None), "it came, and was taken back");
+}
+
+#[test]
+fn a_later_login_is_not_taken_for_the_late_write() {
+    let (store, inner, go) = slow();
+    let late = bare("pt_live_late");
+    assert_eq!(kind(store.write(&Slot::Active, None, &late)), StoreFailureKind::TimedOut);
+    inner.write(&Slot::Active, None, &bare("pt_live_newer")).unwrap();
+    (0..2).for_each(|_| go.send(()).unwrap());
+    assert_eq!(store.delete(&Slot::Active, &late.version()), Ok(Swap::Conflict));
+    assert_eq!(inner.load(&Slot::Active), Ok(Some(bare("pt_live_newer"))));
+}
+
+#[test]
+fn a_person_gets_their_time_on_top() {
+    let (store, _, go) = slow();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(LIMIT * 2);
+            go.send(()).unwrap();
+        });
+        assert_eq!(store.unseal(LIMIT * 3), Ok(()));
+    });
+}
+
+#[test]
+fn a_store_that_panics_is_a_store_that_does_not_answer() {
+    let (store, _, go) = slow();
+    drop(go);
+    assert_eq!(kind(store.load(&Slot::Active)), StoreFailureKind::TimedOut);
+}

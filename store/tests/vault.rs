@@ -1,0 +1,156 @@
+//! The vault: every operation, and the ledger behind it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod scratch;
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::time::Duration;
+
+use doorkey_core::record::{Backend, Generation, Record, Slot, Version};
+use doorkey_core::secret::Secret;
+use doorkey_core::store::{Ledger, StoreAnswer, StoreFailureKind, StoreOp, Unsettled};
+use doorkey_store::{LedgerFile, Vault, VaultConfig};
+use scratch::Scratch;
+
+fn vault(folder: &Path) -> Vault {
+    Vault::new(VaultConfig {
+        ledger: folder.join("state.json"),
+        credentials: folder.join("credentials"),
+        locks: vec![folder.join("credentials.lock"), folder.join("home/credentials.lock")],
+        keychain: None,
+    })
+}
+
+fn full() -> Ledger {
+    let generation = Generation { login: "ab.c".into(), counter: 7 };
+    Ledger {
+        backend: Some(Backend::Keychain),
+        active: Some("ärger".into()),
+        unsettled: vec![
+            Unsettled { backend: Backend::File, slot: Slot::Active, version: None },
+            Unsettled {
+                backend: Backend::Keychain,
+                slot: Slot::Workspace(String::new()),
+                version: Some(Version::Generation(generation)),
+            },
+            Unsettled {
+                backend: Backend::Keychain,
+                slot: Slot::Workspace("acme".into()),
+                version: Some(Version::Fingerprint(Secret::from("pt_live_x").fingerprint())),
+            },
+        ],
+    }
+}
+
+fn kind(answer: &StoreAnswer) -> StoreFailureKind {
+    match answer {
+        StoreAnswer::Failed(failure) => failure.kind,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_operation_has_its_answer() {
+    let folder = Scratch::new("vault-ops");
+    let mut vault = vault(&folder);
+    let backend = Backend::File;
+    let slot = Slot::Workspace(String::new());
+    let record = Record { generation: None, issuer: None, workspace: None, token: Secret::from("pt_live_x") };
+    let version = record.version();
+    let write = |expected| StoreOp::Write { backend, slot: slot.clone(), expected, record: record.clone() };
+    let delete = || StoreOp::Delete { backend, slot: slot.clone(), expected: version.clone() };
+    let held = StoreAnswer::Records(vec![(slot.clone(), record.clone())]);
+    let lock = || StoreOp::Lock { wait: Duration::ZERO };
+    let rows = [
+        (StoreOp::ReadLedger, StoreAnswer::Ledger(Ledger::default())),
+        (StoreOp::Unlock, StoreAnswer::Done),
+        (lock(), StoreAnswer::Done),
+        (lock(), StoreAnswer::Done),
+        (StoreOp::WriteLedger(full()), StoreAnswer::Done),
+        (StoreOp::ReadLedger, StoreAnswer::Ledger(full())),
+        (StoreOp::Probe(backend), StoreAnswer::Done),
+        (StoreOp::Unseal { backend, wait: Duration::ZERO }, StoreAnswer::Done),
+        (StoreOp::LoadAll(backend), StoreAnswer::Records(Vec::new())),
+        (write(Some(version.clone())), StoreAnswer::Conflict),
+        (write(None), StoreAnswer::Done),
+        (StoreOp::Load { backend, slot: slot.clone() }, held.clone()),
+        (StoreOp::Load { backend, slot: Slot::Active }, StoreAnswer::Records(Vec::new())),
+        (StoreOp::LoadAll(backend), held),
+        (delete(), StoreAnswer::Done),
+        (delete(), StoreAnswer::Done),
+        (StoreOp::Unlock, StoreAnswer::Done),
+    ];
+    for (number, (op, expected)) in rows.into_iter().enumerate() {
+        let shown = format!("{number}: {op:?}");
+        assert_eq!(vault.perform(op), expected, "{shown}");
+    }
+}
+
+#[test]
+fn its_locks_keep_another_vault_out() {
+    let folder = Scratch::new("vault-locks");
+    let (mut one, mut two) = (vault(&folder), vault(&folder));
+    assert_eq!(one.perform(StoreOp::Lock { wait: Duration::ZERO }), StoreAnswer::Done);
+    let busy = two.perform(StoreOp::Lock { wait: Duration::from_millis(20) });
+    assert_eq!(kind(&busy), StoreFailureKind::Busy);
+    assert_eq!(one.perform(StoreOp::Unlock), StoreAnswer::Done);
+    assert_eq!(two.perform(StoreOp::Lock { wait: Duration::from_secs(10) }), StoreAnswer::Done);
+}
+
+#[test]
+fn without_a_keychain_its_operations_answer_absent() {
+    let folder = Scratch::new("vault-absent");
+    let mut vault = vault(&folder);
+    let backend = Backend::Keychain;
+    for op in [
+        StoreOp::Probe(backend),
+        StoreOp::Unseal { backend, wait: Duration::ZERO },
+        StoreOp::Load { backend, slot: Slot::Active },
+        StoreOp::LoadAll(backend),
+    ] {
+        assert_eq!(kind(&vault.perform(op)), StoreFailureKind::Absent);
+    }
+    assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0, "nothing was touched");
+}
+
+#[test]
+fn a_ledger_has_this_form() {
+    let folder = Scratch::new("vault-ledger");
+    let path = folder.join("state.json");
+    LedgerFile::new(path.clone()).write(&full()).unwrap();
+    let expected = concat!(
+        r#"{"v":1,"backend":"keychain","active":"ärger","unsettled":[{"backend":"file"},"#,
+        r#"{"backend":"keychain","slug":"","version":"ab.c.7"},"#,
+        r#"{"backend":"keychain","slug":"acme","version":"sha256:"#,
+    );
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.starts_with(expected), "{text}");
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_damaged_ledger_is_told_and_replaced_but_a_newer_one_is_kept() {
+    let folder = Scratch::new("vault-damaged");
+    let path = folder.join("state.json");
+    let file = LedgerFile::new(path.clone());
+    let put = |text: &str| {
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    };
+    for text in
+        ["", "{", r#"{"v":1,"backend":"cloud"}"#, r#"{"v":1,"unsettled":[{"backend":"file","version":"x"}]}"#]
+    {
+        put(text);
+        assert_eq!(file.read().unwrap_err().kind, StoreFailureKind::Unreadable, "{text}");
+        file.write(&full()).unwrap();
+        assert_eq!(file.read(), Ok(full()));
+    }
+    put(r#"{"v":2,"backend":"cloud"}"#);
+    assert_eq!(file.read().unwrap_err().kind, StoreFailureKind::Unreadable);
+    assert_eq!(file.write(&full()).unwrap_err().kind, StoreFailureKind::Unreadable);
+    assert_eq!(fs::read_to_string(&path).unwrap(), r#"{"v":2,"backend":"cloud"}"#);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    assert_eq!(file.read().unwrap_err().kind, StoreFailureKind::Refused, "others may write to it");
+}
