@@ -10,7 +10,7 @@ use crate::credential_store::{CredentialStore, Swap};
 use crate::failure::failure;
 use crate::file::FileStore;
 use crate::ledger_file::LedgerFile;
-use crate::lock::Lock;
+use crate::lock::{Lock, lock_beside};
 
 /// Where a service's things lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub struct VaultConfig {
     pub ledger: PathBuf,
     /// The credentials file.
     pub credentials: PathBuf,
-    /// The lock files, taken in this order: the one beside the credentials file
-    /// ([`lock_beside`](crate::lock_beside)) and, with a keychain, one under the home folder that the password
-    /// database names ([`home_of_effective_user`](crate::home_of_effective_user)). Two names of one file count once.
-    pub locks: Vec<PathBuf>,
+    /// Data files whose locks ([`lock_beside`](crate::lock_beside)) are taken together, in this order: the
+    /// credentials file and, with a keychain, its namesake under the home folder that the password database names
+    /// ([`home_of_effective_user`](crate::home_of_effective_user)). Two names of one file count once.
+    pub locked: Vec<PathBuf>,
     /// The names in the operating system's keychain; `None`: it is never opened.
     pub keychain: Option<KeychainConfig>,
 }
@@ -41,7 +41,7 @@ pub struct KeychainConfig {
 /// The ledger, the lock and the backends of one service. Nothing is opened before it is asked for.
 pub struct Vault {
     ledger: LedgerFile,
-    locks: Vec<PathBuf>,
+    locked: Vec<PathBuf>,
     lock: Option<Lock>,
     file: Box<dyn CredentialStore>,
     keychain: Option<Box<dyn CredentialStore>>,
@@ -52,7 +52,7 @@ impl Vault {
     pub fn new(config: VaultConfig) -> Self {
         Self {
             ledger: LedgerFile::new(config.ledger),
-            locks: config.locks,
+            locked: config.locked,
             lock: None,
             file: Box::new(FileStore::new(config.credentials)),
             keychain: config.keychain.and_then(keychain),
@@ -71,7 +71,8 @@ impl Vault {
             StoreOp::WriteLedger(ledger) => done(self.ledger.write(&ledger)?),
             StoreOp::Lock { wait } => {
                 if self.lock.is_none() {
-                    self.lock = Some(Lock::acquire(&self.locks, wait)?);
+                    let locks = self.locked.iter().map(|data| lock_beside(data)).collect::<Result<Vec<_>, _>>()?;
+                    self.lock = Some(Lock::acquire(&locks, wait)?);
                 }
                 StoreAnswer::Done
             }

@@ -12,7 +12,7 @@ use clap_complete::Shell;
     6 store, 7 network, 8 server, 9 refused by the API, 130 interrupted.")]
 pub struct Cli {
     /// Use this API token instead of the environment's and the stored one (visible in the process list)
-    #[arg(long, global = true, value_name = "TOKEN", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "TOKEN")]
     pub api_token: Option<String>,
     /// A workspace, by slug or name; other commands than login and logout use its token for this call only
     #[arg(long, global = true, value_name = "NAME")]

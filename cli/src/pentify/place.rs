@@ -6,7 +6,7 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::record::Backend;
 use doorkey_core::service::{PENTIFY_API, PENTIFY_APP, Service};
 use doorkey_core::url::Url;
-use doorkey_store::{KeychainConfig, Vault, VaultConfig, home_of_effective_user, lock_beside};
+use doorkey_store::{KeychainConfig, Vault, VaultConfig, home_of_effective_user};
 
 use crate::environment::Environment;
 
@@ -60,8 +60,8 @@ impl Place {
         let (api, app) = (running.api.clone(), running.app.clone());
         let service = Service::pentify(api, app, environment.hostname.clone()).sandboxed();
         let credentials = folder.join("credentials");
-        let locks = vec![lock_beside(&credentials)];
-        let vault = Vault::new(VaultConfig { ledger: folder.join("state.json"), credentials, locks, keychain: None });
+        let locked = vec![credentials.clone()];
+        let vault = Vault::new(VaultConfig { ledger: folder.join("state.json"), credentials, locked, keychain: None });
         Ok(Self { service, vault, sandbox: Some(running) })
     }
 }
@@ -76,9 +76,9 @@ fn vault(environment: &Environment, service: &Service) -> Result<Vault, Failure>
     });
     // The keychain belongs to the user, not to whatever `HOME` says.
     let home = home_of_effective_user();
-    let user_lock = home.map(|home| lock_beside(&home.join(".config").join(service.names.folder).join("credentials")));
-    let locks = [lock_beside(&credentials)].into_iter().chain(user_lock).collect();
-    Ok(Vault::new(VaultConfig { ledger: folder.join("state.json"), credentials, locks, keychain }))
+    let namesake = home.map(|home| home.join(".config").join(service.names.folder).join("credentials"));
+    let locked = [credentials.clone()].into_iter().chain(namesake).collect();
+    Ok(Vault::new(VaultConfig { ledger: folder.join("state.json"), credentials, locked, keychain }))
 }
 
 fn no_home() -> Failure {

@@ -1,0 +1,22 @@
+//! Forms as browsers post them.
+
+use doorkey_core::http::HttpRequest;
+
+/// The fields of a posted form.
+pub(crate) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// Reads the body; `None` if it is no form.
+    pub(crate) fn of(request: &HttpRequest) -> Option<Self> {
+        let content_type = request.header_value("content-type")?.split(';').next()?.trim();
+        if !content_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return None;
+        }
+        Some(Self(form_urlencoded::parse(request.body.as_bytes()).into_owned().collect()))
+    }
+
+    /// The first field of that name; empty if there is none.
+    pub(crate) fn value(&self, name: &str) -> &str {
+        self.0.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str())
+    }
+}

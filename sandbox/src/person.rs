@@ -1,0 +1,186 @@
+//! Somebody with a browser: opens a link, signs in, picks a workspace, presses a button.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use doorkey_core::http::{HttpRequest, HttpResponse, Method};
+use doorkey_core::secret::Secret;
+use doorkey_core::url::{Text, Url};
+use form_urlencoded::Serializer;
+
+use crate::markup::{Button, Form, Markup};
+use crate::pages;
+
+/// More steps than any way through the pages takes.
+const MOST_STEPS: usize = 12;
+
+/// Walks the pages as a browser without script would: follows redirects within one origin, keeps cookies, and submits
+/// the forms that it finds in the markup. How a request is sent is the caller's: straight into a
+/// [`Service`](crate::Service), or over HTTP.
+#[derive(Clone, Debug)]
+pub struct Person {
+    email: String,
+    workspace: Option<String>,
+    cookies: BTreeMap<String, Secret>,
+}
+
+/// The page on which a walk ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastPage {
+    /// The status it came with.
+    pub status: u16,
+    /// Its first heading.
+    pub heading: String,
+}
+
+impl Person {
+    /// Somebody who signs in as `email`, in a fresh browser.
+    pub fn new(email: &str) -> Self {
+        Self { email: email.to_owned(), workspace: None, cookies: BTreeMap::new() }
+    }
+
+    /// The same, who takes the workspace of this slug where there is a choice. Without it, the first.
+    #[must_use]
+    pub fn choosing(mut self, slug: &str) -> Self {
+        self.workspace = Some(slug.to_owned());
+        self
+    }
+
+    /// Opens the link of a terminal and authorizes it.
+    ///
+    /// # Errors
+    /// If `send` fails, or if the walk ends on any other page than the one that confirms it.
+    pub fn approve<E>(
+        &mut self,
+        link: &Url,
+        send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
+    ) -> Result<LastPage, PersonError<E>> {
+        self.decide(link, "approve", pages::AUTHORIZED, send)
+    }
+
+    /// Opens the link of a terminal and refuses.
+    ///
+    /// # Errors
+    /// As for [`Person::approve`].
+    pub fn deny<E>(
+        &mut self,
+        link: &Url,
+        send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
+    ) -> Result<LastPage, PersonError<E>> {
+        self.decide(link, "deny", pages::DENIED, send)
+    }
+
+    fn decide<E>(
+        &mut self,
+        link: &Url,
+        decision: &str,
+        hoped_for: &str,
+        mut send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
+    ) -> Result<LastPage, PersonError<E>> {
+        let mut request = HttpRequest::new(Method::Get, link.clone());
+        for _ in 0..MOST_STEPS {
+            let here = request.url.clone();
+            let response = send(&self.with_cookies(request)).map_err(PersonError::Send)?;
+            self.keep_cookies(&response);
+            if (300..400).contains(&response.status) {
+                request = follow(&here, &response).ok_or(PersonError::Lost)?;
+                continue;
+            }
+            let markup = Markup::read(response.body.as_bytes());
+            match self.next_step(&here, &markup, decision) {
+                Some(next) => request = next,
+                None => {
+                    let page = LastPage { status: response.status, heading: markup.heading };
+                    let done = page.status == 200 && page.heading == hoped_for;
+                    return if done { Ok(page) } else { Err(PersonError::Elsewhere(page)) };
+                }
+            }
+        }
+        Err(PersonError::Lost)
+    }
+
+    /// The button to press on a page, if there is one for us.
+    fn next_step(&self, here: &Url, markup: &Markup, decision: &str) -> Option<HttpRequest> {
+        let press = |name: &str, wanted: Option<&str>| {
+            markup.forms.iter().find_map(|form| {
+                let fits = |button: &&Button| {
+                    button.name == name && wanted.is_none_or(|wanted| button.value == wanted)
+                };
+                Some((form, form.buttons.iter().find(fits)?))
+            })
+        };
+        let (form, button) = press("decision", Some(decision))
+            .or_else(|| press("email", Some(&self.email)))
+            .or_else(|| press("workspace", self.workspace.as_deref()))?;
+        submit(here, form, button)
+    }
+
+    fn with_cookies(&self, request: HttpRequest) -> HttpRequest {
+        if self.cookies.is_empty() {
+            return request;
+        }
+        let pairs: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={}", value.expose_secret())).collect();
+        request.header("cookie", Secret::new(pairs.join("; ")))
+    }
+
+    fn keep_cookies(&mut self, response: &HttpResponse) {
+        for (_, cookie) in response.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            let pair = cookie.split(';').next().unwrap_or_default();
+            if let Some((name, value)) = pair.split_once('=') {
+                self.cookies.insert(name.trim().to_owned(), Secret::from(value.trim()));
+            }
+        }
+    }
+}
+
+/// Why a walk did not end as hoped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PersonError<E> {
+    /// A request could not be sent.
+    Send(E),
+    /// The walk ended on another page: the link was used, has expired, is not valid.
+    Elsewhere(LastPage),
+    /// The pages led nowhere: away from their origin, or around in circles.
+    Lost,
+}
+
+impl<E: fmt::Display> fmt::Display for PersonError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(cause) => write!(f, "the page could not be reached: {cause}"),
+            Self::Elsewhere(page) => write!(f, "the page said: {} ({})", page.heading, page.status),
+            Self::Lost => f.write_str("the pages led nowhere"),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for PersonError<E> {}
+
+/// The request that a redirect asks for, if it stays on its origin.
+fn follow(here: &Url, response: &HttpResponse) -> Option<HttpRequest> {
+    let url = resolve(here, response.header_value("location")?)?;
+    Some(HttpRequest::new(Method::Get, url))
+}
+
+/// The request that pressing a button sends.
+fn submit(here: &Url, form: &Form, button: &Button) -> Option<HttpRequest> {
+    let pressed = (button.name.clone(), button.value.clone());
+    let fields = form.hidden.iter().cloned().chain([pressed]);
+    let url = resolve(here, &form.action)?;
+    if !form.is_post {
+        let filled = fields.fold(url, |url, (name, value)| url.with(&name, Secret::new(value)));
+        return Some(HttpRequest::new(Method::Get, filled));
+    }
+    let body = Serializer::new(String::new()).extend_pairs(fields).finish();
+    let request = HttpRequest::new(Method::Post, url)
+        .header("origin", Text::from(here.origin().to_string()))
+        .body("application/x-www-form-urlencoded", body);
+    Some(request)
+}
+
+/// An address found on a page. Ours are all paths of their own origin.
+fn resolve(here: &Url, address: &str) -> Option<Url> {
+    let url = Url::parse(&format!("{}{address}", here.origin())).ok()?;
+    (address.starts_with('/') && url.origin() == here.origin()).then_some(url)
+}
