@@ -1,0 +1,171 @@
+//! A machine on a timetable: virtual time, and nothing that happens unasked goes unnoticed.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use doorkey_core::command::{Command, CommandId};
+use doorkey_core::event::Event;
+use doorkey_core::failure::Failure;
+use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
+use doorkey_core::machine::{Disposition, Logic, Machine, Outcome, WakeReason};
+use doorkey_core::notice::Notice;
+use doorkey_core::secret::Entropy;
+use doorkey_core::service::Service;
+use doorkey_core::store::StoreOp;
+use doorkey_core::time::{Now, Timestamp, WallTime};
+use doorkey_core::url::Url;
+
+pub const ORIGIN: u64 = 1_000_000;
+
+pub fn service() -> Service {
+    let url = |text| Url::parse(text).unwrap();
+    Service::pentify(url("https://api.pentify.io"), url("https://app.pentify.io"), "build-box".into())
+}
+
+pub struct Timetable<L: Logic> {
+    pub machine: Machine<L>,
+    now: u64,
+    commands: VecDeque<Command>,
+    pub notices: Vec<Notice>,
+}
+
+impl<L: Logic> Timetable<L>
+where
+    L::Output: Debug + Clone + PartialEq,
+{
+    pub fn new(service: Service, logic: L) -> Self {
+        let machine = Machine::new(service, logic);
+        let mut table = Self { machine, now: 0, commands: VecDeque::new(), notices: Vec::new() };
+        table.event(Event::Started { jitter_seed: 7 });
+        table
+    }
+
+    pub fn clock(&self) -> Now {
+        Now {
+            mono: Timestamp::from_millis(ORIGIN + self.now),
+            wall: WallTime::from_unix_millis(1_700_000_000_000 + self.now),
+        }
+    }
+
+    /// Milliseconds since the start.
+    pub fn millis(&self) -> u64 {
+        self.now
+    }
+
+    pub fn event(&mut self, event: Event) -> Disposition {
+        let disposition = self.machine.handle_event(self.clock(), event);
+        while let Some(command) = self.machine.poll_command() {
+            match command {
+                Command::Show(notice) => self.notices.push(notice),
+                command => self.commands.push_back(command),
+            }
+        }
+        disposition
+    }
+
+    /// When the machine wants to be woken, in milliseconds since the start.
+    pub fn next_wake(&self) -> Option<(u64, WakeReason)> {
+        self.machine.poll_timeout().map(|(at, why)| (at.as_millis() - ORIGIN, why))
+    }
+
+    /// Jumps, without a wake-up on the way.
+    pub fn jump_to(&mut self, millis: u64) {
+        assert!(millis >= self.now, "time goes forward");
+        self.now = millis;
+    }
+
+    /// Nothing may be wanted before `millis`, even if asked at each deadline's last millisecond.
+    pub fn expect_silence_until(&mut self, millis: u64) {
+        self.expect_nothing_left();
+        if let Some((wake, why)) = self.next_wake() {
+            assert!(wake >= millis, "woken at {wake} ms for {why:?}, silence was expected until {millis} ms");
+        }
+        self.jump_to(millis.saturating_sub(1).max(self.now));
+        self.event(Event::Woke);
+        assert_eq!(self.commands, [], "at {} ms", self.now);
+        assert_eq!(self.machine.outcome().map(|_| ()), None, "at {} ms", self.now);
+        self.jump_to(millis);
+    }
+
+    pub fn expect_nothing_left(&self) {
+        assert_eq!(self.commands, [], "left over at {} ms", self.now);
+    }
+
+    /// Wakes the machine now and takes the request it must send.
+    pub fn expect_poll_now(&mut self) -> (CommandId, HttpRequest) {
+        self.event(Event::Woke);
+        self.take_request()
+    }
+
+    pub fn take(&mut self) -> Command {
+        self.commands.pop_front().unwrap_or_else(|| panic!("no command at {} ms", self.now))
+    }
+
+    pub fn take_request(&mut self) -> (CommandId, HttpRequest) {
+        match self.take() {
+            Command::Send { id, request, .. } => (id, request),
+            other => panic!("a request was expected, not {other:?}"),
+        }
+    }
+
+    pub fn take_store(&mut self) -> (CommandId, StoreOp) {
+        match self.take() {
+            Command::Store { id, op } => (id, op),
+            other => panic!("a store operation was expected, not {other:?}"),
+        }
+    }
+
+    pub fn give_entropy(&mut self) {
+        let Command::DrawEntropy { id } = self.take() else { panic!("entropy was expected") };
+        self.event(Event::Entropy { id, entropy: Entropy::new([42; 32]) });
+    }
+
+    pub fn reply(&mut self, id: CommandId, response: HttpResponse) -> Disposition {
+        self.event(Event::Response { id, response })
+    }
+
+    pub fn lose(&mut self, id: CommandId, kind: FailureKind) -> Disposition {
+        self.event(Event::RequestFailed { id, failure: RequestFailure { kind, detail: "a wire was cut".into() } })
+    }
+
+    pub fn outcome(&self) -> Option<&Outcome<L::Output>> {
+        self.machine.outcome()
+    }
+
+    pub fn failure(&self) -> &Failure {
+        match self.machine.outcome() {
+            Some(Err(failure)) => failure,
+            other => panic!("a failure was expected at {} ms, not {other:?}", self.now),
+        }
+    }
+
+    pub fn success(&self) -> &L::Output {
+        match self.machine.outcome() {
+            Some(Ok(output)) => output,
+            other => panic!("success was expected at {} ms, not {other:?}", self.now),
+        }
+    }
+}
+
+pub fn envelope(status: u16, code: &str) -> HttpResponse {
+    let body = format!(r#"{{"error":{{"code":"{code}","message":"m","request_id":"req_1"}}}}"#);
+    HttpResponse::new(status, body).header("content-type", "application/json")
+}
+
+pub fn not_yet() -> HttpResponse {
+    envelope(404, "not_paired_yet")
+}
+
+pub fn paired() -> HttpResponse {
+    HttpResponse::new(
+        200,
+        r#"{"token":"pt_live_minted0123456789abcdef","workspace":{"id":"w1","name":"Acme","slug":"acme"},
+            "user":{"email":"solo@pentify.sandbox"},"scopes":["scans:read"],"key_name":"Pentify Terminal · build-box"}"#,
+    )
+}
+
+pub fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
