@@ -9,6 +9,8 @@ mod credential_store;
 mod document;
 mod failure;
 mod file;
+#[cfg(feature = "keychain")]
+mod keychain;
 mod ledger_file;
 mod limited;
 mod lock;
@@ -19,6 +21,8 @@ mod vault;
 
 pub use credential_store::{CredentialStore, Swap};
 pub use file::FileStore;
+#[cfg(feature = "keychain")]
+pub use keychain::KeychainStore;
 pub use ledger_file::LedgerFile;
 pub use limited::LimitedStore;
 pub use lock::{Lock, lock_beside};

@@ -106,7 +106,13 @@ impl Vault {
     }
 }
 
-/// There is none yet.
+#[cfg(feature = "keychain")]
+fn keychain(config: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
+    let store = crate::KeychainStore::new(config.service, config.account);
+    Some(Box::new(crate::LimitedStore::new(std::sync::Arc::new(store), config.limit)))
+}
+
+#[cfg(not(feature = "keychain"))]
 fn keychain(_: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
     None
 }

@@ -1,0 +1,293 @@
+//! The Secret Service (gnome-keyring, KWallet, KeePassXC, …) as a store of `keyring-core`, on `dbus-secret-service`.
+//!
+//! It is our own because it must do what the ready-made ones do not: tell *locked* from *missing* without a prompt,
+//! and prompt only in [`Keychain::unseal`]. The main connection was opened with a prompt time of zero, with which
+//! the library never shows one; the prompt has a connection of its own, whose end also takes the prompt away.
+//!
+//! Entries carry the attributes `service` and `username` (which keyring crates, Python's keyring and Go's use) and
+//! `account` (which keytar uses), so that each of them, and `secret-tool`, finds what we wrote. On reading, either of
+//! the last two will do. If several entries match, the one modified last counts. The `session` collection, which is
+//! forgotten at logout, is never read, and as the default collection is refused as volatile.
+//!
+//! Sessions are plain, not encrypted.
+
+use std::any::Any;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dbus_secret_service::{Collection, EncryptionType, Error as ServiceError, Item, SecretService};
+use doorkey_core::store::{StoreFailure, StoreFailureKind};
+use doorkey_core::text::harmless;
+use keyring_core::api::{Credential, CredentialApi, CredentialPersistence, CredentialStoreApi};
+use keyring_core::{Entry, Error, Result};
+
+use crate::failure::failure;
+
+/// The collection that is forgotten at logout.
+const SESSION: &str = "/org/freedesktop/secrets/collection/session";
+const SERVICE: &str = "service";
+const USERNAME: &str = "username";
+const ACCOUNT: &str = "account";
+
+/// The user's Secret Service. Nothing is connected before the first call.
+#[derive(Clone)]
+pub(super) struct Keychain {
+    link: Arc<Mutex<Option<SecretService>>>,
+}
+
+/// What to search for to find all entries of a service.
+pub(super) fn spec(service: &str) -> HashMap<&str, &str> {
+    HashMap::from([(SERVICE, service)])
+}
+
+impl Keychain {
+    pub(super) fn new() -> Self {
+        Self { link: Arc::default() }
+    }
+
+    /// Whether a new entry would find a place.
+    pub(super) fn probe(&self) -> std::result::Result<(), StoreFailure> {
+        self.with(|service| writable(service).map(drop)).map_err(super::told)
+    }
+
+    /// Lets the Secret Service ask the person to unlock the default collection. The wait is counted in whole
+    /// seconds, at least one.
+    pub(super) fn unseal(&self, wait: Duration) -> std::result::Result<(), StoreFailure> {
+        let seconds = wait.as_secs().max(1);
+        let service = SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, seconds)
+            .map_err(|error| explain(&error))?;
+        let collection = service.get_default_collection().map_err(|error| explain(&error))?;
+        let refused =
+            || failure(StoreFailureKind::Refused, "the keychain was not unlocked; unlock it and try again");
+        match collection.ensure_unlocked() {
+            Ok(()) => match collection.is_locked() {
+                Ok(false) => Ok(()),
+                Ok(true) => Err(refused()),
+                Err(error) => Err(explain(&error)),
+            },
+            Err(ServiceError::Prompt) => Err(refused()),
+            Err(error) => Err(explain(&error)),
+        }
+    }
+
+    /// Works on the one connection. A broken one is given up, so that a later call may find a restarted service.
+    fn with<T>(&self, work: impl FnOnce(&SecretService) -> Result<T>) -> Result<T> {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        let service = match link.take() {
+            Some(service) => service,
+            None => SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, 0).map_err(wrap)?,
+        };
+        let result = work(&service);
+        if !matches!(&result, Err(Error::PlatformFailure(_))) {
+            *link = Some(service);
+        }
+        result
+    }
+}
+
+impl CredentialStoreApi for Keychain {
+    fn vendor(&self) -> String {
+        "Secret Service".to_owned()
+    }
+
+    fn id(&self) -> String {
+        env!("CARGO_PKG_NAME").to_owned()
+    }
+
+    fn build(&self, service: &str, user: &str, _: Option<&HashMap<&str, &str>>) -> Result<Entry> {
+        let place = Place { keychain: self.clone(), service: service.to_owned(), account: user.to_owned() };
+        Ok(Entry::new_with_credential(Arc::new(place)))
+    }
+
+    /// One entry for each account. A locked one among them fails the search: it may be any.
+    fn search(&self, spec: &HashMap<&str, &str>) -> Result<Vec<Entry>> {
+        let names = self.with(|service| {
+            let found = service.search_items(spec.clone()).map_err(wrap)?;
+            if found.locked.iter().any(lasts) {
+                return Err(wrap(ServiceError::Locked));
+            }
+            let mut names = BTreeSet::new();
+            for item in found.unlocked.iter().filter(|item| lasts(item)) {
+                let mut attributes = item.get_attributes().map_err(wrap)?;
+                let account = attributes.remove(USERNAME).or_else(|| attributes.remove(ACCOUNT));
+                names.extend(attributes.remove(SERVICE).zip(account));
+            }
+            Ok(names)
+        })?;
+        names.iter().map(|(service, account)| self.build(service, account, None)).collect()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn persistence(&self) -> CredentialPersistence {
+        CredentialPersistence::UntilDelete
+    }
+
+    fn debug_fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keychain")
+    }
+}
+
+/// Where a credential lies, or would lie.
+struct Place {
+    keychain: Keychain,
+    service: String,
+    account: String,
+}
+
+impl Place {
+    /// The entry that counts, and whether it carries the attribute `username`.
+    fn find<'a>(&self, service: &'a SecretService) -> Result<Option<(Item<'a>, bool)>> {
+        for (key, named) in [(USERNAME, true), (ACCOUNT, false)] {
+            let wanted = HashMap::from([(SERVICE, self.service.as_str()), (key, self.account.as_str())]);
+            let found = service.search_items(wanted).map_err(wrap)?;
+            if let Some(item) = newest(found.unlocked.into_iter().filter(lasts).collect())? {
+                return Ok(Some((item, named)));
+            }
+            if found.locked.iter().any(lasts) {
+                return Err(wrap(ServiceError::Locked));
+            }
+        }
+        Ok(None)
+    }
+
+    fn attributes(&self) -> HashMap<&str, &str> {
+        let account = self.account.as_str();
+        HashMap::from([(SERVICE, self.service.as_str()), (USERNAME, account), (ACCOUNT, account)])
+    }
+}
+
+impl CredentialApi for Place {
+    fn set_secret(&self, secret: &[u8]) -> Result<()> {
+        const KIND: &str = "text/plain";
+        self.keychain.with(|service| {
+            if let Some((item, named)) = self.find(service)? {
+                item.set_secret(secret, KIND).map_err(wrap)?;
+                return if named { Ok(()) } else { item.set_attributes(self.attributes()).map_err(wrap) };
+            }
+            let label = format!("{}: {}", self.service, self.account);
+            let collection = writable(service)?;
+            collection.create_item(&label, self.attributes(), secret, false, KIND).map_err(wrap)?;
+            Ok(())
+        })
+    }
+
+    fn get_secret(&self) -> Result<Vec<u8>> {
+        self.keychain.with(|service| match self.find(service)? {
+            Some((item, _)) => item.get_secret().map_err(wrap),
+            None => Err(Error::NoEntry),
+        })
+    }
+
+    fn delete_credential(&self) -> Result<()> {
+        self.keychain.with(|service| match self.find(service)? {
+            Some((item, _)) => item.delete().map_err(wrap),
+            None => Err(Error::NoEntry),
+        })
+    }
+
+    /// An entry is found by its names each time, so there is nothing else to point at it.
+    fn get_credential(&self) -> Result<Option<Arc<Credential>>> {
+        self.keychain.with(|service| self.find(service)?.map(|_| None).ok_or(Error::NoEntry))
+    }
+
+    fn get_specifiers(&self) -> Option<(String, String)> {
+        Some((self.service.clone(), self.account.clone()))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn debug_fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.account, self.service)
+    }
+}
+
+/// The default collection, if it can be written to and keeps what it gets.
+fn writable(service: &SecretService) -> Result<Collection<'_>> {
+    let collection = service.get_default_collection().map_err(wrap)?;
+    if collection.path.starts_with(SESSION) {
+        return Err(carried(failure(
+            StoreFailureKind::Volatile,
+            "the keychain's default collection is forgotten at logout; create a lasting one and make it the default",
+        )));
+    }
+    match collection.is_locked().map_err(wrap)? {
+        true => Err(wrap(ServiceError::Locked)),
+        false => Ok(collection),
+    }
+}
+
+fn lasts(item: &Item<'_>) -> bool {
+    !item.path.starts_with(SESSION)
+}
+
+/// The item modified last; only when there are several is it worth asking.
+fn newest(mut items: Vec<Item<'_>>) -> Result<Option<Item<'_>>> {
+    if items.len() < 2 {
+        return Ok(items.pop());
+    }
+    let mut dated = Vec::with_capacity(items.len());
+    for item in items {
+        dated.push((item.get_modified().map_err(wrap)?, item));
+    }
+    Ok(dated
+        .into_iter()
+        .max_by_key(|(modified, item)| (*modified, item.path.to_string()))
+        .map(|(_, item)| item))
+}
+
+fn wrap(error: ServiceError) -> Error {
+    carried(explain(&error))
+}
+
+/// A failure of ours on its way through `keyring-core`'s type: rules forbid it, or the connection is no good.
+fn carried(failure: StoreFailure) -> Error {
+    use StoreFailureKind::{Locked, Refused, Volatile};
+    match failure.kind {
+        Locked | Refused | Volatile => Error::NoStorageAccess(Box::new(failure)),
+        _ => Error::PlatformFailure(Box::new(failure)),
+    }
+}
+
+fn explain(error: &ServiceError) -> StoreFailure {
+    use StoreFailureKind::{Absent, Locked, Refused, TimedOut};
+    let (kind, next) = match error {
+        // With a prompt time of zero, a prompt that would be needed is a lock.
+        ServiceError::Locked | ServiceError::Prompt => {
+            return failure(
+                Locked,
+                "the keychain is locked; unlock it, or use a program that asks for its password",
+            );
+        }
+        ServiceError::NoResult => {
+            return failure(
+                Absent,
+                "the keychain has no default collection; create one with the system's keychain program",
+            );
+        }
+        ServiceError::Unavailable => (Absent, "start one or use the credentials file"),
+        ServiceError::Dbus(cause) => {
+            match cause.name().unwrap_or_default().rsplit('.').next().unwrap_or_default() {
+                "IsLocked" => (Locked, "unlock it"),
+                "AccessDenied" | "AuthFailed" => (Refused, "allow it in the system's keychain program"),
+                "NoReply" | "Timeout" | "TimedOut" => (TimedOut, "restart it, then try again"),
+                _ => (Absent, "start one or use the credentials file"),
+            }
+        }
+        _ => (Refused, "look at the system's keychain program"),
+    };
+    let cause = harmless(&error.to_string());
+    let what = match kind {
+        Absent => "there is no keychain to talk to",
+        Locked => "the keychain is locked",
+        TimedOut => "the keychain did not answer",
+        _ => "the keychain refused",
+    };
+    failure(kind, format!("{what}: {cause}; {next}"))
+}

@@ -1,0 +1,315 @@
+//! The keychain, against a real gnome-keyring in sessions of its own.
+//!
+//! The library finds the bus by the environment, so each case runs in a process of its own (see `child`).
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod child;
+mod desktop;
+mod scratch;
+
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use desktop::{Desktop, PROMPTER, Services, await_that};
+use doorkey_core::record::{Backend, Generation, Record, Slot};
+use doorkey_core::secret::Secret;
+use doorkey_core::store::StoreFailureKind::{self, Absent, Locked, Refused, TimedOut, Volatile};
+use doorkey_core::store::{StoreAnswer, StoreFailure, StoreOp};
+use doorkey_store::conformance::Kit;
+use doorkey_store::{CredentialStore, KeychainConfig, KeychainStore, LimitedStore, Swap, Vault, VaultConfig};
+use scratch::Scratch;
+
+const SERVICE: &str = "doorkey-test";
+const ACCOUNT: &str = "api-token";
+const LIMIT: Duration = Duration::from_secs(3);
+
+fn store() -> LimitedStore {
+    LimitedStore::new(Arc::new(KeychainStore::new(SERVICE.into(), ACCOUNT.into())), LIMIT)
+}
+
+fn record(counter: u64) -> Record {
+    Record {
+        generation: Some(Generation { login: "aa".into(), counter }),
+        issuer: None,
+        workspace: None,
+        token: Secret::new(format!("pt_live_{counter}")),
+    }
+}
+
+fn bare(token: &str) -> Record {
+    Record { generation: None, issuer: None, workspace: None, token: Secret::from(token) }
+}
+
+/// Runs a role of `child` inside a session.
+fn inside(desktop: &Desktop, role: &str) {
+    play(child::command(&[], role, desktop.folder()).env_remove("DISPLAY").envs(desktop.environment()));
+}
+
+/// Runs a role of `child` with this address of a bus, or none.
+fn with_address(role: &str, address: Option<&str>) {
+    let empty = Scratch::new(&format!("keychain-{}", role.replace(' ', "-")));
+    let mut command = child::command(&[], role, &empty);
+    command.env_remove("DISPLAY").env_remove("DBUS_SESSION_BUS_ADDRESS").env("XDG_RUNTIME_DIR", &*empty);
+    play(command.envs(address.map(|address| ("DBUS_SESSION_BUS_ADDRESS", address))));
+}
+
+fn play(command: &mut Command) {
+    let ended = command.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    assert!(ended.status.success(), "{out}\n{err}");
+}
+
+fn secret_tool(desktop: &Desktop, args: &str, input: &str) -> String {
+    let args: Vec<&str> = args.split(' ').collect();
+    String::from_utf8(desktop.run("secret-tool", &args, input).stdout).unwrap()
+}
+
+#[test]
+fn conformance() {
+    inside(&Desktop::start("kc-conformance", Services::None).with_unlocked_keyring(), "conform");
+}
+
+#[test]
+fn other_tools_see_ours_and_we_see_theirs() {
+    let desktop = Desktop::start("kc-tools", Services::None).with_unlocked_keyring();
+    inside(&desktop, "write");
+    for attribute in ["username", "account"] {
+        let found = secret_tool(&desktop, &format!("lookup service {SERVICE} {attribute} {ACCOUNT}"), "");
+        assert_eq!(found, record(1).encode().expose_secret(), "{attribute}");
+    }
+
+    for (attribute, role) in
+        [("username", "read theirs and delete"), ("account", "read theirs and overwrite")]
+    {
+        let names = format!("service {SERVICE} {attribute} {ACCOUNT}");
+        secret_tool(&desktop, &format!("store --label=x {names}"), "pt_live_theirs");
+        inside(&desktop, role);
+    }
+    let all = format!("search --all --unlock service {SERVICE}");
+    let found = secret_tool(&desktop, &all, "");
+    assert_eq!(found.matches("secret = ").count(), 1, "one entry, overwritten in place: {found}");
+    assert!(found.contains("\"gen\":\"aa.1\""), "{found}");
+    let found = secret_tool(&desktop, &format!("lookup service {SERVICE} username {ACCOUNT}"), "");
+    assert_eq!(found, record(1).encode().expose_secret(), "it got the other name too");
+}
+
+#[test]
+fn of_two_entries_of_one_name_the_later_counts() {
+    let desktop = Desktop::start("kc-twice", Services::None).with_unlocked_keyring();
+    let names = format!("service {SERVICE} username {ACCOUNT}");
+    secret_tool(&desktop, &format!("store --label=x {names} tool one"), "pt_live_older");
+    std::thread::sleep(Duration::from_millis(1_100));
+    secret_tool(&desktop, &format!("store --label=x {names} tool two"), "pt_live_theirs");
+    inside(&desktop, "read theirs and overwrite");
+}
+
+#[test]
+fn a_locked_keychain_is_told_at_once_and_without_a_prompt() {
+    let desktop = Desktop::start_with_display("kc-locked").with_unlocked_keyring();
+    inside(&desktop, "write");
+    desktop.lock();
+    inside(&desktop, "find it locked");
+    assert!(!desktop.owns(PROMPTER), "a prompt was shown");
+}
+
+#[test]
+fn a_prompt_that_nobody_answers_ends_in_time() {
+    let desktop = Desktop::start_with_display("kc-prompt").with_unlocked_keyring();
+    inside(&desktop, "write");
+    desktop.lock();
+    inside(&desktop, "ask nobody");
+    assert!(desktop.owns(PROMPTER), "no prompt was shown");
+}
+
+#[test]
+fn a_locked_keychain_without_a_display_cannot_be_unsealed() {
+    let desktop = Desktop::start("kc-nodisplay", Services::Installed).with_unlocked_keyring();
+    inside(&desktop, "write");
+    desktop.lock();
+    inside(&desktop, "ask nobody");
+}
+
+#[test]
+fn without_a_bus_there_is_none() {
+    with_address("find it absent", None);
+}
+
+#[test]
+fn with_a_dead_bus_there_is_none() {
+    let folder = Scratch::new("kc-dead");
+    let socket = folder.join("bus");
+    let address = format!("unix:path={}", socket.display());
+    with_address("find it absent", Some(&address));
+    drop(UnixListener::bind(&socket).unwrap());
+    assert!(socket.exists());
+    with_address("find it absent", Some(&address));
+}
+
+#[test]
+fn a_silent_bus_times_out() {
+    let folder = Scratch::new("kc-silent");
+    let socket = folder.join("bus");
+    let _silent = UnixListener::bind(&socket).unwrap();
+    with_address("find it silent", Some(&format!("unix:path={}", socket.display())));
+}
+
+#[test]
+fn without_a_service_on_the_bus_there_is_none() {
+    inside(&Desktop::start("kc-noservice", Services::None), "find it absent");
+}
+
+#[test]
+fn without_a_default_collection_nothing_can_be_written() {
+    inside(&Desktop::start("kc-nocollection", Services::Installed), "find no collection");
+}
+
+#[test]
+fn a_collection_that_is_forgotten_at_logout_is_refused() {
+    let desktop = Desktop::start("kc-volatile", Services::None).with_unlocked_keyring();
+    desktop.make_volatile();
+    inside(&desktop, "find it volatile");
+}
+
+#[test]
+fn a_restarted_daemon_is_found_again() {
+    let mut desktop = Desktop::start("kc-restart", Services::None).with_unlocked_keyring();
+    let mut running = child::command(&[], "outlive the daemon", desktop.folder());
+    running.env_remove("DISPLAY").envs(desktop.environment()).stdout(std::process::Stdio::piped());
+    let mut running = running.spawn().unwrap();
+    child::await_line(&mut running, "written");
+    desktop.end_last();
+    std::fs::write(desktop.folder().join("ended"), "").unwrap();
+    child::await_line(&mut running, "absent");
+    desktop.start_keyring();
+    std::fs::write(desktop.folder().join("restarted"), "").unwrap();
+    assert!(running.wait().unwrap().success());
+}
+
+#[test]
+fn nothing_is_connected_before_the_first_call() {
+    let folder = Scratch::new("kc-lazy");
+    let socket = folder.join("bus");
+    let listener = UnixListener::bind(&socket).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = format!("unix:path={}", socket.display());
+    with_address("leave it alone", Some(&address));
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    with_address("find it silent", Some(&address));
+    assert!(listener.accept().is_ok(), "this one did connect");
+}
+
+#[test]
+fn child() {
+    let Some((role, folder)) = child::role() else { return };
+    let store = store();
+    let held = record(1).version();
+    match role.as_str() {
+        "conform" => {
+            let lock = folder.join("kit.lock");
+            Kit::new(|| Box::new(self::store())).under_lock(lock).check().unwrap();
+        }
+        "write" => assert_eq!(store.write(&Slot::Active, None, &record(1)), Ok(Swap::Done)),
+        "read theirs and delete" => {
+            assert_eq!(store.load_all().unwrap().len(), 1, "the newer of two, or replaced");
+            assert_eq!(store.load(&Slot::Active), Ok(Some(bare("pt_live_theirs"))));
+            assert_eq!(store.delete(&Slot::Active, &bare("pt_live_theirs").version()), Ok(Swap::Done));
+            assert_eq!(store.load(&Slot::Active), Ok(None));
+        }
+        "read theirs and overwrite" => {
+            let theirs = bare("pt_live_theirs");
+            assert_eq!(store.load_all(), Ok(vec![(Slot::Active, theirs.clone())]));
+            assert_eq!(store.write(&Slot::Active, Some(&theirs.version()), &record(1)), Ok(Swap::Done));
+            assert_eq!(store.load(&Slot::Active), Ok(Some(record(1))));
+        }
+        "find it locked" => {
+            for (call, kind) in every_call(&store) {
+                assert_eq!(kind, Some(Locked), "{call}");
+            }
+            assert_eq!(store.load(&Slot::Workspace("none".into())), Ok(None), "missing is not locked");
+        }
+        "ask nobody" => {
+            let (answer, took) = timed(|| store.unseal(Duration::from_secs(2)));
+            assert!([TimedOut, Refused].contains(&answer.unwrap_err().kind));
+            assert!(took < Duration::from_millis(3_500), "{took:?}");
+            let (answer, took) = timed(|| store.load(&Slot::Active));
+            assert_eq!(answer.unwrap_err().kind, Locked);
+            assert!(took < Duration::from_secs(1), "{took:?}");
+        }
+        "find it absent" => {
+            for (call, kind) in every_call(&store) {
+                assert_eq!(kind, Some(Absent), "{call}");
+            }
+            assert_eq!(kind(store.unseal(Duration::from_secs(1))), Some(Absent));
+        }
+        "find it silent" => {
+            let (answer, took) = timed(|| store.load(&Slot::Active));
+            assert_eq!(answer.unwrap_err().kind, TimedOut);
+            assert!((LIMIT..LIMIT + Duration::from_secs(1)).contains(&took), "{took:?}");
+            for (call, kind) in every_call(&store) {
+                assert_eq!(kind, Some(TimedOut), "{call}");
+            }
+        }
+        "find no collection" => {
+            assert_eq!(kind(store.probe()), Some(Absent));
+            assert_eq!(kind(store.write(&Slot::Active, None, &record(1))), Some(Absent));
+            assert_eq!(store.load(&Slot::Active), Ok(None));
+            assert_eq!(store.load_all(), Ok(Vec::new()));
+            assert_eq!(store.delete(&Slot::Active, &held), Ok(Swap::Done));
+        }
+        "find it volatile" => {
+            assert_eq!(kind(store.probe()), Some(Volatile));
+            assert_eq!(kind(store.write(&Slot::Active, None, &record(1))), Some(Volatile));
+        }
+        "outlive the daemon" => {
+            assert_eq!(store.write(&Slot::Active, None, &record(1)), Ok(Swap::Done));
+            child::say("written");
+            await_that("the daemon has ended", || folder.join("ended").exists());
+            assert_eq!(kind(store.load(&Slot::Active)), Some(Absent));
+            child::say("absent");
+            await_that("it is there again", || folder.join("restarted").exists());
+            assert_eq!(store.load(&Slot::Active), Ok(Some(record(1))));
+        }
+        "leave it alone" => leave_it_alone(&folder),
+        other => panic!("no such role: {other}"),
+    }
+}
+
+fn leave_it_alone(folder: &Path) {
+    let keychain = KeychainConfig { service: SERVICE.into(), account: ACCOUNT.into(), limit: LIMIT };
+    let mut vault = Vault::new(VaultConfig {
+        ledger: folder.join("state.json"),
+        credentials: folder.join("credentials"),
+        locks: vec![folder.join("credentials.lock")],
+        keychain: Some(keychain),
+    });
+    assert_eq!(vault.perform(StoreOp::Lock { wait: LIMIT }), StoreAnswer::Done);
+    assert_eq!(vault.perform(StoreOp::LoadAll(Backend::File)), StoreAnswer::Records(Vec::new()));
+}
+
+/// Every call that must not wait for anybody, and how it failed. Each is quick.
+fn every_call(store: &LimitedStore) -> [(&'static str, Option<StoreFailureKind>); 5] {
+    let held = record(1).version();
+    let (results, took) = timed(|| {
+        [
+            ("probe", kind(store.probe())),
+            ("load", kind(store.load(&Slot::Active))),
+            ("load_all", kind(store.load_all())),
+            ("write", kind(store.write(&Slot::Active, Some(&held), &record(2)))),
+            ("delete", kind(store.delete(&Slot::Active, &held))),
+        ]
+    });
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    results
+}
+
+fn kind<T>(result: Result<T, StoreFailure>) -> Option<StoreFailureKind> {
+    result.err().map(|failure| failure.kind)
+}
+
+fn timed<T>(call: impl FnOnce() -> T) -> (T, Duration) {
+    let started = Instant::now();
+    (call(), started.elapsed())
+}
