@@ -11,6 +11,7 @@ use crate::envelope::{Refusal, json_response};
 use crate::key::Key;
 use crate::limit::{POLLS, REQUESTS_OF_A_KEY};
 use crate::moment::{DAY, HOUR, Moment};
+use crate::pages::REDIRECTED;
 use crate::pairing::{Phase, REPEAT, is_device_id};
 use crate::state::State;
 
@@ -22,6 +23,11 @@ const NOT_FOUND: Refusal = Refusal::new(404, "not_found", "There is no such reso
 const WRONG_METHOD: Refusal =
     Refusal::new(405, "method_not_allowed", "The resource does not know this method.");
 
+/// Where programs ask whether they were authorized.
+pub(crate) const POLL: &str = "/auth/terminal/poll";
+/// Leads elsewhere; a client must not follow with its credential.
+const REDIRECT: &str = "/v1/redirect";
+
 /// Answers a request to the API.
 pub(crate) fn respond(
     state: &mut State,
@@ -29,17 +35,19 @@ pub(crate) fn respond(
     now: Moment,
     request: &HttpRequest,
 ) -> HttpResponse {
+    if request.url.path() == REDIRECT {
+        let target = config.app.join(REDIRECTED);
+        return json_response(307, &json!({})).header("location", target.to_string());
+    }
     let answer = match (request.url.path(), request.method) {
-        ("/auth/terminal/poll", Method::Get) => poll(state, config, now, request),
+        (POLL, Method::Get) => poll(state, config, now, request),
         ("/v1/usage", Method::Get) => with_key(state, config, now, request).map(|caller| caller.usage(now)),
         ("/v1/profile", Method::Get) => with_key(state, config, now, request).map(|caller| caller.profile()),
         ("/v1/scans", Method::Get) => with_key(state, config, now, request).map(|caller| caller.scans(now)),
         ("/v1/keys/current", Method::Delete) => {
             with_key(state, config, now, request).map(|caller| caller.revoke(now))
         }
-        ("/auth/terminal/poll" | "/v1/usage" | "/v1/profile" | "/v1/scans" | "/v1/keys/current", _) => {
-            Err(WRONG_METHOD)
-        }
+        (POLL | "/v1/usage" | "/v1/profile" | "/v1/scans" | "/v1/keys/current", _) => Err(WRONG_METHOD),
         // An unknown path must not tell more to somebody without a key.
         (path, _) if path.starts_with("/v1/") => with_key(state, config, now, request).and(Err(NOT_FOUND)),
         _ => Err(NOT_FOUND),

@@ -6,7 +6,7 @@ use doorkey_core::time::WallTime;
 
 use crate::config::Speed;
 
-/// Runs from the wall clock's reading at its start, at its own speed, and never back.
+/// Starts at the wall clock's reading, runs at its own speed, and never back.
 #[derive(Debug)]
 pub(crate) struct Clock {
     speed: Speed,
@@ -23,6 +23,14 @@ impl Clock {
     pub(crate) fn now(&self) -> WallTime {
         let passed = self.speed.sandbox_millis(millis(self.start.elapsed()));
         WallTime::from_unix_millis(self.sandbox_start.saturating_add(passed))
+    }
+
+    /// Goes on from `seen`, if that is later: another server of the same state ran faster or for longer.
+    pub(crate) fn catch_up(&mut self, seen: u64) {
+        if seen > self.now().as_unix_millis() {
+            self.start = Instant::now();
+            self.sandbox_start = seen;
+        }
     }
 }
 

@@ -9,10 +9,12 @@ use doorkey_core::url::Origin;
 use smol::future::FutureExt;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{Async, Timer};
+use socket2::SockRef;
 use ureq_proto::server::state::{Cleanup, ProvideResponse, RecvBody};
 use ureq_proto::server::{RecvRequestResult, Reply, SendResponseResult};
 
 use crate::desk::Desk;
+use crate::fault::Answer;
 use crate::wire::{Unacceptable, head_of, request_from};
 
 /// The most bytes of a request's head.
@@ -28,12 +30,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(stream: Async<TcpStream>, origin: &Origin, desk: &Desk) -> io::Result<()> {
     let mut connection = Connection { stream, waiting: Vec::new() };
     while let Some((reply, request)) = connection.receive(origin).await? {
-        let (response, keep) = match request {
-            Ok(request) => (desk.handle(&request), true),
-            Err(Unacceptable(status)) => (HttpResponse::new(status, ""), false),
+        let answer = match &request {
+            Ok(request) => desk.handle(request).unwrap_or_else(|_| Answer::Whole(HttpResponse::new(500, ""))),
+            Err(Unacceptable(status)) => Answer::Whole(HttpResponse::new(*status, "")),
+        };
+        let response = match answer {
+            Answer::Whole(response) => response,
+            Answer::Late(response) => {
+                Timer::after(desk.delay).await;
+                response
+            }
+            Answer::Cut(response) => return connection.send_half(reply, &response).await,
+            Answer::Lost => return Ok(()),
+            // With no time to linger, the system resets the connection when it is closed.
+            Answer::Reset => return SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO)),
         };
         let cleanup = within(PATIENCE, Box::pin(connection.send(reply, &response))).await?;
-        if cleanup.must_close_connection() || !keep {
+        if cleanup.must_close_connection() || request.is_err() {
             break;
         }
     }
@@ -115,6 +128,13 @@ impl Connection {
         let length = self.stream.read(&mut part).await?;
         self.waiting.extend_from_slice(part.get(..length).unwrap_or_default());
         Ok(length)
+    }
+
+    async fn send_half(&mut self, reply: Reply<ProvideResponse>, response: &HttpResponse) -> io::Result<()> {
+        let (mut bytes, _) = write_head(reply, response)?;
+        let body = response.body.as_bytes();
+        bytes.extend_from_slice(body.get(..body.len() / 2).unwrap_or_default());
+        within(PATIENCE, self.stream.write_all(&bytes)).await
     }
 
     async fn send(

@@ -36,6 +36,11 @@ impl Digest {
         &self.0
     }
 
+    /// The first 64 bits as a number.
+    pub(crate) fn first_number(self) -> u64 {
+        self.0.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
     /// 43 characters that carry all of it.
     pub(crate) fn to_base64url(self) -> String {
         BASE64URL_NOPAD.encode(&self.0)

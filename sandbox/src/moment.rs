@@ -20,6 +20,11 @@ impl Moment {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// `millis` later.
+    pub(crate) fn plus(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
     /// `millis` earlier.
     pub(crate) fn minus(self, millis: u64) -> Self {
         Self(self.0.saturating_sub(millis))

@@ -1,25 +1,51 @@
 //! What a server is started with.
 
 use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::Speed;
+use crate::fault::FaultSpec;
 
-/// Is told of every answer.
+/// Is told of every request and its answer.
 pub type AccessLog = Box<dyn Fn(&Access) + Send + Sync>;
 
-/// How to serve. Every field is one flag of a command line.
-#[derive(Default)]
+/// How to serve. Nearly every field is one flag of a command line.
 pub struct Options {
-    /// The port of the API on 127.0.0.1; 0 takes a free one.
+    /// The port of the API on 127.0.0.1; 0 takes the one that the state file names, or a free one.
     pub api_port: u16,
-    /// The port of the pages on 127.0.0.1; 0 takes a free one.
+    /// The port of the pages, likewise.
     pub app_port: u16,
-    /// Whether the published rate limits are lifted.
-    pub unlimited: bool,
+    /// Whether the published rate limits are enforced.
+    pub rate_limit: bool,
+    /// How the API misbehaves.
+    pub faults: Vec<FaultSpec>,
+    /// Decides which requests the faults fall on.
+    pub seed: u64,
+    /// How late [`Fault::Slow`](crate::Fault::Slow) answers, in real time.
+    pub delay: Duration,
     /// How much faster than real time the sandbox's time runs.
     pub speed: Speed,
-    /// Told of every answer.
+    /// Where to keep the state; in memory only if there is none. Several servers can share one file.
+    pub state: Option<PathBuf>,
+    /// Told of every request.
     pub log: Option<AccessLog>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            api_port: 0,
+            app_port: 0,
+            rate_limit: true,
+            faults: Vec::new(),
+            seed: 0,
+            delay: Duration::from_secs(2),
+            speed: Speed::default(),
+            state: None,
+            log: None,
+        }
+    }
 }
 
 impl fmt::Debug for Options {
@@ -27,20 +53,23 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("api_port", &self.api_port)
             .field("app_port", &self.app_port)
-            .field("unlimited", &self.unlimited)
+            .field("rate_limit", &self.rate_limit)
+            .field("faults", &self.faults)
+            .field("seed", &self.seed)
+            .field("delay", &self.delay)
             .field("speed", &self.speed)
-            .field("log", &self.log.is_some())
-            .finish()
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
-/// One answered request, for an access log. The query is left out: it holds secrets.
+/// One request, for an access log. The query is left out: it holds secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// The method.
     pub method: &'static str,
-    /// The whole URL without its query.
+    /// The URL without its query.
     pub place: String,
-    /// The status of the answer.
-    pub status: u16,
+    /// The status of the answer; `None` if a fault left the request without one.
+    pub status: Option<u16>,
 }

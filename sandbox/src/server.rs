@@ -1,24 +1,24 @@
 //! The service behind two loopback ports.
 
 use std::cell::Cell;
+use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use doorkey_core::url::{Origin, Url};
+use doorkey_core::url::Url;
 use serde::Serialize;
 use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 use smol::{Async, LocalExecutor, Timer};
 
-use crate::clock::Clock;
-use crate::config::Config;
 use crate::connection;
 use crate::desk::Desk;
+use crate::door::Door;
+use crate::grade::Grade;
 use crate::options::Options;
-use crate::service::Service;
 
 /// The most connections at once; one more is closed at once.
 const MOST_CONNECTIONS: usize = 10_000;
@@ -26,33 +26,27 @@ const MOST_CONNECTIONS: usize = 10_000;
 /// Serves on 127.0.0.1, on a thread of its own, until the returned value is dropped.
 ///
 /// # Errors
-/// If a port is taken, or if the system has no randomness or thread to give.
+/// If a port that was asked for is taken, the state cannot be loaded or saved, or the system has no randomness or
+/// thread to give.
 pub fn serve(options: Options) -> io::Result<Running> {
-    let (api_listener, api) = listen(options.api_port)?;
-    let (app_listener, app) = listen(options.app_port)?;
-    let config = Config {
-        rate_limit: !options.unlimited,
-        speed: options.speed,
-        ..Config::new(api.clone(), app.clone())
-    };
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(io::Error::other)?;
-    let desk = Desk::new(Service::new(config, seed), Clock::new(options.speed), options.log);
+    let (desk, doors) = Desk::open(options)?;
+    let desk = Arc::new(desk);
+    let [api, app] = doors.each_ref().map(|door| door.base.clone());
     let (stop, stopped) = smol::channel::bounded(1);
-    let doors = [(api_listener, api.origin().clone()), (app_listener, app.origin().clone())];
+    let served = Arc::clone(&desk);
     let thread = std::thread::Builder::new()
         .name("sandbox".to_owned())
-        .spawn(move || run(doors, &Rc::new(desk), &stopped))?;
-    Ok(Running { api, app, stop, thread: Some(thread) })
+        .spawn(move || run(doors, &served, &stopped))?;
+    Ok(Running { api, app, desk, stop, thread: Some(thread) })
 }
 
 /// A sandbox that is being served. Dropping it stops it.
-#[derive(Debug)]
 pub struct Running {
     /// Where the API is.
     pub api: Url,
     /// Where the pages are.
     pub app: Url,
+    desk: Arc<Desk>,
     stop: Sender<()>,
     thread: Option<JoinHandle<()>>,
 }
@@ -67,8 +61,22 @@ impl Running {
         }
     }
 
+    /// What clients did wrong so far.
+    ///
+    /// # Errors
+    /// If the state is kept in a file that cannot be read.
+    pub fn grade(&self) -> io::Result<Grade> {
+        self.desk.grade()
+    }
+
     /// Stops serving and waits until everything is closed.
     pub fn stop(self) {}
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("api", &self.api).field("app", &self.app).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Running {
@@ -116,20 +124,11 @@ impl Environment {
     }
 }
 
-fn listen(port: u16) -> io::Result<(TcpListener, Url)> {
-    let listener = TcpListener::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
-    let url = Url::parse(&format!("http://{}", listener.local_addr()?)).map_err(io::Error::other)?;
-    Ok((listener, url))
-}
-
 /// The life of the thread: one executor for all connections, since requests meet the service one by one anyway.
-fn run([api, app]: [(TcpListener, Origin); 2], desk: &Rc<Desk>, stopped: &Receiver<()>) {
+fn run([api, app]: [Door; 2], desk: &Arc<Desk>, stopped: &Receiver<()>) {
     let executor = LocalExecutor::new();
     let open = Rc::new(Cell::new(0));
-    let doors = smol::future::race(
-        accept(api.0, Rc::new(api.1), desk, &executor, &open),
-        accept(app.0, Rc::new(app.1), desk, &executor, &open),
-    );
+    let doors = smol::future::race(accept(api, desk, &executor, &open), accept(app, desk, &executor, &open));
     let stop = async {
         // `recv` ends, with an error, when the other side closes the channel.
         let _ = stopped.recv().await;
@@ -140,13 +139,13 @@ fn run([api, app]: [(TcpListener, Origin); 2], desk: &Rc<Desk>, stopped: &Receiv
 }
 
 async fn accept(
-    listener: TcpListener,
-    origin: Rc<Origin>,
-    desk: &Rc<Desk>,
+    door: Door,
+    desk: &Arc<Desk>,
     executor: &LocalExecutor<'_>,
     open: &Rc<Cell<usize>>,
 ) -> io::Result<()> {
-    let listener = Async::new(listener)?;
+    let listener = Async::new(door.listener)?;
+    let origin = Rc::new(door.base.origin().clone());
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -159,7 +158,7 @@ async fn accept(
         if open.get() >= MOST_CONNECTIONS {
             continue;
         }
-        let (origin, desk, guard) = (Rc::clone(&origin), Rc::clone(desk), Counted::new(open));
+        let (origin, desk, guard) = (Rc::clone(&origin), Arc::clone(desk), Counted::new(open));
         let connection = async move {
             let _guard = guard;
             // What goes wrong on one connection concerns its client alone.

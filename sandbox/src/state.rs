@@ -12,6 +12,7 @@ use crate::moment::{DAY, Moment, SECOND};
 use crate::pairing::{Pairing, REMEMBERED, TTL};
 use crate::ratchet::Ratchet;
 use crate::session::Session;
+use crate::watch::Watch;
 
 /// The most pairings that are remembered at once; opening one more forgets the oldest.
 const MOST_PAIRINGS: usize = 20_000;
@@ -35,6 +36,7 @@ pub struct State {
     pub(crate) keys: BTreeMap<Digest, Key>,
     /// All clients of a sandbox come from one address, so the limit per address is one.
     pub(crate) polls: Window,
+    pub(crate) watch: Watch,
     /// When what was over was last looked for.
     swept: Moment,
 }
@@ -50,6 +52,7 @@ impl State {
             pairings: BTreeMap::new(),
             keys: BTreeMap::new(),
             polls: Window::default(),
+            watch: Watch::default(),
             swept: Moment::default(),
         }
     }
@@ -71,6 +74,7 @@ impl State {
             key.window.forget_old(now, speed);
         }
         self.polls.forget_old(now, speed);
+        self.watch.sweep(now, speed);
     }
 
     /// Remembers a link that was opened, unless it is known already.

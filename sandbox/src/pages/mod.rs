@@ -15,6 +15,9 @@ use crate::state::State;
 
 pub(crate) use pair::{AUTHORIZED, DENIED};
 
+/// Where the API's one redirect leads.
+pub(crate) const REDIRECTED: &str = "/redirected";
+
 /// One request for a page, with all that answering it needs.
 pub(crate) struct Visit<'a> {
     pub(crate) state: &'a mut State,
@@ -55,6 +58,10 @@ impl Visit<'_> {
             pair::PATH => pair::show(self),
             sign_in::PATH => sign_in::show(self),
             keys::PATH => keys::show(self),
+            REDIRECTED => {
+                self.state.watch.followed_redirect();
+                self.refused(404, "The API sends clients here to see whether they follow a redirect.")
+            }
             _ => {
                 Page::note(404, "Page not found", "There is nothing at this address.").respond(&self.visitor)
             }

@@ -31,6 +31,7 @@ pub(crate) fn show(visit: &mut Visit<'_>) -> HttpResponse {
     };
     let asked = url.query_value("workspace").filter(|asked| !asked.is_empty());
     let device = Digest::of(device_id);
+    visit.state.watch.opened(device, visit.now);
     let pairing = visit.state.open_pairing(device, name, visit.now);
     if let Some(page) = cannot_decide(&pairing.phase, pairing.is_over(visit.now)) {
         return page.respond(&visit.visitor);

@@ -1,5 +1,12 @@
 //! The sandbox's tests: the pure service in virtual time, and the server over real sockets.
+// Helpers of tests are tests.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod faults;
+mod grading;
+mod guards;
+mod junk;
 mod pairing;
 mod served;
+mod shared;
 mod world;

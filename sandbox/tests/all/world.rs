@@ -10,7 +10,7 @@ use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use doorkey_core::secret::Secret;
 use doorkey_core::time::WallTime;
 use doorkey_core::url::{Text, Url};
-use doorkey_sandbox::{Config, Person, Service};
+use doorkey_sandbox::{Answer, Config, Fault, Person, Service};
 use serde_json::Value;
 
 pub(crate) const SEED: [u8; 32] = [7; 32];
@@ -66,8 +66,16 @@ impl World {
     }
 
     pub(crate) fn poll(&mut self, id: &str) -> HttpResponse {
-        let url = self.config.api.join("/auth/terminal/poll").with("device_id", id);
-        self.send(&HttpRequest::new(Method::Get, url))
+        let request = self.poll_request(id);
+        self.send(&request)
+    }
+
+    pub(crate) fn send_with(&mut self, request: &HttpRequest, fault: Option<Fault>) -> Answer {
+        self.service.handle_with(WallTime::from_unix_millis(self.now), request, fault)
+    }
+
+    pub(crate) fn poll_request(&self, id: &str) -> HttpRequest {
+        HttpRequest::new(Method::Get, self.config.api.join("/auth/terminal/poll").with("device_id", id))
     }
 
     /// Pairs and gives the key.
@@ -150,6 +158,32 @@ pub(crate) fn raw(base: &Url, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(answer)
+}
+
+/// Sends a request and reads one answer, or until the server closes.
+pub(crate) fn raw_until_answered(base: &Url, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut stream = connect(base);
+    stream.write_all(bytes)?;
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while parse(&answer).is_none() {
+        match stream.read(&mut byte)? {
+            0 => break,
+            _ => answer.push(byte[0]),
+        }
+    }
+    Ok(answer)
+}
+
+/// Reads one answer.
+pub(crate) fn read_one(stream: &mut TcpStream) -> Vec<u8> {
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while parse(&answer).is_none() {
+        stream.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    answer
 }
 
 pub(crate) fn connect(base: &Url) -> TcpStream {
