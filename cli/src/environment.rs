@@ -26,8 +26,8 @@ pub struct Environment {
 impl Environment {
     /// Reads the environment of this process. Values that are not Unicode count as unset.
     pub fn read() -> Self {
-        let variables =
-            env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables = env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         Self {
             variables: variables.collect(),

@@ -92,7 +92,10 @@ impl Lines {
             self.printer.json(&json!({"event": "pairing_started", "link": page.expose_secret(),
                 "check_code": code, "expires_in": left.as_secs()}));
         }
-        self.say(&format!("Open this page in a browser and authorize this device ({}):", harmless(&self.service.device_name)));
+        self.say(&format!(
+            "Open this page in a browser and authorize this device ({}):",
+            harmless(&self.service.device_name)
+        ));
         self.say(&format!("\n  {BOLD}{}{RESET}\n", page.expose_secret()));
         self.say(&format!("The page shows this check code: {BOLD}{code}{RESET}"));
         self.link = Some(link.clone());
@@ -120,14 +123,18 @@ impl Surface for Lines {
                 self.draw_status(now);
             }
             Notice::PageNotOpened { reason } => {
-                self.say(&format!("{DIM}No browser could be opened here ({reason}); open the link by hand.{RESET}"));
+                self.say(&format!(
+                    "{DIM}No browser could be opened here ({reason}); open the link by hand.{RESET}"
+                ));
                 self.use_link();
             }
             Notice::VariableHides { variable } => {
                 self.warn(&format!("{variable} is set: it will hide the stored token until you unset it"));
             }
             Notice::OtherWorkspace { asked, picked } => {
-                self.warn(&format!("you asked for workspace {asked:?}, but {picked:?} was picked in the browser"));
+                self.warn(&format!(
+                    "you asked for workspace {asked:?}, but {picked:?} was picked in the browser"
+                ));
             }
             Notice::WorkspaceIgnored => {
                 self.warn("--workspace has no effect: the token comes from a flag or the environment");
@@ -168,7 +175,9 @@ impl Surface for Lines {
             return Box::new(|| false);
         }
         let text = match question {
-            Question::PairAgain => "The token was handed out already, probably in an answer that got lost. Pair again?",
+            Question::PairAgain => {
+                "The token was handed out already, probably in an answer that got lost. Pair again?"
+            }
             _ => return Box::new(|| false),
         };
         self.clear_status();
@@ -202,7 +211,9 @@ fn remedy(failure: &StoreFailure) -> &'static str {
         StoreFailureKind::Absent => "start a keychain service and log in again to change that",
         StoreFailureKind::Locked => "unlock the keychain and log in again to change that",
         StoreFailureKind::TimedOut => "restart the keychain service and log in again to change that",
-        StoreFailureKind::Volatile => "give the keychain a lasting collection and log in again to change that",
+        StoreFailureKind::Volatile => {
+            "give the keychain a lasting collection and log in again to change that"
+        }
         _ => "mend the keychain and log in again to change that",
     }
 }

@@ -54,8 +54,18 @@ enum Phase {
     Revoking(Box<Call>),
     Locking(CommandId),
     ReadingLedger(CommandId),
-    Looking { id: CommandId, backend: Backend, seen: Seen },
-    Deleting { id: CommandId, entry: Entry, rest: VecDeque<Entry>, seen: Seen, target: Option<Record> },
+    Looking {
+        id: CommandId,
+        backend: Backend,
+        seen: Seen,
+    },
+    Deleting {
+        id: CommandId,
+        entry: Box<Entry>,
+        rest: VecDeque<Entry>,
+        seen: Seen,
+        target: Option<Box<Record>>,
+    },
     WritingLedger(CommandId, LoggedOut, Option<StoreFailure>),
 }
 
@@ -121,8 +131,8 @@ impl Logout {
         match target {
             Err(failure) => Step::fail(failure),
             Ok(target) => {
-                let target = target.map(|(_, record)| record);
-                let entries = entries_of(target.as_ref(), &seen);
+                let target = target.map(|(_, record)| Box::new(record));
+                let entries = entries_of(target.as_deref(), &seen);
                 self.delete(cx, entries, seen, target)
             }
         }
@@ -133,7 +143,7 @@ impl Logout {
         cx: &mut Context<'_>,
         mut entries: VecDeque<Entry>,
         seen: Seen,
-        target: Option<Record>,
+        target: Option<Box<Record>>,
     ) -> Step<LoggedOut> {
         if let Some(entry) = entries.pop_front() {
             let op = StoreOp::Delete {
@@ -141,17 +151,23 @@ impl Logout {
                 slot: entry.slot.clone(),
                 expected: entry.version.clone(),
             };
-            self.phase = Phase::Deleting { id: cx.store(op), entry, rest: entries, seen, target };
+            self.phase =
+                Phase::Deleting { id: cx.store(op), entry: Box::new(entry), rest: entries, seen, target };
             return Step::Pending;
         }
         self.write_ledger(cx, seen, target)
     }
 
-    fn write_ledger(&mut self, cx: &mut Context<'_>, seen: Seen, target: Option<Record>) -> Step<LoggedOut> {
+    fn write_ledger(
+        &mut self,
+        cx: &mut Context<'_>,
+        seen: Seen,
+        target: Option<Box<Record>>,
+    ) -> Step<LoggedOut> {
         let Seen { ledger, failed, .. } = seen;
         let mut unsettled = ledger.unsettled;
         // A backend that cannot be reached now is not believed later, but for entries of other workspaces.
-        let slug = target.as_ref().and_then(Record::slug).or(ledger.active.as_deref());
+        let slug = target.as_deref().and_then(Record::slug).or(ledger.active.as_deref());
         for (backend, failure) in &failed {
             if failure.kind == StoreFailureKind::Absent && ledger.backend != Some(*backend) {
                 continue;

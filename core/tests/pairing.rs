@@ -18,7 +18,10 @@ fn start() -> Timetable<Pairing> {
     let mut table = Timetable::new(service(), Pairing::new(None, true));
     table.give_entropy();
     let Command::OpenPage { id, url } = table.take() else { panic!("the page is opened") };
-    assert_eq!(url.to_string(), "https://app.pentify.io/auth/terminal-pair?device_id=…&device_name=build-box");
+    assert_eq!(
+        url.to_string(),
+        "https://app.pentify.io/auth/terminal-pair?device_id=…&device_name=build-box"
+    );
     table.event(Event::PageOpened { id });
     table
 }
@@ -104,7 +107,11 @@ fn every_row_of_the_answers_table() {
         ("200 not utf-8", HttpResponse::new(200, vec![b'{', 0xff, 0xfe]), PollsAt(4_500)),
         ("302", html(302).header("location", "https://evil.example/"), PollsAt(4_500)),
         ("200 without token", HttpResponse::new(200, "{}"), Ends(Exit::Server, "unexpected_answer")),
-        ("200 token a number", HttpResponse::new(200, r#"{"token":7}"#), Ends(Exit::Server, "unexpected_answer")),
+        (
+            "200 token a number",
+            HttpResponse::new(200, r#"{"token":7}"#),
+            Ends(Exit::Server, "unexpected_answer"),
+        ),
         (
             "200 token with a line break",
             HttpResponse::new(200, r#"{"token":"pt_live_a\nb"}"#),

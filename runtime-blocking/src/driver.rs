@@ -64,13 +64,18 @@ impl<'a> Driver<'a> {
         browser: Browser,
     ) -> Self {
         let (results, inputs) = mpsc::channel();
-        let requests = Helper::new(transport, |transport: &mut Box<dyn Transport>, (id, request, limit)| {
-            match transport.send(&request, limit) {
-                Ok(response) => Event::Response { id, response },
-                Err(failure) => Event::RequestFailed { id, failure },
-            }
-        });
-        let stores = Helper::new(vault, |vault: &mut Vault, (id, op)| Event::Store { id, answer: vault.perform(op) });
+        let requests =
+            Helper::new(
+                transport,
+                |transport: &mut Box<dyn Transport>, (id, request, limit)| match transport
+                    .send(&request, limit)
+                {
+                    Ok(response) => Event::Response { id, response },
+                    Err(failure) => Event::RequestFailed { id, failure },
+                },
+            );
+        let stores =
+            Helper::new(vault, |vault: &mut Vault, (id, op)| Event::Store { id, answer: vault.perform(op) });
         Self { clock, surface, browser, observer: None, inputs, results, requests, stores, stores_pending: 0 }
     }
 
@@ -188,9 +193,12 @@ impl std::fmt::Debug for Driver<'_> {
 
 /// A thread that works off one kind of job, in order; started with the first one.
 enum Helper<J> {
-    Idle(Option<Box<dyn FnOnce(Receiver<J>, Sender<Input>) + Send>>),
+    Idle(Option<Work<J>>),
     Running(Sender<J>),
 }
+
+/// What a helper does from its first job to its last.
+type Work<J> = Box<dyn FnOnce(Receiver<J>, Sender<Input>) + Send>;
 
 impl<J: Send + 'static> Helper<J> {
     fn new<W: Send + 'static>(mut worker: W, work: impl Fn(&mut W, J) -> Event + Send + 'static) -> Self {

@@ -40,7 +40,8 @@ impl HttpTransport {
 
     fn agent(&mut self, request: &HttpRequest) -> Result<&ureq::Agent, RequestFailure> {
         let proxy = self.proxies.for_origin(request.url.origin());
-        let proxy = proxy.map_err(|e| RequestFailure { kind: FailureKind::Misconfigured, detail: e.to_string() })?;
+        let proxy =
+            proxy.map_err(|e| RequestFailure { kind: FailureKind::Misconfigured, detail: e.to_string() })?;
         let slot = if proxy.is_some() { &mut self.proxied } else { &mut self.direct };
         let user_agent = &self.user_agent;
         Ok(slot.get_or_insert_with(|| {

@@ -71,7 +71,8 @@ impl Vault {
             StoreOp::WriteLedger(ledger) => done(self.ledger.write(&ledger)?),
             StoreOp::Lock { wait } => {
                 if self.lock.is_none() {
-                    let locks = self.locked.iter().map(|data| lock_beside(data)).collect::<Result<Vec<_>, _>>()?;
+                    let locks =
+                        self.locked.iter().map(|data| lock_beside(data)).collect::<Result<Vec<_>, _>>()?;
                     self.lock = Some(Lock::acquire(&locks, wait)?);
                 }
                 StoreAnswer::Done

@@ -282,7 +282,7 @@ fn leave_it_alone(folder: &Path) {
     let mut vault = Vault::new(VaultConfig {
         ledger: folder.join("state.json"),
         credentials: folder.join("credentials"),
-        locks: vec![folder.join("credentials.lock")],
+        locked: vec![folder.join("credentials")],
         keychain: Some(keychain),
     });
     assert_eq!(vault.perform(StoreOp::Lock { wait: LIMIT }), StoreAnswer::Done);

@@ -18,7 +18,7 @@ fn vault(folder: &Path) -> Vault {
     Vault::new(VaultConfig {
         ledger: folder.join("state.json"),
         credentials: folder.join("credentials"),
-        locks: vec![folder.join("credentials.lock"), folder.join("home/credentials.lock")],
+        locked: vec![folder.join("credentials"), folder.join("home/credentials")],
         keychain: None,
     })
 }

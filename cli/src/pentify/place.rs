@@ -61,7 +61,12 @@ impl Place {
         let service = Service::pentify(api, app, environment.hostname.clone()).sandboxed();
         let credentials = folder.join("credentials");
         let locked = vec![credentials.clone()];
-        let vault = Vault::new(VaultConfig { ledger: folder.join("state.json"), credentials, locked, keychain: None });
+        let vault = Vault::new(VaultConfig {
+            ledger: folder.join("state.json"),
+            credentials,
+            locked,
+            keychain: None,
+        });
         Ok(Self { service, vault, sandbox: Some(running) })
     }
 }

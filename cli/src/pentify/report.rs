@@ -89,8 +89,16 @@ pub fn status(printer: Printer, service: &Service, status: &StatusReport, explai
     }
     match &status.winner {
         Ok(winner) => {
-            printer.line(&format!("{GREEN}✓{RESET} {}{}", signed_in(service, winner), in_workspace(winner.record.workspace.as_ref())));
-            printer.line(&format!("  token:  {}… from {}", shown_prefix(&winner.record.token), source(service, winner.source)));
+            printer.line(&format!(
+                "{GREEN}✓{RESET} {}{}",
+                signed_in(service, winner),
+                in_workspace(winner.record.workspace.as_ref())
+            ));
+            printer.line(&format!(
+                "  token:  {}… from {}",
+                shown_prefix(&winner.record.token),
+                source(service, winner.source)
+            ));
         }
         Err(failure) => {
             printer.line(&format!("{YELLOW}✗{RESET} {}", failure.message));
@@ -130,12 +138,23 @@ fn stores(printer: Printer, status: &StatusReport, explain: bool) {
                         Slot::Workspace(_) => "workspace",
                     };
                     let stale = is_stale(status, *backend, record);
-                    let mark = if stale { format!(" {YELLOW}(out of date, not used){RESET}") } else { String::new() };
+                    let mark = if stale {
+                        format!(" {YELLOW}(out of date, not used){RESET}")
+                    } else {
+                        String::new()
+                    };
                     let slug = record.slug().map_or_else(|| "unknown workspace".to_owned(), harmless);
-                    printer.line(&format!("{label} {what} {BOLD}{slug}{RESET} {}…{mark}", shown_prefix(&record.token)));
+                    printer.line(&format!(
+                        "{label} {what} {BOLD}{slug}{RESET} {}…{mark}",
+                        shown_prefix(&record.token)
+                    ));
                 }
             }
-            Err(failure) => printer.line(&format!("{label} {YELLOW}not usable ({}): {}{RESET}", failure.kind.as_str(), harmless(&failure.detail))),
+            Err(failure) => printer.line(&format!(
+                "{label} {YELLOW}not usable ({}): {}{RESET}",
+                failure.kind.as_str(),
+                harmless(&failure.detail)
+            )),
         }
     }
 }
@@ -147,7 +166,9 @@ fn is_stale(status: &StatusReport, backend: doorkey_core::record::Backend, recor
         && status.stores.iter().flatten().any(|(other, look)| {
             Some(*other) == remembered
                 && look.as_ref().is_ok_and(|records| {
-                    records.iter().any(|(_, newer)| newer.slug() == record.slug() && newer.token != record.token)
+                    records
+                        .iter()
+                        .any(|(_, newer)| newer.slug() == record.slug() && newer.token != record.token)
                 })
         })
 }
@@ -227,7 +248,12 @@ pub fn scans(printer: Printer, body: &Value) {
         .iter()
         .enumerate()
         .map(|(at, title)| {
-            rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).chain([title.len()]).max().unwrap_or(0)
+            rows.iter()
+                .filter_map(|row| row.get(at))
+                .map(|cell| cell.chars().count())
+                .chain([title.len()])
+                .max()
+                .unwrap_or(0)
         })
         .collect();
     let line = |cells: &[String]| {

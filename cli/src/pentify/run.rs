@@ -64,7 +64,9 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         Command::Auth { command: AuthCommand::UseToken { token } } => session.use_token(token),
         Command::Status(args) => session.status(&args),
         Command::Profile => session.get(|service| service.paths.profile, report::profile),
-        Command::Scans { command: ScansCommand::List } => session.get(|service| service.paths.scans, report::scans),
+        Command::Scans { command: ScansCommand::List } => {
+            session.get(|service| service.paths.scans, report::scans)
+        }
         Command::Usage => session.get(|service| service.paths.usage, report::usage),
         Command::Api(args) => session.api(args),
         Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
@@ -109,8 +111,12 @@ impl Session<'_> {
             Some(token) => Secret::from(token),
             None if self.environment.terminal => Secret::new(read_hidden()?.trim().to_owned()),
             None => {
-                return Err(Failure::new(Exit::Usage, "no_token", "no token was given, and there is no terminal to ask")
-                    .next("pass it on standard input: `pentify auth use-token -`"));
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "no_token",
+                    "no token was given, and there is no terminal to ask",
+                )
+                .next("pass it on standard input: `pentify auth use-token -`"));
             }
         };
         let (printer, service) = (self.printer, self.place.service.clone());
@@ -179,9 +185,8 @@ impl Session<'_> {
 /// A request to the API as `api METHOD PATH` asks for it. The path cannot lead to another host.
 fn api_request(service: &Service, args: ApiArgs) -> Result<HttpRequest, Failure> {
     let usage = |message: String| Failure::new(Exit::Usage, "bad_request", message);
-    let method = Method::parse(&args.method).ok_or_else(|| {
-        usage("the method is none of GET, POST, PUT, PATCH and DELETE".to_owned())
-    })?;
+    let method = Method::parse(&args.method)
+        .ok_or_else(|| usage("the method is none of GET, POST, PUT, PATCH and DELETE".to_owned()))?;
     if !args.path.starts_with('/') {
         return Err(usage("the path does not begin with /".to_owned()));
     }
@@ -206,13 +211,16 @@ fn api_request(service: &Service, args: ApiArgs) -> Result<HttpRequest, Failure>
 fn read_input() -> Result<String, Failure> {
     let mut text = String::new();
     let read = io::stdin().lock().take(LONGEST_INPUT).read_to_string(&mut text);
-    read.map_err(|e| Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {e}")))?;
+    read.map_err(|e| {
+        Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {e}"))
+    })?;
     Ok(text)
 }
 
 fn read_hidden() -> Result<String, Failure> {
-    rpassword::prompt_password("API token (not shown): ")
-        .map_err(|e| Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}")))
+    rpassword::prompt_password("API token (not shown): ").map_err(|e| {
+        Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
+    })
 }
 
 fn manual(folder: &Path) -> Result<ExitCode, Failure> {

@@ -21,9 +21,8 @@ const PAGE_LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 /// If the state or the sockets cannot be had.
 pub fn start(state: PathBuf) -> Result<Running, Failure> {
-    serve(Options { state: Some(state), ..Options::default() }).map_err(|e| {
-        Failure::new(Exit::Internal, "sandbox", format!("the sandbox cannot start: {e}"))
-    })
+    serve(Options { state: Some(state), ..Options::default() })
+        .map_err(|e| Failure::new(Exit::Internal, "sandbox", format!("the sandbox cannot start: {e}")))
 }
 
 /// Lets the sandbox's own person authorize the terminal, through the pages' forms.
@@ -34,7 +33,8 @@ pub fn approve_soon(printer: Printer, link: &Url) {
         thread::sleep(THINKING);
         let mut transport = HttpTransport::new(ProxySettings::default(), "doorkey-sandbox-person");
         let email = ACCOUNTS.first().map(|account| account.email).unwrap_or_default();
-        let done = Person::new(email).approve(&link, |request| transport.send(request, PAGE_LIMIT).map_err(|e| e.detail));
+        let done = Person::new(email)
+            .approve(&link, |request| transport.send(request, PAGE_LIMIT).map_err(|e| e.detail));
         if let Err(e) = done {
             printer.warning(&format!("the sandbox's person could not authorize this device: {e}"));
         }

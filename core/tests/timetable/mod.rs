@@ -1,5 +1,6 @@
 //! A machine on a timetable: virtual time, and nothing that happens unasked goes unnoticed.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -127,7 +128,10 @@ where
     }
 
     pub fn lose(&mut self, id: CommandId, kind: FailureKind) -> Disposition {
-        self.event(Event::RequestFailed { id, failure: RequestFailure { kind, detail: "a wire was cut".into() } })
+        self.event(Event::RequestFailed {
+            id,
+            failure: RequestFailure { kind, detail: "a wire was cut".into() },
+        })
     }
 
     pub fn outcome(&self) -> Option<&Outcome<L::Output>> {

@@ -1,0 +1,56 @@
+//! The main job on the embedded service, as the README shows it.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod sealed;
+
+use sealed::Sealed;
+
+#[test]
+fn login_then_scans_in_a_new_process_with_the_stored_token() {
+    let sealed = Sealed::new("main-job");
+    let login = sealed.pentify(&["login", "--sandbox"]).expect(0);
+    assert!(login.stderr.contains("the sandbox's own person authorizes this device"), "{login:?}");
+    assert!(
+        login.stdout.contains("✓ Signed in to Pentify as solo@pentify.sandbox, workspace Acme (acme)"),
+        "{login:?}"
+    );
+    let scans = sealed.pentify(&["scans", "list", "--sandbox"]).expect(0);
+    assert!(scans.stdout.contains("TARGET") && scans.stdout.lines().count() > 1, "{scans:?}");
+    // The sandbox never touches the real names.
+    assert!(!sealed.home.join(".config").exists());
+}
+
+#[test]
+fn every_command_speaks_json() {
+    let sealed = Sealed::new("json");
+    let login = sealed.pentify(&["login", "--sandbox", "--json"]).expect(0);
+    let started: serde_json::Value = serde_json::from_str(login.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(started["event"], "pairing_started");
+    assert!((290..=300).contains(&started["expires_in"].as_u64().unwrap()), "{started}");
+    assert_eq!(login.json()["how"], "paired");
+    assert_eq!(login.json()["workspace"]["slug"], "acme");
+    assert_eq!(login.json()["backend"], "file");
+
+    let status = sealed.pentify(&["status", "--sandbox", "--json"]).expect(0).json();
+    assert_eq!((&status["signed_in"], &status["source"]), (&true.into(), &"file".into()));
+    assert_eq!(
+        sealed.pentify(&["profile", "--sandbox", "--json"]).expect(0).json()["workspace"]["slug"],
+        "acme"
+    );
+    assert_eq!(
+        sealed.pentify(&["usage", "--sandbox", "--json"]).expect(0).json()["workspace"]["slug"],
+        "acme"
+    );
+    assert!(sealed.pentify(&["scans", "list", "--sandbox", "--json"]).expect(0).json()["data"].is_array());
+    assert!(sealed.pentify(&["api", "GET", "/v1/usage", "--sandbox"]).expect(0).json()["tokens"].is_object());
+
+    let logout = sealed.pentify(&["logout", "--sandbox", "--json"]).expect(0).json();
+    assert_eq!((&logout["was_signed_in"], &logout["revoked"]), (&true.into(), &false.into()));
+    assert_eq!(sealed.pentify(&["logout", "--sandbox", "--json"]).expect(0).json()["was_signed_in"], false);
+    let status = sealed.pentify(&["status", "--sandbox", "--json"]).expect(3).json();
+    assert_eq!(status["reason"]["code"], "not_signed_in");
+    let scans = sealed.pentify(&["scans", "list", "--sandbox", "--json"]).expect(3).json();
+    assert_eq!(scans["error"]["code"], "not_signed_in");
+    assert_eq!(scans["error"]["next"], "run `pentify login --sandbox`");
+}
