@@ -172,7 +172,7 @@ impl Session<'_> {
             LinkHook { immediately, call: Box::new(move |link| super::sandbox::approve_soon(printer, link)) }
         });
         #[cfg(not(feature = "sandbox"))]
-        let hook = None;
+        let hook: Option<LinkHook> = None;
         let Place { service, vault, .. } = self.place;
         let mut lines = Lines::new(self.printer, self.environment.terminal, service.clone(), hook);
         let transport = Box::new(HttpTransport::new(self.environment.proxies(), USER_AGENT));
