@@ -31,6 +31,7 @@ pub mod secret;
 pub mod service;
 pub mod status;
 pub mod store;
+pub mod task;
 pub mod text;
 pub mod time;
 pub mod token;

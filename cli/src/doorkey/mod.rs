@@ -1,5 +1,6 @@
 //! The command `doorkey`.
 
+mod replay;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 
@@ -14,6 +15,9 @@ use crate::printer::Printer;
 #[derive(Debug, Parser)]
 #[command(name = "doorkey", version, about, disable_help_subcommand = true, propagate_version = true)]
 struct Cli {
+    /// Print JSON on standard output
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -23,6 +27,8 @@ enum Command {
     /// Run the sandbox: the service's pages and API on loopback
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Args),
+    /// Feed a trace back to the machine that left it, and compare
+    Replay(replay::Args),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -41,10 +47,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
     };
-    let printer = Printer { json: false };
+    let printer = Printer { json: cli.json };
     let done = match cli.command {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, printer),
+        Command::Replay(args) => replay::run(&args, printer),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut command(), "doorkey", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -26,6 +26,9 @@ pub struct Cli {
     #[cfg(feature = "sandbox")]
     #[arg(long, global = true)]
     pub sandbox: bool,
+    /// Write what happens to this file, without secrets, for `doorkey replay`
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// What to do
     #[command(subcommand)]
     pub command: Command,

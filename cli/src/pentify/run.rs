@@ -1,7 +1,7 @@
 //! What the commands do: build a machine, drive it, show what came of it.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use doorkey_blocking::{Driver, HttpTransport, SystemClock};
@@ -15,6 +15,7 @@ use doorkey_core::resolve::Given;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::status::{Status, StatusOptions};
+use doorkey_core::task::Task;
 use doorkey_core::url::{Url, UrlError};
 use doorkey_core::use_token::UseToken;
 
@@ -22,6 +23,7 @@ use crate::environment::Environment;
 use crate::printer::Printer;
 use crate::signals;
 use crate::surface::{Lines, LinkHook};
+use crate::trace_file::TraceFile;
 
 use super::args::{ApiArgs, AuthCommand, Cli, Command, LoginArgs, LogoutArgs, ScansCommand, StatusArgs};
 use super::place::Place;
@@ -57,6 +59,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         place: Place::pentify(environment)?,
         environment,
         printer,
+        trace: cli.trace,
     };
     match cli.command {
         Command::Login(args) => session.login(&args),
@@ -79,6 +82,7 @@ struct Session<'a> {
     place: Place,
     environment: &'a Environment,
     printer: Printer,
+    trace: Option<PathBuf>,
 }
 
 impl Session<'_> {
@@ -90,8 +94,7 @@ impl Session<'_> {
             variable_set: self.given.variable.is_some(),
         };
         let (printer, service) = (self.printer, self.place.service.clone());
-        let login = Login::new(options);
-        let logged_in = self.drive(login)?;
+        let logged_in = self.drive(Task::Login(options.clone()), Login::new(options))?;
         report::logged_in(printer, &service, &logged_in);
         Ok(ExitCode::SUCCESS)
     }
@@ -100,7 +103,7 @@ impl Session<'_> {
         let options = LogoutOptions { workspace: self.given.workspace.clone(), revoke: args.revoke };
         let (printer, service) = (self.printer, self.place.service.clone());
         let hidden = self.given.variable.is_some();
-        let logged_out = self.drive(Logout::new(options))?;
+        let logged_out = self.drive(Task::Logout(options.clone()), Logout::new(options))?;
         report::logged_out(printer, &service, &logged_out, hidden);
         Ok(ExitCode::SUCCESS)
     }
@@ -121,7 +124,10 @@ impl Session<'_> {
         };
         let (printer, service) = (self.printer, self.place.service.clone());
         let variable_set = self.given.variable.is_some();
-        let kept = self.drive(UseToken::new(token, variable_set))?;
+        let kept = self.drive(
+            Task::UseToken { token: token.clone(), variable_set },
+            UseToken::new(token, variable_set),
+        )?;
         report::token_kept(printer, &service, &kept);
         Ok(ExitCode::SUCCESS)
     }
@@ -129,7 +135,7 @@ impl Session<'_> {
     fn status(self, args: &StatusArgs) -> Result<ExitCode, Failure> {
         let options = StatusOptions { given: self.given.clone(), explain: args.explain, check: args.check };
         let (printer, service) = (self.printer, self.place.service.clone());
-        let status = self.drive(Status::new(options))?;
+        let status = self.drive(Task::Status(options.clone()), Status::new(options))?;
         Ok(report::status(printer, &service, &status, args.explain))
     }
 
@@ -160,11 +166,11 @@ impl Session<'_> {
 
     fn call(self, request: HttpRequest) -> Outcome<Called> {
         let given = self.given.clone();
-        self.drive(Call::new(given, request))
+        self.drive(Task::Call { given: given.clone(), request: request.clone() }, Call::new(given, request))
     }
 
-    /// Drives a machine to its end.
-    fn drive<L: Logic>(self, logic: L) -> Outcome<L::Output> {
+    /// Drives a machine, built for `task`, to its end.
+    fn drive<L: Logic>(self, task: Task, logic: L) -> Outcome<L::Output> {
         let clock = SystemClock;
         #[cfg(feature = "sandbox")]
         let hook = self.place.sandbox.as_ref().map(|_| {
@@ -174,11 +180,21 @@ impl Session<'_> {
         #[cfg(not(feature = "sandbox"))]
         let hook: Option<LinkHook> = None;
         let Place { service, vault, .. } = self.place;
+        let trace = self.trace.as_deref().map(|path| TraceFile::create(path, &task, &service));
+        let mut trace = trace.transpose()?;
         let mut lines = Lines::new(self.printer, self.environment.terminal, service.clone(), hook);
         let transport = Box::new(HttpTransport::new(self.environment.proxies(), USER_AGENT));
         let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
         signals::forward(driver.interrupter());
-        driver.run(Machine::new(service, logic))
+        if let Some(trace) = &mut trace {
+            driver.observe(trace);
+        }
+        let outcome = driver.run(Machine::new(service, logic));
+        drop(driver);
+        if let Some(trace) = &mut trace {
+            trace.end(outcome.as_ref().err());
+        }
+        outcome
     }
 }
 

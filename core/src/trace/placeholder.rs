@@ -1,0 +1,126 @@
+//! Numbered stand-ins for secrets.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+
+use serde_json::Value;
+
+use crate::secret::{Entropy, Secret};
+use crate::token::is_api_token;
+
+/// Shorter texts than this are replaced where they stand for a secret, but not searched for in other texts.
+const SEARCHABLE: usize = 6;
+
+/// JSON keys whose texts are no secrets in any answer of the service.
+const PLAIN_KEYS: &[&str] = &[
+    "code",
+    "created_at",
+    "email",
+    "end",
+    "id",
+    "key_name",
+    "message",
+    "name",
+    "prefix",
+    "request_id",
+    "scan_type",
+    "scopes",
+    "slug",
+    "start",
+    "status",
+    "target",
+    "top_up_url",
+    "next_cursor",
+];
+
+/// The secrets seen so far, numbered in the order of their first appearance: the same secret has the same number,
+/// whatever its value.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Placeholders {
+    secrets: BTreeMap<Secret, usize>,
+    draws: usize,
+}
+
+impl Placeholders {
+    /// Stands for a secret: of the same shape as far as machines look at it.
+    pub(super) fn secret(&mut self, secret: &Secret) -> String {
+        let next = self.secrets.len() + 1;
+        let number = *self.secrets.entry(secret.clone()).or_insert(next);
+        shape(secret.expose_secret(), number)
+    }
+
+    /// What a placeholder stands for in a replay: what the machine made with that number, or else the placeholder
+    /// itself, as good a secret as any.
+    pub(super) fn meaning(&self, placeholder: &str) -> Secret {
+        let number = placeholder.rsplit(['-', ' ']).next().and_then(|digits| digits.parse::<usize>().ok());
+        let made = self.secrets.iter().find(|(_, made)| Some(**made) == number).map(|(secret, _)| secret);
+        match made {
+            Some(secret) if shape(secret.expose_secret(), number.unwrap_or_default()) == placeholder => {
+                secret.clone()
+            }
+            _ => Secret::from(placeholder),
+        }
+    }
+
+    /// Stands for something derived from a secret.
+    pub(super) fn derived(&mut self, text: &str) -> String {
+        self.secret(&Secret::from(text))
+    }
+
+    /// A text that is no secret itself, but might repeat one.
+    pub(super) fn plain(&self, text: &str) -> String {
+        let mut text = String::from(text);
+        for (secret, number) in &self.secrets {
+            let secret = secret.expose_secret();
+            if secret.len() >= SEARCHABLE && text.contains(secret) {
+                text = text.replace(secret, &shape(secret, *number));
+            }
+        }
+        text
+    }
+
+    /// The number of a draw of entropy.
+    pub(super) fn draw(&mut self) -> usize {
+        self.draws += 1;
+        self.draws
+    }
+
+    /// A server's JSON: only texts under known harmless keys are kept.
+    pub(super) fn json(&mut self, key: Option<&str>, value: &Value) -> Value {
+        match value {
+            Value::String(text) if key.is_some_and(|key| PLAIN_KEYS.contains(&key)) => {
+                self.plain(text).into()
+            }
+            Value::String(text) => self.secret(&Secret::from(text.as_str())).into(),
+            Value::Array(items) => items.iter().map(|item| self.json(key, item)).collect(),
+            Value::Object(fields) => {
+                fields.iter().map(|(key, value)| (key.clone(), self.json(Some(key), value))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+/// The bits that stand for a draw in a replay.
+pub(super) fn entropy(draw: u64) -> Entropy {
+    let mut bytes = [0; 32];
+    for (byte, source) in bytes.iter_mut().zip(draw.to_be_bytes()) {
+        *byte = source;
+    }
+    Entropy::new(bytes)
+}
+
+fn shape(secret: &str, number: usize) -> String {
+    if secret.is_empty() {
+        String::new()
+    } else if let Some(token) = secret.strip_prefix("Bearer ") {
+        format!("Bearer {}", shape(token, number))
+    } else if is_api_token(&Secret::from(secret)) {
+        format!("pt_live_placeholder-{number}")
+    } else if secret.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        format!("placeholder {number}")
+    } else {
+        format!("placeholder-{number}")
+    }
+}

@@ -1,0 +1,318 @@
+//! Tasks and events back from JSON, placeholders standing for secrets.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde_json::Value;
+
+use crate::command::CommandId;
+use crate::event::Event;
+use crate::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
+use crate::login::LoginOptions;
+use crate::logout::LogoutOptions;
+use crate::record::{Backend, Generation, Record, Slot, Version, Workspace};
+use crate::resolve::Given;
+use crate::secret::{Body, Fingerprint, Secret};
+use crate::service::{SANDBOX_ISSUER, Service};
+use crate::status::StatusOptions;
+use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, Unsettled};
+use crate::task::Task;
+use crate::time::{Now, Timestamp, WallTime};
+use crate::url::{Text, Url};
+
+use super::placeholder::{Placeholders, entropy};
+use super::write::failure_kind;
+
+/// The longest body that a replay makes up.
+const LONGEST_BODY: u64 = 2 * 1024 * 1024;
+
+/// A trace that cannot be read: not one, damaged, or of another version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableTrace {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for UnreadableTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl core::error::Error for UnreadableTrace {}
+
+/// `Err` names the field that is missing or of another type.
+pub(super) type Read<T> = Result<T, String>;
+
+pub(super) fn service(value: &Value) -> Read<Service> {
+    let url = |key: &str| Url::parse(text(value, key)?).map_err(|e| format!("{key}: {e}"));
+    let mut service = Service::pentify(url("api")?, url("app")?, text(value, "device_name")?.to_owned());
+    if text(value, "issuer")? == SANDBOX_ISSUER {
+        service = service.sandboxed();
+    }
+    service.person_present = flag(value, "person_present")?;
+    Ok(service)
+}
+
+pub(super) fn task(value: &Value) -> Read<Task> {
+    let (name, fields) = variant(value)?;
+    Ok(match name {
+        "login" => Task::Login(LoginOptions {
+            workspace: optional(fields, "workspace"),
+            re_pair: flag(fields, "re_pair")?,
+            open_browser: flag(fields, "open_browser")?,
+            variable_set: flag(fields, "variable_set")?,
+        }),
+        "use_token" => Task::UseToken {
+            token: Secret::from(text(fields, "token")?),
+            variable_set: flag(fields, "variable_set")?,
+        },
+        "logout" => Task::Logout(LogoutOptions {
+            workspace: optional(fields, "workspace"),
+            revoke: flag(fields, "revoke")?,
+        }),
+        "status" => Task::Status(StatusOptions {
+            given: given(field(fields, "given")?),
+            explain: flag(fields, "explain")?,
+            check: flag(fields, "check")?,
+        }),
+        "call" => {
+            Task::Call { given: given(field(fields, "given")?), request: request(field(fields, "request")?)? }
+        }
+        other => return Err(format!("unknown task {other:?}")),
+    })
+}
+
+pub(super) fn now(value: &Value) -> Read<Now> {
+    Ok(Now {
+        mono: Timestamp::from_millis(number(value, "mono")?),
+        wall: WallTime::from_unix_millis(number(value, "wall")?),
+    })
+}
+
+/// An event, its placeholders standing for what `known` says.
+pub(super) fn event(value: &Value, known: &Placeholders) -> Read<Event> {
+    match value.as_str() {
+        Some("woke") => return Ok(Event::Woke),
+        Some("cancelled") => return Ok(Event::Cancelled),
+        _ => {}
+    }
+    let (name, fields) = variant(value)?;
+    let id = || Ok::<_, String>(CommandId(u32::try_from(number(fields, "id")?).map_err(|_| "id")?));
+    Ok(match name {
+        "started" => Event::Started { jitter_seed: number(fields, "jitter_seed")? },
+        "entropy" => Event::Entropy { id: id()?, entropy: entropy(number(fields, "draw")?) },
+        "response" => Event::Response { id: id()?, response: response(fields, known)? },
+        "request_failed" => Event::RequestFailed {
+            id: id()?,
+            failure: RequestFailure {
+                kind: request_failure_kind(text(fields, "kind")?)?,
+                detail: text(fields, "detail")?.to_owned(),
+            },
+        },
+        "store" => Event::Store { id: id()?, answer: answer(field(fields, "answer")?, known)? },
+        "page_opened" => Event::PageOpened { id: id()? },
+        "page_not_opened" => Event::PageNotOpened { id: id()?, reason: text(fields, "reason")?.to_owned() },
+        "answered" => Event::Answered { id: id()?, yes: flag(fields, "yes")? },
+        other => return Err(format!("unknown event {other:?}")),
+    })
+}
+
+fn given(value: &Value) -> Given {
+    let secret = |key| optional(value, key).map(Secret::new);
+    Given { flag: secret("flag"), variable: secret("variable"), workspace: optional(value, "workspace") }
+}
+
+fn request(value: &Value) -> Read<HttpRequest> {
+    let method = Method::parse(text(value, "method")?).ok_or("method")?;
+    let place = field(value, "url")?;
+    let base = format!("{}{}", text(place, "origin")?, text(place, "path")?);
+    let mut url = Url::parse(&base).map_err(|e| e.to_string())?;
+    for pair in list(place, "query")? {
+        let (name, value) = named(pair)?;
+        url = url.with(name, value);
+    }
+    let mut request = HttpRequest::new(method, url);
+    for pair in list(value, "headers")? {
+        let (name, value) = named(pair)?;
+        request = request.header(name, value);
+    }
+    request.body = body(field(value, "body")?, &Placeholders::default())?;
+    Ok(request)
+}
+
+/// A pair of a name and a [`Text`].
+fn named(pair: &Value) -> Read<(&str, Text)> {
+    let name = pair.get(0).and_then(Value::as_str).ok_or("a name")?;
+    let value = pair.get(1).ok_or("a value")?;
+    match (value.as_str(), value.get("secret").and_then(Value::as_str)) {
+        (Some(plain), _) => Ok((name, Text::from(plain))),
+        (None, Some(secret)) => Ok((name, Text::Secret(Secret::from(secret)))),
+        (None, None) => Err("a value".to_owned()),
+    }
+}
+
+fn response(value: &Value, known: &Placeholders) -> Read<HttpResponse> {
+    let status = u16::try_from(number(value, "status")?).map_err(|_| "status")?;
+    let mut response = HttpResponse::new(status, body(field(value, "body")?, known)?);
+    for pair in list(value, "headers")? {
+        let (name, value) = (pair.get(0).and_then(Value::as_str), pair.get(1).and_then(Value::as_str));
+        response = response.header(name.ok_or("a header")?, value.ok_or("a header")?);
+    }
+    Ok(response)
+}
+
+/// A body that is not JSON is replayed as so many bytes that are not JSON either.
+fn body(value: &Value, known: &Placeholders) -> Read<Body> {
+    if let Some(json) = value.get("json") {
+        return Ok(Body::from(meant(json, known).to_string()));
+    }
+    let length = number(value, "bytes")?.min(LONGEST_BODY);
+    Ok(Body::from(vec![b'<'; usize::try_from(length).map_err(|_| "bytes")?]))
+}
+
+/// A body's JSON with the meanings of its placeholders.
+fn meant(value: &Value, known: &Placeholders) -> Value {
+    match value {
+        Value::String(text) => known.meaning(text).expose_secret().into(),
+        Value::Array(items) => items.iter().map(|item| meant(item, known)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), meant(value, known))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+fn answer(value: &Value, known: &Placeholders) -> Read<StoreAnswer> {
+    match value.as_str() {
+        Some("done") => return Ok(StoreAnswer::Done),
+        Some("conflict") => return Ok(StoreAnswer::Conflict),
+        _ => {}
+    }
+    let (name, fields) = variant(value)?;
+    Ok(match name {
+        "ledger" => StoreAnswer::Ledger(ledger(fields, known)?),
+        "records" => {
+            let pair = |pair: &Value| {
+                Ok((slot(pair.get(0).ok_or("a slot")?)?, record(pair.get(1).ok_or("a record")?, known)?))
+            };
+            StoreAnswer::Records(fields.as_array().ok_or("records")?.iter().map(pair).collect::<Read<_>>()?)
+        }
+        "failed" => StoreAnswer::Failed(StoreFailure {
+            kind: store_failure_kind(text(fields, "kind")?)?,
+            detail: text(fields, "detail")?.to_owned(),
+        }),
+        other => return Err(format!("unknown answer {other:?}")),
+    })
+}
+
+fn ledger(value: &Value, known: &Placeholders) -> Read<Ledger> {
+    let unsettled = |value: &Value| {
+        Ok(Unsettled {
+            backend: backend(text(value, "backend")?)?,
+            slot: slot(field(value, "slot")?)?,
+            version: value.get("version").filter(|v| !v.is_null()).map(|v| version(v, known)).transpose()?,
+        })
+    };
+    Ok(Ledger {
+        backend: optional(value, "backend").map(|name| backend(&name)).transpose()?,
+        active: optional(value, "active"),
+        unsettled: list(value, "unsettled")?.iter().map(unsettled).collect::<Read<_>>()?,
+    })
+}
+
+fn record(value: &Value, known: &Placeholders) -> Read<Record> {
+    let generation =
+        match value.get("generation").filter(|v| !v.is_null()).map(|v| version(v, known)).transpose()? {
+            Some(Version::Generation(generation)) => Some(generation),
+            _ => None,
+        };
+    let workspace = value.get("workspace").filter(|v| !v.is_null());
+    Ok(Record {
+        generation,
+        issuer: optional(value, "issuer"),
+        workspace: workspace
+            .map(|w| {
+                Ok::<_, String>(Workspace {
+                    id: optional(w, "id"),
+                    name: optional(w, "name"),
+                    slug: text(w, "slug")?.to_owned(),
+                })
+            })
+            .transpose()?,
+        token: known.meaning(text(value, "token")?),
+    })
+}
+
+fn version(value: &Value, known: &Placeholders) -> Read<Version> {
+    if let Some(fingerprint) = value.get("fingerprint").and_then(Value::as_str) {
+        return Ok(Version::Fingerprint(Fingerprint::from_hex(known.meaning(fingerprint).expose_secret())));
+    }
+    let login = value.get(0).and_then(Value::as_str).ok_or("a version")?;
+    let counter = value.get(1).and_then(Value::as_u64).ok_or("a version")?;
+    Ok(Version::Generation(Generation { login: known.meaning(login).expose_secret().to_owned(), counter }))
+}
+
+fn slot(value: &Value) -> Read<Slot> {
+    match value {
+        Value::Null => Ok(Slot::Active),
+        Value::String(slug) => Ok(Slot::Workspace(slug.clone())),
+        _ => Err("a slot".to_owned()),
+    }
+}
+
+fn backend(name: &str) -> Read<Backend> {
+    let all = [Backend::Keychain, Backend::File];
+    all.into_iter().find(|backend| backend.as_str() == name).ok_or_else(|| "a backend".to_owned())
+}
+
+fn request_failure_kind(name: &str) -> Read<FailureKind> {
+    use FailureKind::{AnswerLost, BodyTooLarge, Misconfigured, NotSent};
+    let all = [NotSent, AnswerLost, BodyTooLarge, Misconfigured];
+    all.into_iter().find(|kind| failure_kind(*kind) == name).ok_or_else(|| "a kind of failure".to_owned())
+}
+
+fn store_failure_kind(name: &str) -> Read<StoreFailureKind> {
+    use StoreFailureKind::{Absent, Busy, Locked, Refused, TimedOut, Unreadable, Volatile};
+    let all = [Absent, Busy, Locked, Refused, TimedOut, Unreadable, Volatile];
+    all.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| "a kind of failure".to_owned())
+}
+
+/// The one key of an object, with its value.
+fn variant(value: &Value) -> Read<(&str, &Value)> {
+    let mut fields = value.as_object().ok_or("an object is missing")?.iter();
+    match (fields.next(), fields.next()) {
+        (Some((name, value)), None) => Ok((name, value)),
+        _ => Err("an object of one key is missing".to_owned()),
+    }
+}
+
+pub(super) fn field<'v>(value: &'v Value, key: &str) -> Read<&'v Value> {
+    value.get(key).ok_or_else(|| format!("{key} is missing"))
+}
+
+pub(super) fn list<'v>(value: &'v Value, key: &str) -> Read<&'v Vec<Value>> {
+    value.get(key).and_then(Value::as_array).ok_or_else(|| format!("{key} is missing"))
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> Read<&'v str> {
+    value.get(key).and_then(Value::as_str).ok_or_else(|| format!("{key} is missing"))
+}
+
+fn number(value: &Value, key: &str) -> Read<u64> {
+    value.get(key).and_then(Value::as_u64).ok_or_else(|| format!("{key} is missing"))
+}
+
+fn flag(value: &Value, key: &str) -> Read<bool> {
+    value.get(key).and_then(Value::as_bool).ok_or_else(|| format!("{key} is missing"))
+}
+
+fn optional(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).map(ToOwned::to_owned)
+}

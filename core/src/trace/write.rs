@@ -1,0 +1,227 @@
+//! Tasks, events and commands as JSON, secrets replaced.
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use serde_json::{Value, json};
+
+use crate::command::Command;
+use crate::event::Event;
+use crate::http::{FailureKind, HttpRequest, HttpResponse};
+use crate::login::LoginOptions;
+use crate::logout::LogoutOptions;
+use crate::record::{Record, Slot, Version};
+use crate::resolve::Given;
+use crate::secret::{Body, Secret};
+use crate::service::Service;
+use crate::status::StatusOptions;
+use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp, Unsettled};
+use crate::task::Task;
+use crate::url::{Text, Url};
+
+use super::Recorder;
+
+/// Headers of answers that a machine looks at, or that help a reader.
+const KEPT_HEADERS: &[&str] = &["content-type", "date", "retry-after"];
+
+pub(super) fn service(service: &Service) -> Value {
+    json!({
+        "command": service.command,
+        "api": service.api.to_string(),
+        "app": service.app.to_string(),
+        "issuer": service.issuer,
+        "device_name": service.device_name,
+        "person_present": service.person_present,
+        "backends": service.backends.iter().map(|backend| backend.as_str()).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn failure_kind(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::NotSent => "not_sent",
+        FailureKind::AnswerLost => "answer_lost",
+        FailureKind::BodyTooLarge => "body_too_large",
+        FailureKind::Misconfigured => "misconfigured",
+    }
+}
+
+impl Recorder {
+    pub(super) fn task(&mut self, task: &Task) -> Value {
+        match task {
+            Task::Login(LoginOptions { workspace, re_pair, open_browser, variable_set }) => json!({"login": {
+                "workspace": workspace, "re_pair": re_pair, "open_browser": open_browser, "variable_set": variable_set,
+            }}),
+            Task::UseToken { token, variable_set } => json!({"use_token": {
+                "token": self.placeholders.secret(token), "variable_set": variable_set,
+            }}),
+            Task::Logout(LogoutOptions { workspace, revoke }) => {
+                json!({"logout": {"workspace": workspace, "revoke": revoke}})
+            }
+            Task::Status(StatusOptions { given, explain, check }) => {
+                json!({"status": {"given": self.given(given), "explain": explain, "check": check}})
+            }
+            Task::Call { given, request } => {
+                json!({"call": {"given": self.given(given), "request": self.request(request)}})
+            }
+        }
+    }
+
+    fn given(&mut self, given: &Given) -> Value {
+        json!({
+            "flag": given.flag.as_ref().map(|token| self.placeholders.secret(token)),
+            "variable": given.variable.as_ref().map(|token| self.placeholders.secret(token)),
+            "workspace": given.workspace,
+        })
+    }
+
+    pub(super) fn event(&mut self, event: &Event) -> Value {
+        match event {
+            Event::Started { jitter_seed } => json!({"started": {"jitter_seed": jitter_seed}}),
+            Event::Woke => json!("woke"),
+            Event::Cancelled => json!("cancelled"),
+            Event::Entropy { id, .. } => json!({"entropy": {"id": id.0, "draw": self.placeholders.draw()}}),
+            Event::Response { id, response } => json!({"response": {
+                "id": id.0, "status": response.status, "headers": kept(response), "body": self.body(&response.body),
+            }}),
+            Event::RequestFailed { id, failure } => json!({"request_failed": {
+                "id": id.0, "kind": failure_kind(failure.kind), "detail": self.placeholders.plain(&failure.detail),
+            }}),
+            Event::Store { id, answer } => json!({"store": {"id": id.0, "answer": self.answer(answer)}}),
+            Event::PageOpened { id } => json!({"page_opened": {"id": id.0}}),
+            Event::PageNotOpened { id, reason } => {
+                json!({"page_not_opened": {"id": id.0, "reason": self.placeholders.plain(reason)}})
+            }
+            Event::Answered { id, yes } => json!({"answered": {"id": id.0, "yes": yes}}),
+        }
+    }
+
+    pub(super) fn command(&mut self, command: &Command) -> Value {
+        match command {
+            Command::DrawEntropy { id } => json!({"draw_entropy": {"id": id.0}}),
+            Command::Send { id, request, limit } => json!({"send": {
+                "id": id.0, "request": self.request(request), "limit_ms": u64::try_from(limit.as_millis()).ok(),
+            }}),
+            Command::Store { id, op } => json!({"store": {"id": id.0, "op": self.op(op)}}),
+            Command::OpenPage { id, url } => json!({"open_page": {"id": id.0, "url": self.url(url)}}),
+            Command::Ask { id, question } => {
+                json!({"ask": {"id": id.0, "question": format!("{question:?}")}})
+            }
+            // `Debug` of a notice shows no secret.
+            Command::Show(notice) => json!({"show": self.placeholders.plain(&format!("{notice:?}"))}),
+        }
+    }
+
+    fn request(&mut self, request: &HttpRequest) -> Value {
+        let headers: Vec<Value> =
+            request.headers.iter().map(|(name, value)| json!([name, self.text(value)])).collect();
+        json!({
+            "method": request.method.as_str(), "url": self.url(&request.url), "headers": headers,
+            "body": self.body(&request.body),
+        })
+    }
+
+    fn url(&mut self, url: &Url) -> Value {
+        let query: Vec<Value> =
+            url.query().iter().map(|(name, value)| json!([name, self.text(value)])).collect();
+        json!({"origin": url.origin().to_string(), "path": url.path(), "query": query})
+    }
+
+    /// `{"secret": …}` or the plain text.
+    fn text(&mut self, text: &Text) -> Value {
+        match text {
+            Text::Plain(text) => self.placeholders.plain(text).into(),
+            Text::Secret(secret) => json!({"secret": self.placeholders.secret(secret)}),
+        }
+    }
+
+    /// What is not JSON may hold half a secret: only its size is kept.
+    fn body(&mut self, body: &Body) -> Value {
+        match serde_json::from_slice::<Value>(body.as_bytes()) {
+            Ok(value) => json!({"json": self.placeholders.json(None, &value)}),
+            Err(_) => json!({"bytes": body.len()}),
+        }
+    }
+
+    fn op(&mut self, op: &StoreOp) -> Value {
+        match op {
+            StoreOp::ReadLedger => json!("read_ledger"),
+            StoreOp::WriteLedger(ledger) => json!({"write_ledger": self.ledger(ledger)}),
+            StoreOp::Lock { wait } => json!({"lock": {"wait_ms": u64::try_from(wait.as_millis()).ok()}}),
+            StoreOp::Unlock => json!("unlock"),
+            StoreOp::Probe(backend) => json!({"probe": backend.as_str()}),
+            StoreOp::Unseal { backend, .. } => json!({"unseal": backend.as_str()}),
+            StoreOp::Load { backend, slot } => json!({"load": [backend.as_str(), self.slot(slot)]}),
+            StoreOp::LoadAll(backend) => json!({"load_all": backend.as_str()}),
+            StoreOp::Write { backend, slot, expected, record } => json!({"write": {
+                "backend": backend.as_str(), "slot": self.slot(slot),
+                "expected": expected.as_ref().map(|version| self.version(version)), "record": self.record(record),
+            }}),
+            StoreOp::Delete { backend, slot, expected } => json!({"delete": {
+                "backend": backend.as_str(), "slot": self.slot(slot), "expected": self.version(expected),
+            }}),
+        }
+    }
+
+    fn answer(&mut self, answer: &StoreAnswer) -> Value {
+        match answer {
+            StoreAnswer::Done => json!("done"),
+            StoreAnswer::Conflict => json!("conflict"),
+            StoreAnswer::Ledger(ledger) => json!({"ledger": self.ledger(ledger)}),
+            StoreAnswer::Records(records) => {
+                let records: Vec<Value> = records
+                    .iter()
+                    .map(|(slot, record)| json!([self.slot(slot), self.record(record)]))
+                    .collect();
+                json!({"records": records})
+            }
+            StoreAnswer::Failed(StoreFailure { kind, detail }) => {
+                json!({"failed": {"kind": kind.as_str(), "detail": self.placeholders.plain(detail)}})
+            }
+        }
+    }
+
+    fn ledger(&mut self, ledger: &Ledger) -> Value {
+        let unsettled: Vec<Value> = ledger
+            .unsettled
+            .iter()
+            .map(|Unsettled { backend, slot, version }| {
+                json!({"backend": backend.as_str(), "slot": self.slot(slot),
+                    "version": version.as_ref().map(|version| self.version(version))})
+            })
+            .collect();
+        json!({"backend": ledger.backend.map(|backend| backend.as_str()), "active": ledger.active, "unsettled": unsettled})
+    }
+
+    /// `null` for the active slot, else the slug.
+    fn slot(&self, slot: &Slot) -> Value {
+        match slot {
+            Slot::Active => Value::Null,
+            Slot::Workspace(slug) => slug.as_str().into(),
+        }
+    }
+
+    fn record(&mut self, record: &Record) -> Value {
+        json!({
+            "generation": record.generation.as_ref().map(|_| self.version(&record.version())),
+            "issuer": record.issuer,
+            "workspace": record.workspace.as_ref().map(|w| json!({"id": w.id, "name": w.name, "slug": w.slug})),
+            "token": self.placeholders.secret(&record.token),
+        })
+    }
+
+    /// Login ids and fingerprints are derived from secrets.
+    fn version(&mut self, version: &Version) -> Value {
+        match version {
+            Version::Generation(g) => json!([self.placeholders.derived(&g.login), g.counter]),
+            Version::Fingerprint(fingerprint) => {
+                json!({"fingerprint": self.placeholders.secret(&Secret::from(fingerprint.as_str()))})
+            }
+        }
+    }
+}
+
+fn kept(response: &HttpResponse) -> Vec<Value> {
+    let kept = response.headers.iter().filter(|(name, _)| KEPT_HEADERS.contains(&name.as_str()));
+    kept.map(|(name, value)| json!([name, value])).collect()
+}
