@@ -9,7 +9,18 @@
 //! the last two will do. If several entries match, the one modified last counts. The `session` collection, which is
 //! forgotten at logout, is never read, and as the default collection is refused as volatile.
 //!
-//! Sessions are plain, not encrypted.
+//! Sessions are plain, not encrypted. The bus is a local socket of the same user, and whoever can listen on it can
+//! ask the service itself for the secret; what encryption would add is some cover against a bus that was pointed at
+//! another machine, which no desktop does. It would cost, measured against gnome-keyring 42.1 on two busy cores
+//! (400-byte secret; min / median of 200 runs, p50 of 300 calls):
+//!
+//! | | whole process that reads one secret | connect | search + read | search + write | crates |
+//! |---|---|---|---|---|---|
+//! | plain | 3.0 / 4.9 ms | 1.0 ms | 0.8-1.0 ms | 3.5-3.9 ms | 11 |
+//! | Diffie-Hellman | 10.0 / 18.7 ms | 12-13 ms | 1.0-1.1 ms | 2.8-3.7 ms | 36 |
+//! | `secret-tool lookup`, to compare | 14.6 / 20.3 ms | | | | |
+//!
+//! and the library draws its keys for it from a generator that is not made for cryptography.
 
 use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
@@ -30,6 +41,24 @@ const SESSION: &str = "/org/freedesktop/secrets/collection/session";
 const SERVICE: &str = "service";
 const USERNAME: &str = "username";
 const ACCOUNT: &str = "account";
+
+/// What D-Bus calls it when nobody is there: no bus, no service, no such thing in it, no longer our session.
+const NOBODY: [&str; 14] = [
+    "BadAddress",
+    "Disconnected",
+    "FileNotFound",
+    "IOError",
+    "NameHasNoOwner",
+    "NoNetwork",
+    "NoServer",
+    "NoSession",
+    "NoSuchObject",
+    "NotSupported",
+    "ServiceUnknown",
+    "UnknownInterface",
+    "UnknownMethod",
+    "UnknownObject",
+];
 
 /// The user's Secret Service. Nothing is connected before the first call.
 #[derive(Clone)]
@@ -54,9 +83,12 @@ impl Keychain {
 
     /// Lets the Secret Service ask the person to unlock the default collection. The wait is counted in whole
     /// seconds, at least one.
+    ///
+    /// The library counts rounds of at most a second, and a message of any kind ends a round: the bus's greeting
+    /// takes the first one, hence one more.
     pub(super) fn unseal(&self, wait: Duration) -> std::result::Result<(), StoreFailure> {
-        let seconds = wait.as_secs().max(1);
-        let service = SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, seconds)
+        let rounds = wait.as_secs().max(1) + 1;
+        let service = SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, rounds)
             .map_err(|error| explain(&error))?;
         let collection = service.get_default_collection().map_err(|error| explain(&error))?;
         let refused =
@@ -109,7 +141,7 @@ impl CredentialStoreApi for Keychain {
                 return Err(wrap(ServiceError::Locked));
             }
             let mut names = BTreeSet::new();
-            for item in found.unlocked.iter().filter(|item| lasts(item)) {
+            for item in &found.unlocked {
                 let mut attributes = item.get_attributes().map_err(wrap)?;
                 let account = attributes.remove(USERNAME).or_else(|| attributes.remove(ACCOUNT));
                 names.extend(attributes.remove(SERVICE).zip(account));
@@ -257,37 +289,32 @@ fn carried(failure: StoreFailure) -> Error {
 
 fn explain(error: &ServiceError) -> StoreFailure {
     use StoreFailureKind::{Absent, Locked, Refused, TimedOut};
-    let (kind, next) = match error {
+    let kind = match error {
         // With a prompt time of zero, a prompt that would be needed is a lock.
-        ServiceError::Locked | ServiceError::Prompt => {
-            return failure(
-                Locked,
-                "the keychain is locked; unlock it, or use a program that asks for its password",
-            );
+        ServiceError::Locked | ServiceError::Prompt => Locked,
+        // The one thing asked for that may not exist is the default collection.
+        ServiceError::NoResult | ServiceError::Unavailable => Absent,
+        ServiceError::Dbus(cause) => match cause.name().unwrap_or_default() {
+            name if ends(name, &["IsLocked"]) => Locked,
+            name if ends(name, &["NoReply", "Timeout", "TimedOut"]) => TimedOut,
+            name if name.contains(".Spawn.") || ends(name, &NOBODY) => Absent,
+            _ => Refused,
+        },
+        _ => Refused,
+    };
+    let (what, next) = match (kind, error) {
+        (Absent, ServiceError::NoResult) => {
+            ("the keychain has no default collection", "create one with the system's keychain program")
         }
-        ServiceError::NoResult => {
-            return failure(
-                Absent,
-                "the keychain has no default collection; create one with the system's keychain program",
-            );
-        }
-        ServiceError::Unavailable => (Absent, "start one or use the credentials file"),
-        ServiceError::Dbus(cause) => {
-            match cause.name().unwrap_or_default().rsplit('.').next().unwrap_or_default() {
-                "IsLocked" => (Locked, "unlock it"),
-                "AccessDenied" | "AuthFailed" => (Refused, "allow it in the system's keychain program"),
-                "NoReply" | "Timeout" | "TimedOut" => (TimedOut, "restart it, then try again"),
-                _ => (Absent, "start one or use the credentials file"),
-            }
-        }
-        _ => (Refused, "look at the system's keychain program"),
+        (Absent, _) => ("there is no keychain to talk to", "start one or use the credentials file"),
+        (Locked, _) => ("the keychain is locked", "unlock it and try again"),
+        (TimedOut, _) => ("the keychain did not answer", "restart it, then try again"),
+        _ => ("the keychain refused", "look at the system's keychain program"),
     };
     let cause = harmless(&error.to_string());
-    let what = match kind {
-        Absent => "there is no keychain to talk to",
-        Locked => "the keychain is locked",
-        TimedOut => "the keychain did not answer",
-        _ => "the keychain refused",
-    };
     failure(kind, format!("{what}: {cause}; {next}"))
+}
+
+fn ends(name: &str, words: &[&str]) -> bool {
+    words.contains(&name.rsplit('.').next().unwrap_or_default())
 }
