@@ -1,0 +1,329 @@
+//! Whole logins: where the token comes to rest, what is believed afterwards, and what a kill leaves.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod world;
+
+use doorkey_core::failure::Exit;
+use doorkey_core::login::{LoggedIn, Login, LoginOptions};
+use doorkey_core::machine::Outcome;
+use doorkey_core::notice::Notice;
+use doorkey_core::record::{Backend, Slot};
+use doorkey_core::resolve::{Given, Resolved, Source};
+use doorkey_core::status::{Status, StatusOptions, StatusReport};
+use doorkey_core::store::{StoreFailureKind, StoreOp};
+use doorkey_core::task::Task;
+use world::{FILE, KEYCHAIN, World, elsewhere, envelope, record, server, slot};
+
+fn login(world: &mut World, workspace: Option<&str>) -> Option<Outcome<LoggedIn>> {
+    let workspace = workspace.map(str::to_owned);
+    let options = LoginOptions { workspace, re_pair: false, open_browser: true, variable_set: false };
+    world.run(&Task::Login(options.clone()), Login::new(options))
+}
+
+fn status(world: &mut World) -> StatusReport {
+    let options = StatusOptions::default();
+    world.run(&Task::Status(options.clone()), Status::new(options)).unwrap().unwrap()
+}
+
+/// What another command would use now.
+fn resolved(world: &mut World) -> Outcome<Resolved> {
+    status(world).winner
+}
+
+fn fell_back(world: &World) -> Option<(Backend, StoreFailureKind, Backend)> {
+    world.notices.iter().find_map(|notice| match notice {
+        Notice::FellBack { from, failure, to } => Some((*from, failure.kind, *to)),
+        _ => None,
+    })
+}
+
+const EVERY_FAILURE: [StoreFailureKind; 5] = [
+    StoreFailureKind::Absent,
+    StoreFailureKind::Locked,
+    StoreFailureKind::TimedOut,
+    StoreFailureKind::Volatile,
+    StoreFailureKind::Refused,
+];
+
+#[test]
+fn a_token_goes_to_the_keychain_the_workspace_first_the_active_one_last() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    let logged_in = login(&mut world, None).unwrap().unwrap();
+    assert_eq!(logged_in.kept.backend, KEYCHAIN);
+    let written: Vec<&Slot> = world
+        .ops
+        .iter()
+        .filter_map(|op| match op {
+            StoreOp::Write { slot, .. } => Some(slot),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(written, [&slot("acme"), &Slot::Active]);
+    assert_eq!(world.token(KEYCHAIN, &Slot::Active), Some("pt_live_new"));
+    assert_eq!(world.stores[&FILE].len(), 0);
+    assert_eq!((world.ledger.backend, world.ledger.active.as_deref()), (Some(KEYCHAIN), Some("acme")));
+    // Nothing beyond the contract: the polls are all the requests there are.
+    assert_eq!(world.paths(), ["/auth/terminal/poll"]);
+}
+
+#[test]
+fn whatever_ails_the_keychain_the_file_takes_the_token() {
+    for kind in EVERY_FAILURE {
+        let mut world = World::new(server("acme", "pt_live_new", &[]));
+        world.broken.insert(KEYCHAIN, kind);
+        let logged_in = login(&mut world, None).unwrap().unwrap();
+        assert_eq!(logged_in.kept.backend, FILE, "{kind:?}");
+        assert_eq!(fell_back(&world), Some((KEYCHAIN, kind, FILE)));
+        assert_eq!(world.token(FILE, &Slot::Active), Some("pt_live_new"));
+        assert_eq!(world.ledger.backend, Some(FILE));
+        let report = status(&mut world);
+        assert_eq!(report.winner.unwrap().source, Source::Store(FILE));
+        let keychain = report.stores.unwrap().into_iter().find(|(backend, _)| *backend == KEYCHAIN).unwrap();
+        assert_eq!(keychain.1.unwrap_err().kind, kind, "status names the reason");
+    }
+}
+
+#[test]
+fn a_keychain_that_comes_back_wins_with_no_older_token() {
+    for kind in EVERY_FAILURE {
+        let mut world = World::new(server("acme", "pt_live_new", &[]));
+        world.put(KEYCHAIN, "acme", "pt_live_old", true);
+        world.broken.insert(KEYCHAIN, kind);
+        login(&mut world, None).unwrap().unwrap();
+        world.broken.clear();
+        assert_eq!(resolved(&mut world).unwrap().record.token.expose_secret(), "pt_live_new", "{kind:?}");
+        // Even without the file, the entry that was made old is not believed.
+        let file = world.stores.insert(FILE, Default::default()).unwrap();
+        assert_eq!(resolved(&mut world).unwrap_err().exit, Exit::NotSignedIn);
+        world.stores.insert(FILE, file);
+        // The next login moves house: keychain written, file emptied.
+        world.server = Box::new(server("acme", "pt_live_newest", &[]));
+        login(&mut world, None).unwrap().unwrap();
+        assert_eq!(world.token(KEYCHAIN, &Slot::Active), Some("pt_live_newest"));
+        assert_eq!(world.token(KEYCHAIN, &slot("acme")), Some("pt_live_newest"));
+        assert_eq!(world.stores[&FILE].len(), 0);
+        assert_eq!(world.ledger.unsettled, []);
+    }
+}
+
+#[test]
+fn a_stale_keychain_entry_of_another_workspace_is_removed_when_reachable() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.put(KEYCHAIN, "acme", "pt_live_old", true);
+    world.broken.insert(KEYCHAIN, StoreFailureKind::Locked);
+    login(&mut world, None).unwrap().unwrap();
+    world.broken.clear();
+    world.server = Box::new(server("blue", "pt_live_b", &[]));
+    login(&mut world, None).unwrap().unwrap();
+    // Blue is active now, acme's newest token is still in the file, the old one is gone.
+    assert_eq!(world.token(KEYCHAIN, &Slot::Active), Some("pt_live_b"));
+    assert_eq!(world.token(KEYCHAIN, &slot("acme")), None);
+    assert_eq!(world.token(FILE, &slot("acme")), Some("pt_live_new"));
+}
+
+#[test]
+fn a_write_that_comes_true_after_its_time_limit_is_not_believed_and_removed_later() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.put(KEYCHAIN, "acme", "pt_live_old", true);
+    world.unwritable.insert(KEYCHAIN, StoreFailureKind::TimedOut);
+    let kept = login(&mut world, None).unwrap().unwrap().kept;
+    assert_eq!(kept.backend, FILE);
+    // The late write happens, then somebody pairs again in the file.
+    world.stores.get_mut(&KEYCHAIN).unwrap().insert(slot("acme"), kept.record.clone());
+    assert!(world.ledger.unsettled.iter().any(|u| u.version.as_ref() == Some(&kept.record.version())));
+    assert_eq!(resolved(&mut world).unwrap().source, Source::Store(FILE));
+    world.unwritable.clear();
+    world.server = Box::new(server("blue", "pt_live_b", &[]));
+    login(&mut world, None).unwrap().unwrap();
+    assert_eq!(world.token(KEYCHAIN, &slot("acme")), None);
+}
+
+#[test]
+fn without_any_place_for_a_token_nobody_is_sent_to_the_browser() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.broken.insert(KEYCHAIN, StoreFailureKind::Absent);
+    world.broken.insert(FILE, StoreFailureKind::Refused);
+    let failure = login(&mut world, None).unwrap().unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Store, "no_place_for_token"));
+    assert!(world.pages.is_empty() && world.sent.is_empty() && world.notices.is_empty());
+}
+
+#[test]
+fn a_token_that_no_place_takes_is_told_with_the_page_to_revoke_it() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.unwritable.insert(KEYCHAIN, StoreFailureKind::Refused);
+    world.unwritable.insert(FILE, StoreFailureKind::Refused);
+    let failure = login(&mut world, None).unwrap().unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Store, "stored_nowhere"));
+    assert!(failure.next.unwrap().contains("https://app.pentify.io/settings/api-keys"));
+}
+
+#[test]
+fn a_locked_keychain_is_unlocked_by_a_person_or_left_alone() {
+    for (person_present, unseals, home) in [(true, true, KEYCHAIN), (true, false, FILE), (false, true, FILE)]
+    {
+        let mut world = World::new(server("acme", "pt_live_new", &[]));
+        world.service.person_present = person_present;
+        world.unseals = unseals;
+        world.broken.insert(KEYCHAIN, StoreFailureKind::Locked);
+        let logged_in = login(&mut world, None).unwrap().unwrap();
+        assert_eq!(logged_in.kept.backend, home, "{person_present} {unseals}");
+        let asked = world.ops.iter().filter(|op| matches!(op, StoreOp::Unseal { .. })).count();
+        assert_eq!(asked, usize::from(person_present), "asked once, if at all");
+        assert_eq!(fell_back(&world).is_some(), home == FILE);
+    }
+}
+
+#[test]
+fn switching_needs_no_browser() {
+    let mut world = World::new(server("acme", "pt_live_new", &["pt_live_a", "pt_live_b"]));
+    world.put(KEYCHAIN, "acme", "pt_live_a", false);
+    world.put(KEYCHAIN, "blue", "pt_live_b", true);
+    for name in ["acme", "BLUE"] {
+        let logged_in = login(&mut world, Some(name)).unwrap().unwrap();
+        assert_eq!(logged_in.paired, None, "{name}");
+        assert_eq!(world.paths(), ["/v1/usage"]);
+        let slug = name.to_lowercase();
+        assert_eq!(resolved(&mut world).unwrap().record.slug(), Some(slug.as_str()));
+    }
+    assert_eq!(world.token(KEYCHAIN, &slot("acme")), Some("pt_live_a"));
+    assert_eq!(world.token(KEYCHAIN, &slot("blue")), Some("pt_live_b"));
+}
+
+#[test]
+fn a_revoked_workspace_is_paired_again_and_the_other_token_stays() {
+    let mut world = World::new(server("acme", "pt_live_new", &["pt_live_b"]));
+    world.put(KEYCHAIN, "acme", "pt_live_a", false);
+    world.put(KEYCHAIN, "blue", "pt_live_b", true);
+    let logged_in = login(&mut world, Some("acme")).unwrap().unwrap();
+    assert!(logged_in.paired.is_some());
+    assert_eq!(world.pages.first().unwrap().query_value("workspace"), Some("acme"));
+    assert_eq!(world.token(KEYCHAIN, &slot("acme")), Some("pt_live_new"));
+    assert_eq!(world.token(KEYCHAIN, &slot("blue")), Some("pt_live_b"));
+}
+
+#[test]
+fn the_active_workspace_is_paired_again_and_so_is_any_with_re_pair() {
+    let mut world = World::new(server("acme", "pt_live_new", &["pt_live_a"]));
+    world.put(KEYCHAIN, "acme", "pt_live_a", true);
+    assert!(login(&mut world, Some("acme")).unwrap().unwrap().paired.is_some());
+    world.put(KEYCHAIN, "blue", "pt_live_b", true);
+    let options = LoginOptions { workspace: Some("acme".into()), re_pair: true, ..LoginOptions::default() };
+    let logged_in = world.run(&Task::Login(options.clone()), Login::new(options)).unwrap().unwrap();
+    assert!(logged_in.paired.is_some());
+}
+
+#[test]
+fn a_name_that_two_workspaces_share_is_ambiguous() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    for (slug, token) in [("one", "pt_live_a"), ("two", "pt_live_b")] {
+        let mut twin = world.put(KEYCHAIN, slug, token, false);
+        twin.workspace.as_mut().unwrap().name = Some("Twin".into());
+        world.stores.get_mut(&KEYCHAIN).unwrap().insert(slot(slug), twin);
+    }
+    let failure = login(&mut world, Some("Twin")).unwrap().unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Usage, "ambiguous_workspace"));
+    assert!(failure.message.contains("one, two"), "{}", failure.message);
+}
+
+#[test]
+fn trouble_while_checking_a_stored_token_is_not_taken_for_its_end() {
+    let mut world = World::new(|_| Ok(envelope(503, "engine_unavailable")));
+    world.put(KEYCHAIN, "acme", "pt_live_a", false);
+    let failure = login(&mut world, Some("acme")).unwrap().unwrap_err();
+    assert_eq!(failure.exit, Exit::Server);
+    assert_eq!(world.sent.len(), 5);
+    assert!(world.pages.is_empty());
+}
+
+#[test]
+fn another_pick_in_the_browser_is_said_and_stored_under_its_own_name() {
+    let mut world = World::new(server("blue", "pt_live_new", &[]));
+    login(&mut world, Some("acme")).unwrap().unwrap();
+    assert!(world.notices.iter().any(
+        |n| matches!(n, Notice::OtherWorkspace { asked, picked } if asked == "acme" && picked == "blue")
+    ));
+    assert_eq!(world.token(KEYCHAIN, &slot("blue")), Some("pt_live_new"));
+    assert_eq!(world.token(KEYCHAIN, &slot("acme")), None);
+}
+
+#[test]
+fn killed_anywhere_the_right_workspace_is_named_and_a_login_mends_it() {
+    let fresh = || {
+        let mut world = World::new(server("blue", "pt_live_new", &[]));
+        world.put(KEYCHAIN, "acme", "pt_live_a", true);
+        world
+    };
+    let mut whole = fresh();
+    login(&mut whole, None).unwrap().unwrap();
+    let ops = whole.ops.len();
+    assert!(ops > 10, "{ops}");
+    for at in 1..=ops {
+        let mut world = fresh();
+        world.killed_at_op = Some(at);
+        assert!(login(&mut world, None).is_none(), "killed at {at}");
+        world.killed_at_op = None;
+        let active = resolved(&mut world).unwrap().record;
+        let held = world.stores[&KEYCHAIN].get(&Slot::Active).unwrap().clone();
+        assert_eq!(active, held, "killed at {at}");
+        let expected = if held.token.expose_secret() == "pt_live_a" { "acme" } else { "blue" };
+        assert_eq!(active.slug(), Some(expected), "killed at {at}");
+        login(&mut world, None).unwrap().unwrap();
+        assert_eq!(resolved(&mut world).unwrap().record.slug(), Some("blue"));
+        assert_eq!(world.token(KEYCHAIN, &slot("acme")), Some("pt_live_a"), "the other one stays");
+    }
+}
+
+#[test]
+fn a_lost_compare_and_swap_is_read_again_and_repeated() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    login(&mut world, None).unwrap().unwrap();
+    let first_write = world.ops.iter().position(|op| matches!(op, StoreOp::Write { .. })).unwrap() + 1;
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.meddling = Some((first_write, |world| {
+        world.stores.get_mut(&KEYCHAIN).unwrap().insert(slot("acme"), record("acme", "pt_live_b"));
+    }));
+    login(&mut world, None).unwrap().unwrap();
+    assert_eq!(world.token(KEYCHAIN, &slot("acme")), Some("pt_live_new"));
+    assert_eq!(world.token(KEYCHAIN, &Slot::Active), Some("pt_live_new"));
+}
+
+#[test]
+fn a_busy_lock_stores_nothing() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.locked_by_another = true;
+    let failure = login(&mut world, None).unwrap().unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Store, "store_busy"));
+    assert!(world.stores.values().all(std::collections::BTreeMap::is_empty));
+}
+
+#[test]
+fn a_bare_token_of_another_tool_is_used_and_belongs_to_the_default_host() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    let mut bare = record("acme", "pt_live_a");
+    (bare.generation, bare.issuer, bare.workspace) = (None, None, None);
+    world.stores.get_mut(&KEYCHAIN).unwrap().insert(Slot::Active, bare);
+    assert_eq!(resolved(&mut world).unwrap().record.token.expose_secret(), "pt_live_a");
+    world.service = elsewhere();
+    let failure = resolved(&mut world).unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_ref()), (Exit::NotSignedIn, "other_issuer"));
+}
+
+#[test]
+fn with_a_flag_or_a_variable_no_store_is_opened() {
+    for given in [
+        Given { flag: Some("pt_live_a".into()), variable: Some("pt_live_b".into()), workspace: None },
+        Given { flag: None, variable: Some("pt_live_b".into()), workspace: None },
+    ] {
+        let mut world = World::new(|_| Err(doorkey_core::http::FailureKind::NotSent));
+        let options = StatusOptions { given: given.clone(), ..StatusOptions::default() };
+        let report = world.run(&Task::Status(options.clone()), Status::new(options)).unwrap().unwrap();
+        let expected = if given.flag.is_some() { Source::Flag } else { Source::Variable };
+        assert_eq!(report.winner.unwrap().source, expected);
+        assert_eq!((world.ops.len(), report.stores), (0, None));
+        let explained = StatusOptions { given, explain: true, check: false };
+        let report = world.run(&Task::Status(explained.clone()), Status::new(explained)).unwrap().unwrap();
+        assert_eq!(report.winner.unwrap().source, expected);
+        assert_eq!(report.stores.unwrap().len(), 2);
+    }
+}
