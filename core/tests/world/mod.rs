@@ -23,6 +23,9 @@ use doorkey_core::url::Url;
 pub const KEYCHAIN: Backend = Backend::Keychain;
 pub const FILE: Backend = Backend::File;
 
+/// What another process does in between.
+pub type Meddling = fn(&mut World);
+
 /// What the server does with a request.
 pub type Server = Box<dyn FnMut(&HttpRequest) -> Result<HttpResponse, FailureKind>>;
 
@@ -47,7 +50,7 @@ pub struct World {
     /// The process is killed when it asks for the operation of this number, from 1.
     pub killed_at_op: Option<usize>,
     /// Done just before the operation of this number.
-    pub meddling: Option<(usize, fn(&mut World))>,
+    pub meddling: Option<(usize, Meddling)>,
     /// Whether the person answers the keychain's prompt.
     pub unseals: bool,
     draws: u8,
@@ -123,7 +126,7 @@ impl World {
                     }
                     None => {
                         let (at, _) =
-                            machine.poll_timeout().expect("a machine that runs waits for something");
+                            machine.poll_timeout().unwrap_or_else(|| panic!("it waits for nothing"));
                         self.millis = self.millis.max(at.as_millis());
                         break Event::Woke;
                     }
