@@ -122,12 +122,12 @@ fn a_stopped_server_lets_go_of_its_ports() {
 
 #[test]
 fn time_can_be_sped_up() {
-    let running = serve(Options { speed: "100000".parse().unwrap(), ..Options::default() }).unwrap();
+    let running = serve(Options { speed: "10000".parse().unwrap(), ..Options::default() }).unwrap();
     let id = device_id(1);
     let link =
         running.app.join("/auth/terminal-pair").with("device_id", id.as_str()).with("device_name", "laptop");
     over_http(&HttpRequest::new(Method::Get, link.clone())).unwrap();
-    std::thread::sleep(Duration::from_millis(10));
+    std::thread::sleep(Duration::from_millis(100));
     let walk = Person::new(SOLO).approve(&link, over_http);
     let expired = LastPage { status: 410, heading: "This link has expired".to_owned() };
     assert!(matches!(walk, Err(PersonError::Elsewhere(page)) if page == expired));
