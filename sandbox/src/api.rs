@@ -78,8 +78,7 @@ fn poll(state: &mut State, config: &Config, now: Moment, request: &HttpRequest) 
             let token = Key::mint(salt, device_id);
             let key = Key::new(&token, &device_name, &account, &workspace, now);
             let body = minted(&token, &key);
-            let kept = (!config.strict_poll).then_some(salt);
-            pairing.phase = Phase::Delivered { account, workspace, at: now, salt: kept };
+            pairing.phase = Phase::Delivered { account, workspace, at: now, salt: Some(salt) };
             state.add_key(Digest::of(token.expose_secret()), key, now);
             body
         }

@@ -31,7 +31,7 @@ pub(crate) async fn serve(stream: Async<TcpStream>, origin: &Origin, desk: &Desk
     let mut connection = Connection { stream, waiting: Vec::new() };
     while let Some((reply, request)) = connection.receive(origin).await? {
         let answer = match &request {
-            Ok(request) => desk.handle(request).unwrap_or_else(|_| Answer::Whole(HttpResponse::new(500, ""))),
+            Ok(request) => desk.handle(request).unwrap_or_else(|error| Answer::Whole(out_of_order(&error))),
             Err(Unacceptable(status)) => Answer::Whole(HttpResponse::new(*status, "")),
         };
         let response = match answer {
@@ -116,7 +116,14 @@ impl Connection {
             if body.len() > MOST_BODY {
                 return Err(io::ErrorKind::InvalidData.into());
             }
-            if used == 0 && length == 0 && !reply.is_ended() && self.read_more().await? == 0 {
+            if used > 0 || length > 0 || reply.is_ended() {
+                continue;
+            }
+            // The size of a chunk has no end either.
+            if self.waiting.len() > MOST_HEAD {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            if self.read_more().await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
@@ -155,6 +162,12 @@ impl Connection {
         self.stream.write_all(&bytes).await?;
         Ok(cleanup)
     }
+}
+
+/// The answer when the service cannot get at its own state. It is no answer of the service.
+fn out_of_order(error: &io::Error) -> HttpResponse {
+    HttpResponse::new(500, format!("The sandbox cannot use its state: {error}\n"))
+        .header("content-type", "text/plain; charset=utf-8")
 }
 
 /// The bytes of an answer's head.

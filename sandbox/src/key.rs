@@ -67,3 +67,17 @@ impl Key {
 pub(crate) fn name_for(device_name: &str) -> String {
     format!("Pentify Terminal · {device_name}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_state_keeps_is_not_enough_for_the_key() {
+        let (salt, other) = (Digest::of("salt"), Digest::of("other"));
+        let key = Key::mint(salt, "device");
+        assert_eq!(key, Key::mint(salt, "device"));
+        assert_ne!(key, Key::mint(salt, "another device"));
+        assert_ne!(key, Key::mint(other, "device"));
+    }
+}

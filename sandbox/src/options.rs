@@ -26,7 +26,8 @@ pub struct Options {
     pub delay: Duration,
     /// How much faster than real time the sandbox's time runs.
     pub speed: Speed,
-    /// Where to keep the state; in memory only if there is none. Several servers can share one file.
+    /// Where to keep the state; in memory only if there is none. Several servers can share one file, and unless they
+    /// are given ports of their own they share the ports as well: each connection is then served by any of them.
     pub state: Option<PathBuf>,
     /// Told of every request.
     pub log: Option<AccessLog>,

@@ -4,14 +4,14 @@ use doorkey_core::text::harmless;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::moment::{HOUR, MINUTE, Moment, SECOND};
+use crate::moment::{DAY, MINUTE, Moment, SECOND};
 
 /// How long a link can be used after it was opened first.
 pub(crate) const TTL: u64 = 5 * MINUTE;
 /// How long the answer with the key is repeated.
 pub(crate) const REPEAT: u64 = 30 * SECOND;
 /// How long a finished pairing is remembered, so that its link says what became of it.
-pub(crate) const REMEMBERED: u64 = HOUR;
+pub(crate) const REMEMBERED: u64 = DAY;
 /// The most that is shown of a device's name.
 const NAME_CHARACTERS: usize = 64;
 

@@ -182,5 +182,29 @@ fn submit(here: &Url, form: &Form, button: &Button) -> Option<HttpRequest> {
 /// An address found on a page. Ours are all paths of their own origin.
 fn resolve(here: &Url, address: &str) -> Option<Url> {
     let url = Url::parse(&format!("{}{address}", here.origin())).ok()?;
-    (address.starts_with('/') && url.origin() == here.origin()).then_some(url)
+    (url.origin() == here.origin()).then_some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+
+    #[test]
+    fn a_person_is_not_led_elsewhere() {
+        let link = Url::parse("https://app.example/auth").unwrap();
+        let addresses = [".evil.example/", "https://evil.example/", "//", "@evil.example/", ":1/", "/auth"];
+        for address in addresses {
+            let form = format!("<form action=\"{address}\"><button name=decision value=approve></form>");
+            let redirect = HttpResponse::new(302, "").header("location", address);
+            for answer in [redirect, HttpResponse::new(200, form)] {
+                let walk = Person::new("x").approve(&link, |request| {
+                    assert_eq!(request.url.origin(), link.origin(), "{address}");
+                    Ok::<_, Infallible>(answer.clone())
+                });
+                assert!(matches!(walk, Err(PersonError::Lost | PersonError::Elsewhere(_))), "{address}");
+            }
+        }
+    }
 }

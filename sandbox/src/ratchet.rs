@@ -21,3 +21,21 @@ impl Ratchet {
         value
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn neither_values_nor_states_repeat() {
+        let mut ratchet = Ratchet::new([0; 32]);
+        let mut seen = BTreeSet::from([ratchet.0]);
+        for _ in 0..100 {
+            assert!(seen.insert(ratchet.next()));
+            assert!(seen.insert(ratchet.0));
+        }
+        assert_ne!(Ratchet::new([1; 32]).next(), Ratchet::new([0; 32]).next());
+    }
+}

@@ -70,7 +70,9 @@ impl Running {
     }
 
     /// Stops serving and waits until everything is closed.
-    pub fn stop(self) {}
+    pub fn stop(self) {
+        drop(self);
+    }
 }
 
 impl fmt::Debug for Running {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use doorkey_core::http::HttpRequest;
+use doorkey_core::text::harmless;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Speed;
@@ -84,12 +85,11 @@ impl Watch {
         let body = String::from_utf8_lossy(request.body.as_bytes());
         let in_headers = request.headers.iter().any(|(_, value)| has_key(value.expose()));
         if in_headers || has_key(&body) || request.header_value("authorization").is_some() {
-            let place = request.url.origin();
-            let host = request
-                .header_value("host")
-                .map_or(String::new(), |host| format!(", Host: {}", doorkey_core::text::harmless(host)));
-            let first = format!("a credential came with {} to {place}{host}", request.method.as_str());
-            self.broke(Rule::TokenToWrongHost, || first);
+            let (method, place) = (request.method.as_str(), request.url.origin());
+            let host = harmless(request.header_value("host").unwrap_or_default());
+            self.broke(Rule::TokenToWrongHost, || {
+                format!("a credential came with {method} to {place} (Host: {host})")
+            });
         }
     }
 

@@ -52,7 +52,10 @@ pub(crate) fn revoke(visit: &mut Visit<'_>, form: &Form) -> HttpResponse {
 fn entry(visitor: &Visitor, digest: &Digest, key: &Key) -> Markup {
     let workspace = key.holder().map_or("", |(_, workspace)| workspace.name);
     html! {
-        h2.device { (key.name) }
+        h2.device {
+            (key.name)
+            @if key.revoked.is_some() { " " span.badge { "Revoked" } }
+        }
         dl.facts {
             dt { "Key" }
             dd { code { (key.prefix) "…" } }

@@ -66,7 +66,7 @@ fn workspaces(account: &Account) -> String {
 /// Where to go after signing in: a page of ours that needs it, and never elsewhere, whatever the link said.
 fn place_of_ours(visit: &Visit<'_>, next: &str) -> String {
     let origin = visit.request.url.origin();
-    let known = Url::parse(&format!("{origin}{next}"))
-        .is_ok_and(|url| url.origin() == origin && [pair::PATH, keys::PATH].contains(&url.path()));
-    if next.starts_with('/') && known { next.to_owned() } else { keys::PATH.to_owned() }
+    let wanted = Url::parse(&format!("{origin}{next}")).ok();
+    let known = wanted.filter(|url| url.origin() == origin && [pair::PATH, keys::PATH].contains(&url.path()));
+    known.map_or(keys::PATH.to_owned(), |url| url.expose_target().expose_secret().to_owned())
 }

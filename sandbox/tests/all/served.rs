@@ -1,7 +1,7 @@
 //! The server, over real sockets.
 
 use std::io::{Read, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::secret::Secret;
@@ -83,11 +83,16 @@ fn what_is_not_http_is_refused() {
          3\r\nabc\r\n0\r\n\r\n"
     );
     assert_eq!(status(&chunked), refused("401"));
-    // Too much, and nonsense: the connection just ends.
+    // Too much, and nonsense: the connection just ends, and at once.
+    let start = Instant::now();
     assert_eq!(status(&format!("GET / HTTP/1.1\r\nx: {}\r\n", "y".repeat(20_000))), None);
     let large = format!("POST / HTTP/1.1\r\n{host}\r\ncontent-length: 100000\r\n\r\n{}", "z".repeat(100_000));
     assert_eq!(status(&large), None);
+    let endless =
+        format!("POST / HTTP/1.1\r\n{host}\r\ntransfer-encoding: chunked\r\n\r\n1;{}", "e".repeat(100_000));
+    assert_eq!(status(&endless), None);
     assert_eq!(status("\u{16}\u{3}\u{1}\0\u{1}\r\n\r\n"), None);
+    assert!(start.elapsed() < Duration::from_secs(5), "not when patience is over");
     // None of it harms others.
     let usage = HttpRequest::new(Method::Get, running.api.join("/v1/usage"));
     assert_eq!(over_http(&usage).unwrap().status, 401);
@@ -122,12 +127,12 @@ fn a_stopped_server_lets_go_of_its_ports() {
 
 #[test]
 fn time_can_be_sped_up() {
-    let running = serve(Options { speed: "100000".parse().unwrap(), ..Options::default() }).unwrap();
+    let running = serve(Options { speed: "10000".parse().unwrap(), ..Options::default() }).unwrap();
     let id = device_id(1);
     let link =
         running.app.join("/auth/terminal-pair").with("device_id", id.as_str()).with("device_name", "laptop");
     over_http(&HttpRequest::new(Method::Get, link.clone())).unwrap();
-    std::thread::sleep(Duration::from_millis(10));
+    std::thread::sleep(Duration::from_millis(100));
     let walk = Person::new(SOLO).approve(&link, over_http);
     let expired = LastPage { status: 410, heading: "This link has expired".to_owned() };
     assert!(matches!(walk, Err(PersonError::Elsewhere(page)) if page == expired));
