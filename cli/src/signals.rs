@@ -26,21 +26,26 @@ pub fn forward(interrupter: Interrupter) {
 #[cfg(not(unix))]
 pub fn forward(_: Interrupter) {}
 
-/// Waits until a signal asks this process to stop.
+/// Catches the signals that ask this process to stop from now on; the returned function waits for the first one.
 #[cfg(unix)]
-pub fn wait() {
+pub fn catch() -> impl FnOnce() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) {
-        signals.forever().next();
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]);
+    move || {
+        if let Ok(mut signals) = signals {
+            signals.forever().next();
+        }
     }
 }
 
 /// Waits for the end of the process.
 #[cfg(not(unix))]
-pub fn wait() {
-    loop {
-        std::thread::park();
+pub fn catch() -> impl FnOnce() {
+    || {
+        loop {
+            std::thread::park();
+        }
     }
 }

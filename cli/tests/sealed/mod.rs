@@ -10,6 +10,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
+use doorkey_core::url::Url;
+use doorkey_sandbox::Person;
 use serde_json::Value;
 
 /// A home folder and an environment; gone on drop.
@@ -148,6 +151,16 @@ impl Drop for Sandbox {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Opens a pairing's link as the sandbox's first person, and authorizes.
+pub fn approve(link: &str) {
+    let mut transport = HttpTransport::new(ProxySettings::default(), "test");
+    let email = doorkey_sandbox::ACCOUNTS.first().unwrap().email;
+    let link = Url::parse(link).unwrap();
+    Person::new(email)
+        .approve(&link, |request| transport.send(request, Duration::from_secs(10)).map_err(|e| e.detail))
+        .unwrap();
 }
 
 /// Reads lines of `stream` until one contains `needle`; fails after ten seconds without one.

@@ -1,0 +1,122 @@
+//! `doorkey sandbox` in the foreground: its announcement, its faults, its grade; and traces replayed.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod sealed;
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use sealed::{Sandbox, Sealed, finish};
+use serde_json::Value;
+
+#[test]
+fn it_announces_itself_on_stdout_and_tells_people_on_stderr() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_doorkey"))
+        .args(["sandbox", "--grade"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let first = sealed::wait_for_line(child.stdout.as_mut().unwrap(), "urls");
+    let announced: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(announced["env"]["PENTIFY_API_URL"], announced["urls"]["api"]);
+    assert_eq!(announced["env"]["PENTIFY_APP_URL"], announced["urls"]["app"]);
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let ended = finish(child).expect(0);
+    assert_eq!(ended.json()["rules"].as_array().unwrap().len(), 7);
+    let export = format!("export PENTIFY_API_URL={}", announced["urls"]["api"].as_str().unwrap());
+    assert!(ended.stderr.contains(&export), "{ended:?}");
+}
+
+#[test]
+fn a_bad_client_fails_the_grade() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_doorkey"))
+        .args(["sandbox", "--grade", "--log"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let first = sealed::wait_for_line(child.stdout.as_mut().unwrap(), "urls");
+    let announced: Value = serde_json::from_str(&first).unwrap();
+    let api = announced["urls"]["api"].as_str().unwrap().strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(api).unwrap();
+    // A key in a URL.
+    let request = format!(
+        "GET /v1/usage?api_key=pt_live_abcdefgh HTTP/1.1\r\nhost: {api}\r\nconnection: close\r\n\r\n"
+    );
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let ended = finish(child).expect(1);
+    assert!(ended.stdout.contains("token-in-url"), "{ended:?}");
+    assert!(ended.stderr.contains("✗ token-in-url: 1 times"), "{ended:?}");
+    assert!(
+        !ended.stderr.contains("pt_live_abcdefgh") && !ended.stdout.contains("pt_live_abcdefgh"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn bad_flags_are_usage_errors() {
+    for args in [
+        ["sandbox", "--fault", "nonsense"],
+        ["sandbox", "--fault", "reset:2"],
+        ["sandbox", "--speed", "0"],
+        ["sandbox", "--rate-limit", "perhaps"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_doorkey")).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_login_survives_every_fault_at_once() {
+    let sandbox = Sandbox::start(&[
+        "--fault",
+        "lost-answer:0.2",
+        "--fault",
+        "reset:0.2",
+        "--fault",
+        "503-html:0.2",
+        "--fault",
+        "truncate:0.2",
+        "--seed",
+        "5",
+    ]);
+    let mut sealed = Sealed::new("faults");
+    sealed.use_sandbox(&sandbox);
+    let mut child = sealed.start_pentify(&["login", "--trace", "trace.jsonl"]);
+    let link = sealed::wait_for_line(child.stderr.as_mut().unwrap(), "/auth/terminal-pair");
+    sealed::approve(link.trim());
+    let ended = finish(child).expect(0);
+    assert!(ended.stdout.contains("✓ Signed in"), "{ended:?}");
+    // What happened is in the trace, without secrets, and gives the same commands again.
+    let trace = sealed.file("trace.jsonl");
+    let token = sealed.file(".config/pentify/credentials");
+    let token = token.split("pt_live_").nth(1).unwrap().split('"').next().unwrap();
+    let device = link.split("device_id=").nth(1).unwrap().split('&').next().unwrap();
+    assert!(!trace.contains(token) && !trace.contains(device), "{trace}");
+    let replay = |name: &str| {
+        let output =
+            sealed.command(env!("CARGO_BIN_EXE_doorkey"), &["replay", name, "--json"]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, report) = replay("trace.jsonl");
+    assert_eq!(code, Some(0), "{report}");
+    assert!(report.contains("\"same\":true"), "{report}");
+    // A changed trace does not.
+    let changed =
+        trace.replace("\"not_paired_yet\"", "\"something_else\"").replace("\"status\":200", "\"status\":500");
+    std::fs::write(sealed.home.join("changed.jsonl"), changed).unwrap();
+    let (code, report) = replay("changed.jsonl");
+    assert_eq!(code, Some(1), "{report}");
+    assert!(report.contains("replay_differs"), "{report}");
+    std::fs::write(sealed.home.join("no.jsonl"), "hello").unwrap();
+    assert_eq!(replay("no.jsonl").0, Some(2));
+}
