@@ -1,0 +1,126 @@
+//! The loop: a clock that jumps, an interrupt, a browser that is missing.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::cell::Cell;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use doorkey_blocking::{Browser, Clock, Driver, Surface, SystemClock, Transport};
+use doorkey_core::command::Question;
+use doorkey_core::failure::Exit;
+use doorkey_core::http::{HttpRequest, HttpResponse, RequestFailure};
+use doorkey_core::machine::Machine;
+use doorkey_core::notice::Notice;
+use doorkey_core::pairing::Pairing;
+use doorkey_core::service::Service;
+use doorkey_core::time::{Now, Timestamp};
+use doorkey_core::url::Url;
+use doorkey_store::{Vault, VaultConfig};
+
+fn service() -> Service {
+    let url = |text| Url::parse(text).unwrap();
+    Service::pentify(url("https://api.pentify.io"), url("https://app.pentify.io"), "build-box".into())
+}
+
+fn vault() -> Vault {
+    let folder = std::env::temp_dir().join("doorkey-driver-never-made");
+    Vault::new(VaultConfig {
+        ledger: folder.join("state.json"),
+        credentials: folder.join("credentials"),
+        locked: Vec::new(),
+        keychain: None,
+    })
+}
+
+#[derive(Default)]
+struct Seen(Vec<Notice>);
+
+impl Surface for Seen {
+    fn show(&mut self, _: Now, notice: &Notice) {
+        self.0.push(notice.clone());
+    }
+
+    fn tick(&mut self, _: Now) {}
+
+    fn ask(&mut self, _: Question) -> Box<dyn FnOnce() -> bool + Send> {
+        Box::new(|| false)
+    }
+}
+
+/// Answers 404 `not_paired_yet`, or never, and tells when it was asked.
+struct Scripted {
+    asked: Sender<Instant>,
+    silent: bool,
+}
+
+impl Transport for Scripted {
+    fn send(&mut self, _: &HttpRequest, _: Duration) -> Result<HttpResponse, RequestFailure> {
+        self.asked.send(Instant::now()).unwrap();
+        if self.silent {
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        Ok(HttpResponse::new(404, r#"{"error":{"code":"not_paired_yet","message":"m","request_id":"r"}}"#))
+    }
+}
+
+/// A laptop that is suspended for an hour at its third look at the clock.
+struct Jumping {
+    looks: Cell<u32>,
+}
+
+impl Clock for Jumping {
+    fn now(&self) -> Now {
+        self.looks.set(self.looks.get() + 1);
+        let mut now = SystemClock.now();
+        if self.looks.get() > 8 {
+            now.mono = now.mono + Duration::from_secs(3600);
+        }
+        now
+    }
+}
+
+#[test]
+fn a_suspend_is_noticed_within_a_second() {
+    let (asked, asks) = channel();
+    let (clock, mut seen) = (Jumping { looks: Cell::new(0) }, Seen::default());
+    let transport = Box::new(Scripted { asked, silent: false });
+    let mut driver = Driver::new(&clock, &mut seen, transport, vault(), Browser::default());
+    let start = Instant::now();
+    let failure = driver.run(Machine::new(service(), Pairing::new(None, true))).unwrap_err();
+    assert_eq!(failure.exit, Exit::TimedOut);
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert_eq!(asks.try_iter().count(), 0, "no poll leaves after the end");
+    drop(driver);
+    assert!(
+        seen.0
+            .iter()
+            .any(|n| matches!(n, Notice::PageNotOpened { reason } if reason == "there is no display here"))
+    );
+}
+
+#[test]
+fn an_interrupt_is_obeyed_while_a_request_hangs() {
+    let (asked, asks) = channel();
+    let mut seen = Seen::default();
+    let transport = Box::new(Scripted { asked, silent: true });
+    let mut driver = Driver::new(&SystemClock, &mut seen, transport, vault(), Browser::default());
+    let interrupter = driver.interrupter();
+    let (told, interrupted_at) = channel();
+    std::thread::spawn(move || {
+        asks.recv().unwrap();
+        told.send(Instant::now()).unwrap();
+        interrupter.interrupt();
+    });
+    let failure = driver.run(Machine::new(service(), Pairing::new(None, false))).unwrap_err();
+    assert_eq!(failure.exit, Exit::Interrupted);
+    let took = interrupted_at.recv().unwrap().elapsed();
+    println!("obeyed within {took:?}");
+    assert!(took < Duration::from_secs(10));
+}
+
+#[test]
+fn the_monotonic_clock_goes_forward_and_the_wall_clock_is_of_this_century() {
+    let (first, second) = (SystemClock.now(), SystemClock.now());
+    assert!(second.mono >= first.mono && first.mono > Timestamp::default());
+    assert!(first.wall.as_unix_seconds() > 1_700_000_000);
+}
