@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use doorkey_core::failure::{Exit, Failure};
-use doorkey_sandbox::{Options, Speed, serve};
+use doorkey_sandbox::{AccessLog, Options, Speed, serve};
 
 use crate::printer::{DIM, Printer, RESET};
 
@@ -23,6 +23,9 @@ pub struct Args {
     /// Keep the state in this file
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// Print every request and the status of its answer on standard error, without its query
+    #[arg(long)]
+    access_log: bool,
 }
 
 /// Serves until a signal comes.
@@ -35,6 +38,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
         app_port: args.app_port,
         speed: args.speed,
         state: args.state.clone(),
+        log: args.access_log.then(|| access_log(printer)),
         ..Options::default()
     };
     let running = serve(options)
@@ -49,4 +53,12 @@ pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
     crate::signals::wait();
     running.stop();
     Ok(ExitCode::SUCCESS)
+}
+
+/// One line for each request. A fault may leave one without an answer.
+fn access_log(printer: Printer) -> AccessLog {
+    Box::new(move |access| {
+        let status = access.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+        printer.message(&format!("{} {} {status}", access.method, access.place));
+    })
 }
