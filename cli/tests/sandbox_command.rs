@@ -34,7 +34,7 @@ fn it_announces_itself_on_stdout_and_tells_people_on_stderr() {
 #[test]
 fn a_bad_client_fails_the_grade() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_doorkey"))
-        .args(["sandbox", "--grade", "--log"])
+        .args(["sandbox", "--grade", "--access-log"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -5,6 +5,7 @@
 
 mod child;
 mod desktop;
+mod leash;
 mod scratch;
 
 use std::os::unix::net::UnixListener;

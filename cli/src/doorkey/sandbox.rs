@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use doorkey_core::failure::{Exit, Failure};
-use doorkey_sandbox::{Access, FaultSpec, Grade, Options, Speed, serve};
+use doorkey_sandbox::{AccessLog, FaultSpec, Grade, Options, Speed, serve};
 
 use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
 
@@ -35,9 +35,9 @@ pub struct Args {
     /// At the end print what clients did wrong, and fail if they did
     #[arg(long)]
     grade: bool,
-    /// Show every request on standard error
+    /// Print every request and the status of its answer on standard error, without its query
     #[arg(long)]
-    log: bool,
+    access_log: bool,
 }
 
 /// On or off.
@@ -64,7 +64,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
         seed: args.seed,
         speed: args.speed,
         state: args.state.clone(),
-        log: args.log.then(|| Box::new(move |access: &Access| log(printer, access)) as _),
+        log: args.access_log.then(|| access_log(printer)),
         ..Options::default()
     })
     .map_err(trouble)?;
@@ -98,7 +98,10 @@ fn report(printer: Printer, grade: &Grade) -> Result<ExitCode, Failure> {
     Err(Failure::new(Exit::Internal, "grade", "a client broke the rules"))
 }
 
-fn log(printer: Printer, access: &Access) {
-    let status = access.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-    printer.message(&format!("{DIM}{} {} {status}{RESET}", access.method, access.place));
+/// One line for each request. A fault may leave one without an answer.
+fn access_log(printer: Printer) -> AccessLog {
+    Box::new(move |access| {
+        let status = access.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+        printer.message(&format!("{} {} {status}", access.method, access.place));
+    })
 }

@@ -8,21 +8,24 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::leash::{end_all, leashed, running_in};
 use crate::scratch::Scratch;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SECRETS: &str = "org.freedesktop.secrets";
 /// Who shows the keyring's prompts.
-pub(crate) const PROMPTER: &str = "org.gnome.keyring.SystemPrompter";
+pub const PROMPTER: &str = "org.gnome.keyring.SystemPrompter";
 
 /// What a session's bus can start by itself.
-pub(crate) enum Services {
+pub enum Services {
+    /// Nothing.
     None,
+    /// What is installed on this machine.
     Installed,
 }
 
 /// A running session. Everything in it carries the session's folder in its environment, by which it is ended.
-pub(crate) struct Desktop {
+pub struct Desktop {
     folder: Scratch,
     running: Vec<Child>,
     display: Option<String>,
@@ -30,12 +33,12 @@ pub(crate) struct Desktop {
 
 impl Desktop {
     /// A session with a bus and, so far, nothing else.
-    pub(crate) fn start(name: &str, services: Services) -> Self {
+    pub fn start(name: &str, services: Services) -> Self {
         Self::start_without_bus(name).with_bus(services)
     }
 
     /// The same with a virtual display, on which prompts appear.
-    pub(crate) fn start_with_display(name: &str) -> Self {
+    pub fn start_with_display(name: &str) -> Self {
         let mut desktop = Self::start_without_bus(name);
         let mut display =
             desktop.command("Xvfb", &["-displayfd", "1", "-screen", "0", "640x480x8", "-nolisten", "tcp"]);
@@ -77,13 +80,13 @@ impl Desktop {
     }
 
     /// The keyring daemon with an unlocked default collection.
-    pub(crate) fn with_unlocked_keyring(mut self) -> Self {
+    pub fn with_unlocked_keyring(mut self) -> Self {
         self.start_keyring();
         self
     }
 
     /// Starts the keyring daemon; it makes the collection if there is none yet.
-    pub(crate) fn start_keyring(&mut self) {
+    pub fn start_keyring(&mut self) {
         let mut daemon =
             self.command("gnome-keyring-daemon", &["--unlock", "--foreground", "--components=secrets"]);
         let mut daemon =
@@ -95,7 +98,7 @@ impl Desktop {
     }
 
     /// Ends the process that was started last.
-    pub(crate) fn end_last(&mut self) {
+    pub fn end_last(&mut self) {
         let mut last = self.running.pop().unwrap();
         last.kill().unwrap();
         last.wait().unwrap();
@@ -103,13 +106,13 @@ impl Desktop {
     }
 
     /// Locks the default collection.
-    pub(crate) fn lock(&self) {
+    pub fn lock(&self) {
         let login = "array:objpath:/org/freedesktop/secrets/collection/login";
         self.call("/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock", &[login]);
     }
 
     /// Makes the collection that is forgotten at logout the default one.
-    pub(crate) fn make_volatile(&self) {
+    pub fn make_volatile(&self) {
         let session = "objpath:/org/freedesktop/secrets/collection/session";
         self.call(
             "/org/freedesktop/secrets",
@@ -119,7 +122,7 @@ impl Desktop {
     }
 
     /// Whether a program on the bus has this name.
-    pub(crate) fn owns(&self, name: &str) -> bool {
+    pub fn owns(&self, name: &str) -> bool {
         let mut ask =
             self.command("dbus-send", &["--session", "--print-reply", "--dest=org.freedesktop.DBus"]);
         let ask = ask.args(["/", "org.freedesktop.DBus.NameHasOwner", &format!("string:{name}")]);
@@ -127,7 +130,7 @@ impl Desktop {
     }
 
     /// Runs a program in this session to its end.
-    pub(crate) fn run(&self, program: &str, args: &[&str], input: &str) -> Output {
+    pub fn run(&self, program: &str, args: &[&str], input: &str) -> Output {
         let mut command = self.command(program, args);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -136,7 +139,7 @@ impl Desktop {
     }
 
     /// What a program needs in its environment to be part of this session.
-    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
         let inside = |sub: &str| self.folder.join(sub).display().to_string();
         let mut environment = vec![
             ("HOME", inside("")),
@@ -151,7 +154,7 @@ impl Desktop {
     }
 
     /// A private folder of the session.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
@@ -163,10 +166,9 @@ impl Desktop {
         assert!(output.status.success(), "{method}: {output:?}");
     }
 
-    /// The kernel ends it should this test end without doing so.
     fn command(&self, program: &str, args: &[&str]) -> Command {
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", program]).args(args).env_clear().envs(self.environment());
+        let mut command = leashed(program);
+        command.args(args).env_clear().envs(self.environment());
         command
     }
 }
@@ -177,28 +179,16 @@ impl Drop for Desktop {
             let _ = child.kill();
             let _ = child.wait();
         }
-        // What the bus started is not our child; it is known by the folder in its environment.
-        let mark = format!("XDG_RUNTIME_DIR={}/run\0", self.folder.display());
-        let ours = || {
-            let all = fs::read_dir("/proc").unwrap().flatten();
-            all.filter(|process| {
-                fs::read(process.path().join("environ"))
-                    .is_ok_and(|found| found.windows(mark.len()).any(|part| part == mark.as_bytes()))
-            })
-            .map(|process| process.file_name().to_string_lossy().into_owned())
-            .collect::<Vec<_>>()
-        };
-        for pid in ours() {
-            let _ = Command::new("kill").args(["-9", &pid]).status();
-        }
+        // What the bus started is not our child.
+        end_all(&running_in(&self.folder));
         if !thread::panicking() {
-            await_that("nothing of the session is left", || ours().is_empty());
+            await_that("nothing of the session is left", || running_in(&self.folder).is_empty());
         }
     }
 }
 
 /// Waits until something holds.
-pub(crate) fn await_that(what: &str, holds: impl Fn() -> bool) {
+pub fn await_that(what: &str, holds: impl Fn() -> bool) {
     let started = Instant::now();
     while !holds() {
         assert!(started.elapsed() < PATIENCE, "still waiting until {what}");

@@ -1,0 +1,154 @@
+//! A real browser, headless and with a profile of its own.
+
+use std::fs;
+use std::path::Path;
+
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+
+use crate::home::Home;
+use crate::leash::{end_all, running_in};
+use crate::running::Running;
+use crate::wait_for;
+use crate::webdriver::Session;
+
+/// Works as root, stays off the network, and starts nothing by itself. With a pipe to the driver instead of a port,
+/// the browser ends when the driver does, however that comes about.
+const FLAGS: &[&str] = &[
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-pipe",
+];
+
+/// A browser that shows one page at a time. It ends on drop, with everything that it started.
+pub struct Browser {
+    /// Its session, for what this type has no method for.
+    pub session: Session,
+    driver: Option<Running>,
+    home: Home,
+}
+
+/// How the server answered the request for a page.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u64,
+    /// The headers, with names in lower case.
+    pub headers: Value,
+}
+
+impl Browser {
+    /// Starts one. The name is the test's.
+    pub fn start(name: &str) -> Self {
+        let home = Home::new(&format!("{name}-browser"));
+        let driver = Running::start(home.command("chromedriver", &["--port=0"]));
+        let port = wait_for("the driver says its port", || {
+            let said = driver.stdout();
+            let (_, port) = said.split_once("started successfully on port ")?;
+            port.split_once('.')?.0.parse().ok()
+        });
+        let profile = format!("--user-data-dir={}", home.folder().join("profile").display());
+        let flags: Vec<&str> = FLAGS.iter().copied().chain([profile.as_str()]).collect();
+        let session = Session::open(
+            port,
+            &json!({"browserName": "chrome", "goog:loggingPrefs": {"performance": "ALL"},
+                "goog:chromeOptions": {"binary": "/usr/bin/chromium", "args": flags}}),
+        );
+        Self { session, driver: Some(driver), home }
+    }
+
+    /// Opens a page and waits until it is there.
+    pub fn open(&self, url: &str) {
+        self.session.post("/url", &json!({"url": url}));
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        self.session.get("/url").as_str().unwrap().to_owned()
+    }
+
+    /// The title of the page.
+    pub fn title(&self) -> String {
+        self.session.get("/title").as_str().unwrap().to_owned()
+    }
+
+    /// Everything that can be read on the page.
+    pub fn text(&self) -> String {
+        let body = self.session.find("//body");
+        self.session.text(body.first().unwrap())
+    }
+
+    /// Presses the only button with this text in it.
+    pub fn press(&self, label: &str) {
+        let buttons = self.session.find(&format!("//button[contains(normalize-space(.), '{label}')]"));
+        let [button] = buttons.as_slice() else {
+            panic!("{} buttons {label:?} on: {}", buttons.len(), self.text())
+        };
+        self.session.click(button);
+    }
+
+    /// Waits for the page with this heading.
+    pub fn await_heading(&self, heading: &str) {
+        wait_for(&format!("the page {heading:?}"), || {
+            let found = self.session.find("//h1");
+            let shown = found.first().map(|h1| self.session.text(h1));
+            (shown.as_deref() == Some(heading)).then_some(())
+        });
+    }
+
+    /// Gives the page this much room.
+    pub fn resize(&self, width: u64, height: u64) {
+        self.session.devtools(
+            "Emulation.setDeviceMetricsOverride",
+            &json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}),
+        );
+    }
+
+    /// Wants the page in `light` or `dark` colors.
+    pub fn prefer(&self, scheme: &str) {
+        let scheme = json!([{"name": "prefers-color-scheme", "value": scheme}]);
+        self.session.devtools("Emulation.setEmulatedMedia", &json!({"features": scheme}));
+    }
+
+    /// Takes a picture of what fits into the window.
+    pub fn screenshot(&self, file: &Path) {
+        let picture = self.session.get("/screenshot");
+        fs::write(file, BASE64.decode(picture.as_str().unwrap().as_bytes()).unwrap()).unwrap();
+    }
+
+    /// How the pages that were opened since this was asked last were answered.
+    pub fn answers(&self) -> Vec<Answer> {
+        let log = self.session.post("/se/log", &json!({"type": "performance"}));
+        let messages = log.as_array().unwrap().iter();
+        let messages = messages
+            .map(|entry| -> Value { serde_json::from_str(entry["message"].as_str().unwrap()).unwrap() });
+        let answers = messages.filter_map(|message| {
+            let params = &message["message"]["params"];
+            let of_page = message["message"]["method"] == "Network.responseReceived";
+            (of_page && params["type"] == "Document").then(|| params["response"].clone())
+        });
+        answers
+            .map(|response| {
+                let headers = response["headers"].as_object().unwrap().iter();
+                let headers = headers.map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
+                Answer { status: response["status"].as_u64().unwrap(), headers: Value::Object(headers) }
+            })
+            .collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        self.session.close();
+        drop(self.driver.take());
+        end_all(&running_in(self.home.folder()));
+    }
+}

@@ -1,0 +1,64 @@
+//! A `doorkey sandbox` in a process of its own.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
+use doorkey_core::http::{HttpRequest, Method};
+use doorkey_core::url::Url;
+use serde_json::Value;
+
+use crate::home::Home;
+use crate::running::Running;
+use crate::{binary, wait_for};
+
+/// Runs until it is dropped.
+pub struct Sandbox {
+    /// Where the API is.
+    pub api: String,
+    /// Where the pages are.
+    pub app: String,
+    running: Running,
+    marks: Cell<u32>,
+    _home: Home,
+}
+
+impl Sandbox {
+    /// Starts one with these further arguments. The name is the test's.
+    pub fn start(name: &str, args: &[&str]) -> Self {
+        let home = Home::new(&format!("{name}-sandbox"));
+        let args = [&["sandbox", "--access-log"], args].concat();
+        let running = Running::start(home.command(binary("doorkey"), &args));
+        let line = wait_for("the sandbox says where it is", || {
+            running.stdout().split_once('\n').map(|(line, _)| line.to_owned())
+        });
+        let announced: Value = serde_json::from_str(&line).unwrap();
+        let url = |name: &str| announced["urls"][name].as_str().unwrap().to_owned();
+        Self { api: url("api"), app: url("app"), running, marks: Cell::new(0), _home: home }
+    }
+
+    /// Every request so far, as `METHOD path status`; those for assets and of this method left out.
+    pub fn requests(&self) -> Vec<String> {
+        // The log is read by a thread of its own; once it has our mark, it has all that was answered before.
+        let mark = format!("/mark-{}", self.marks.replace(self.marks.get() + 1));
+        let url = Url::parse(&format!("{}{mark}", self.app)).unwrap();
+        let mut transport = HttpTransport::new(ProxySettings::default(), "doorkey-tests");
+        transport.send(&HttpRequest::new(Method::Get, url), Duration::from_secs(30)).unwrap();
+        let ended = format!("{}{mark} ", self.app);
+        let log = wait_for("the log has our mark", || {
+            let log = self.running.stderr();
+            let (before, after) = log.split_once(&ended)?;
+            after.contains('\n').then(|| before.to_owned())
+        });
+        let lines = log.lines().filter(|line| line.contains(&self.api) || line.contains(&self.app));
+        let lines = lines.map(|line| line.replace(&self.api, "").replace(&self.app, ""));
+        let ours = |line: &String| line.contains("/mark-");
+        let asset = |line: &String| line.contains("/style.css") || line.contains("/icon.svg");
+        lines.filter(|line| line.split(' ').count() == 3 && !ours(line) && !asset(line)).collect()
+    }
+
+    /// How many polls were answered so far.
+    pub fn polls(&self) -> usize {
+        self.requests().iter().filter(|line| line.contains("/auth/terminal/poll")).count()
+    }
+}

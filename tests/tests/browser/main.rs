@@ -1,0 +1,8 @@
+//! The pages in a real browser, beside a real `pentify login` that waits for what happens there. Sandbox, login and
+//! browser are processes of their own.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod audited;
+mod keys;
+mod links;
+mod pairing;
