@@ -7,3 +7,4 @@ pub mod pentify;
 pub mod printer;
 pub mod signals;
 pub mod surface;
+pub mod usage;

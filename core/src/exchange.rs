@@ -88,6 +88,17 @@ impl Logic for Exchange {
                     return Step::fail(unsendable(failure));
                 }
                 let host = cx.service.api.origin();
+                if failure.kind == FailureKind::BodyTooLarge {
+                    // No accident of the network: it would be as long the next time.
+                    return Step::fail(
+                        Failure::new(
+                            Exit::Server,
+                            "unexpected_answer",
+                            format!("{host}: {}", describe(failure)),
+                        )
+                        .next("check PENTIFY_API_URL and the proxy settings"),
+                    );
+                }
                 let failure = Failure::new(
                     Exit::Network,
                     "network",

@@ -84,7 +84,7 @@ pub enum StoreAnswer {
 pub struct StoreFailure {
     /// The kind, which decides what happens next.
     pub kind: StoreFailureKind,
-    /// The cause in words, without secrets, for a person.
+    /// The cause in words, without secrets, for a person; often with the next step after a last `; `.
     pub detail: String,
 }
 
