@@ -149,7 +149,7 @@ fn refusal(service: &Service, response: &HttpResponse) -> Failure {
             );
             match envelope.as_ref().and_then(|e| e.top_up_url.clone()) {
                 Some(url) => failure.next(format!("top up at {url}")),
-                None => failure,
+                None => failure.next(format!("top up at {}", service.app.origin())),
             }
         }
         (_, Some("insufficient_scope")) => Failure::new(
@@ -174,7 +174,10 @@ fn refusal(service: &Service, response: &HttpResponse) -> Failure {
             stable("rate_limited"),
             format!("{name} asks for fewer requests{said}"),
         )
-        .next("wait a minute, then try again"),
+        .next(match retry_after(response) {
+            Some(wait) => format!("try again in {} s", wait.as_secs()),
+            None => "wait a minute, then try again".to_string(),
+        }),
         _ => Failure::new(
             Exit::Server,
             stable("server_error"),

@@ -15,7 +15,7 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::pairing::{Paired, Pairing};
 use crate::record::{Backend, Record, Slot};
-use crate::resolve::{by_workspace, is_settled, reading_order, store_failure, unexpected};
+use crate::resolve::{by_workspace, is_settled, reading_order, refused_by_all, store_failure, unexpected};
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 
@@ -177,14 +177,17 @@ impl Login {
     fn keep(&mut self, cx: &mut Context<'_>, mut keep: Box<Keep>, paired: Option<Paired>) -> Step<LoggedIn> {
         let step = keep.start(cx);
         self.phase = Phase::Keeping(keep, paired);
-        self.kept(step)
+        self.kept(cx, step)
     }
 
-    fn kept(&mut self, step: Step<Kept>) -> Step<LoggedIn> {
+    fn kept(&mut self, cx: &Context<'_>, step: Step<Kept>) -> Step<LoggedIn> {
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
+            Step::Done(Err(failure)) => Step::fail(match &self.phase {
+                Phase::Keeping(_, Some(_)) => thrown_away(cx, failure),
+                _ => failure,
+            }),
             Step::Done(Ok(kept)) => {
                 let paired = match &mut self.phase {
                     Phase::Keeping(_, paired) => paired.take(),
@@ -270,7 +273,7 @@ impl Logic for Login {
             }
             (Phase::Keeping(keep, _), event) => {
                 let step = keep.handle(cx, event);
-                self.kept(step)
+                self.kept(cx, step)
             }
             (_, Event::Store { id, answer }) => self.store_answered(cx, *id, answer),
             _ => Step::Ignored("not waited for"),
@@ -286,15 +289,17 @@ impl Logic for Login {
     }
 }
 
+/// Nobody will ever use a key that was minted but could not be stored.
+fn thrown_away(cx: &Context<'_>, mut failure: Failure) -> Failure {
+    failure.message.push_str("; it was thrown away");
+    let mend = failure.next.take().map(|next| format!("{next}; then ")).unwrap_or_default();
+    let page = cx.service.keys_page();
+    failure.next(format!("{mend}revoke the key at {page} and sign in again"))
+}
+
 fn no_place(variable: &str, probes: Probes) -> Failure {
-    let reasons: Vec<String> = probes
-        .into_iter()
-        .filter_map(|(backend, probe)| Some(format!("{}: {}", backend.as_str(), probe.err()?.detail)))
-        .collect();
-    Failure::new(
-        Exit::Store,
-        "no_place_for_token",
-        format!("there is no place to store a token ({})", reasons.join("; ")),
-    )
-    .next(format!("mend one of them first, or set {variable} instead of signing in"))
+    let failed = probes.into_iter().filter_map(|(backend, probe)| Some((backend, probe.err()?)));
+    let (reasons, next) = refused_by_all(&failed.collect::<Vec<_>>());
+    Failure::new(Exit::Store, "no_place_for_token", format!("there is no place to store a token ({reasons})"))
+        .next(format!("{next}; or set {variable} instead of signing in"))
 }

@@ -276,7 +276,7 @@ pub(crate) fn store_failure(failure: StoreFailure) -> Failure {
         StoreFailureKind::Unreadable => "move it away, then sign in again",
         StoreFailureKind::Busy => "try again in a moment",
     };
-    let (message, next) = failure.detail.rsplit_once("; ").unwrap_or((&failure.detail, of_kind));
+    let (message, next) = failure.parts();
     let code = match failure.kind {
         StoreFailureKind::Absent => "store_absent",
         StoreFailureKind::Locked => "store_locked",
@@ -286,7 +286,16 @@ pub(crate) fn store_failure(failure: StoreFailure) -> Failure {
         StoreFailureKind::Unreadable => "store_unreadable",
         StoreFailureKind::Busy => "store_busy",
     };
-    Failure::new(Exit::Store, code, message).next(next)
+    Failure::new(Exit::Store, code, message).next(next.unwrap_or(of_kind))
+}
+
+/// Why none of these backends can take a token, and what mends the last of them, which needs the least.
+pub(crate) fn refused_by_all(failed: &[(Backend, StoreFailure)]) -> (String, String) {
+    let reason =
+        |(backend, failure): &(Backend, StoreFailure)| format!("{}: {}", backend.as_str(), failure.parts().0);
+    let reasons: Vec<String> = failed.iter().map(reason).collect();
+    let next = failed.last().and_then(|(_, failure)| failure.parts().1).unwrap_or("mend one of them");
+    (reasons.join("; "), next.into())
 }
 
 pub(crate) fn not_signed_in(service: &Service, workspace: Option<&str>) -> Failure {

@@ -107,6 +107,16 @@ pub enum StoreFailureKind {
     Busy,
 }
 
+impl StoreFailure {
+    /// The cause, and the next step if the detail ends with one.
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        match self.detail.rsplit_once("; ") {
+            Some((cause, next)) => (cause, Some(next)),
+            None => (&self.detail, None),
+        }
+    }
+}
+
 impl StoreFailureKind {
     /// The stable name, as in `--json`.
     pub const fn as_str(self) -> &'static str {

@@ -277,6 +277,13 @@ fn explain(error: &ServiceError) -> StoreFailure {
                 "IsLocked" => (Locked, "unlock it"),
                 "AccessDenied" | "AuthFailed" => (Refused, "allow it in the system's keychain program"),
                 "NoReply" | "Timeout" | "TimedOut" => (TimedOut, "restart it, then try again"),
+                // Neither an address nor a display to find one by; the library's words are about how it was built.
+                "NotSupported" => {
+                    return failure(
+                        Absent,
+                        "there is no D-Bus session here; start a keychain service or use the credentials file",
+                    );
+                }
                 _ => (Absent, "start one or use the credentials file"),
             }
         }
