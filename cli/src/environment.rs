@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
@@ -14,7 +15,10 @@ const TOKEN_VARIABLES: &[&str] = &["PENTIFY_API_TOKEN", "DOORKEY_TOKEN"];
 /// Everything that the commands take from the environment.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    variables: BTreeMap<String, String>,
+    variables: BTreeMap<OsString, OsString>,
+    /// The same as text. What is not Unicode is no valid value of anything and must be refused as such, not counted as
+    /// unset: U+FFFD takes its place.
+    texts: BTreeMap<String, String>,
     /// Whether a person can be asked and can read countdowns: standard input and error are a terminal.
     pub terminal: bool,
     /// Whether standard output is a terminal.
@@ -24,13 +28,15 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads the environment of this process. Values that are not Unicode count as unset.
+    /// Reads the environment of this process.
     pub fn read() -> Self {
-        let variables = env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let variables: BTreeMap<OsString, OsString> = env::vars_os().collect();
+        let text = |value: &OsString| value.to_string_lossy().into_owned();
+        let texts = variables.iter().map(|(name, value)| (text(name), text(value))).collect();
         let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         Self {
-            variables: variables.collect(),
+            variables,
+            texts,
             terminal,
             stdout_is_terminal: io::stdout().is_terminal(),
             hostname: hostname(),
@@ -39,7 +45,7 @@ impl Environment {
 
     /// A variable; empty counts as unset.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.texts.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The user's folder for configuration: `$XDG_CONFIG_HOME`, else `~/.config`; `None` without a home.
@@ -76,8 +82,12 @@ impl Environment {
 
     /// Per the XDG Base Directory specification a relative path in the variable is ignored.
     fn folder(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
-        let given = self.get(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = || self.get("HOME").map(PathBuf::from).or_else(home_of_effective_user);
+        let path = |name: &str| {
+            let value = self.variables.get(OsStr::new(name)).filter(|value| !value.is_empty());
+            value.map(PathBuf::from)
+        };
+        let given = path(variable).filter(|path| path.is_absolute());
+        let home = || path("HOME").or_else(home_of_effective_user);
         given.or_else(|| Some(home()?.join(below_home)))
     }
 }

@@ -8,3 +8,4 @@ pub mod printer;
 pub mod signals;
 pub mod surface;
 pub mod trace_file;
+pub mod usage;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
 use doorkey_core::failure::Failure;
+use doorkey_core::text::is_treacherous;
 use serde_json::{Value, json};
 
 /// Bold.
@@ -34,9 +35,19 @@ impl Printer {
         write_line(AutoStream::new(io::stdout(), color_choice(&io::stdout())), text);
     }
 
-    /// Data as one line of JSON on stdout.
+    /// Data as one line of JSON on stdout. What could steer a terminal is written as an escape, which JSON allows in
+    /// every text.
     pub fn json(self, value: &Value) {
-        write_line(io::stdout(), &value.to_string());
+        let mut line = String::new();
+        for c in value.to_string().chars() {
+            if is_treacherous(c) {
+                let mut units = [0; 2];
+                line.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+            } else {
+                line.push(c);
+            }
+        }
+        write_line(io::stdout(), &line);
     }
 
     /// Bytes on stdout as they are, with a line break at the end if there is none.

@@ -1,51 +1,151 @@
 //! Signals that ask a command to stop.
 
-use doorkey_blocking::Interrupter;
-
-/// From now on SIGINT, SIGTERM and SIGHUP make the machine release what it holds and the command exit with 130; the
-/// second one ends the process at once.
 #[cfg(unix)]
-pub fn forward(interrupter: Interrupter) {
-    use doorkey_core::failure::Exit;
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    use signal_hook::iterator::Signals;
+pub use unix::{Terminal, Watch, catch};
 
-    // Without the handler a signal still ends the process, with the system's own exit code.
-    let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
-    std::thread::spawn(move || {
-        for (count, _) in signals.forever().enumerate() {
-            if count > 0 {
-                std::process::exit(Exit::Interrupted.code().into());
-            }
-            interrupter.interrupt();
-        }
-    });
-}
-
-/// Elsewhere Ctrl-C ends the process by the system's own rule.
 #[cfg(not(unix))]
-pub fn forward(_: Interrupter) {}
+pub use elsewhere::{Terminal, Watch, catch};
 
-/// Catches the signals that ask this process to stop from now on; the returned function waits for the first one.
 #[cfg(unix)]
-pub fn catch() -> impl FnOnce() {
+mod unix {
+    use std::fs::File;
+    use std::process;
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+    use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
-    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]);
-    move || {
-        if let Ok(mut signals) = signals {
-            signals.forever().next();
+    use doorkey_blocking::Interrupter;
+    use doorkey_core::failure::Failure;
+
+    use crate::printer::Printer;
+
+    /// What a signal does at the moment.
+    #[derive(Default)]
+    enum Stop {
+        /// Ends the process: nothing is held that the system would not take back.
+        #[default]
+        Exit,
+        /// Puts the terminal back as it was, then ends the process.
+        RestoreAndExit(Box<Termios>),
+        /// Makes the machine release what it holds and end.
+        Interrupt(Interrupter),
+    }
+
+    /// From now on SIGINT, SIGTERM and SIGHUP end the command with exit code 130.
+    #[derive(Clone, Default)]
+    pub struct Watch(Arc<Mutex<Stop>>);
+
+    impl Watch {
+        /// Watches from now on.
+        pub fn start(printer: Printer) -> Self {
+            let watch = Self::default();
+            // Without the handler a signal still ends the process, with the system's own exit code.
+            if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) {
+                let stop = watch.clone();
+                std::thread::spawn(move || {
+                    for _ in signals.forever() {
+                        stop.signalled(printer);
+                    }
+                });
+            }
+            watch
+        }
+
+        /// The first signal from now on interrupts a driver; the second one ends the process at once.
+        pub fn forward(&self, interrupter: Interrupter) {
+            *self.stop() = Stop::Interrupt(interrupter);
+        }
+
+        /// Until the answer is dropped, a signal first puts the controlling terminal back as it is now.
+        pub fn keep_terminal(&self) -> Terminal {
+            if let Ok(settings) = File::open("/dev/tty").map(|tty| tcgetattr(&tty))
+                && let Ok(settings) = settings
+            {
+                *self.stop() = Stop::RestoreAndExit(Box::new(settings));
+            }
+            Terminal(self.clone())
+        }
+
+        fn signalled(&self, printer: Printer) {
+            match std::mem::take(&mut *self.stop()) {
+                Stop::Interrupt(interrupter) => return interrupter.interrupt(),
+                Stop::RestoreAndExit(settings) => {
+                    if let Ok(tty) = File::open("/dev/tty") {
+                        // What cannot be restored is not worth staying for.
+                        let _ = tcsetattr(&tty, SetArg::TCSANOW, &settings);
+                    }
+                    // The prompt's line is still open.
+                    printer.message("");
+                }
+                Stop::Exit => {}
+            }
+            let interrupted = Failure::interrupted();
+            printer.failure(&interrupted);
+            process::exit(interrupted.exit.code().into());
+        }
+
+        fn stop(&self) -> MutexGuard<'_, Stop> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    /// While it lives, a signal restores the terminal.
+    pub struct Terminal(Watch);
+
+    impl Drop for Terminal {
+        fn drop(&mut self) {
+            *self.0.stop() = Stop::Exit;
+        }
+    }
+
+    /// Catches the signals that ask this process to stop from now on; the returned function waits for the first one.
+    pub fn catch() -> impl FnOnce() {
+        let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]);
+        move || {
+            if let Ok(mut signals) = signals {
+                signals.forever().next();
+            }
         }
     }
 }
 
-/// Waits for the end of the process.
+/// Elsewhere Ctrl-C ends the process by the system's own rule.
 #[cfg(not(unix))]
-pub fn catch() -> impl FnOnce() {
-    || {
-        loop {
-            std::thread::park();
+mod elsewhere {
+    use doorkey_blocking::Interrupter;
+
+    use crate::printer::Printer;
+
+    /// Watches nothing.
+    #[derive(Clone, Default)]
+    pub struct Watch;
+
+    impl Watch {
+        /// Watches nothing.
+        pub fn start(_: Printer) -> Self {
+            Self
+        }
+
+        /// Does nothing.
+        pub fn forward(&self, _: Interrupter) {}
+
+        /// Does nothing.
+        pub fn keep_terminal(&self) -> Terminal {
+            Terminal
+        }
+    }
+
+    /// Nothing to restore.
+    pub struct Terminal;
+
+    /// Waits for the end of the process.
+    pub fn catch() -> impl FnOnce() {
+        || {
+            loop {
+                std::thread::park();
+            }
         }
     }
 }

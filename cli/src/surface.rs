@@ -143,20 +143,21 @@ impl Surface for Lines {
                 self.say(&format!("{DIM}{reason}; trying again in {}{RESET}", seconds(*wait)));
             }
             Notice::UnlockingKeychain => self.say("The keychain is locked; please answer its prompt."),
-            Notice::FellBack { from, failure, to } => self.warn(&format!(
-                "the {} cannot take the token: {}; it is stored as plain text in {} ({})",
-                name(*from),
-                harmless(&failure.detail),
-                name(*to),
-                remedy(failure),
-            )),
+            Notice::FellBack { failure, to, .. } => {
+                self.warn(&format!(
+                    "{}, so the token is stored as plain text in {}",
+                    harmless(failure.parts().0),
+                    name(*to)
+                ));
+                self.say(&format!("{DIM}  → {RESET}{}", remedy(failure)));
+            }
             Notice::StaleEntry { backend, failure } => self.warn(&format!(
                 "an older token may remain in the {}, which cannot be reached: {}; it will not be used",
                 name(*backend),
-                harmless(&failure.detail)
+                harmless(failure.parts().0)
             )),
             Notice::LedgerNotWritten(failure) => {
-                self.warn(&format!("could not remember where the token is: {}", harmless(&failure.detail)));
+                self.warn(&format!("could not remember where the token is: {}", harmless(failure.parts().0)));
             }
             Notice::NotRevoked { reason } => {
                 let page = self.service.keys_page();

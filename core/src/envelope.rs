@@ -10,6 +10,9 @@ use crate::http::HttpResponse;
 use crate::text::harmless;
 use crate::url::Url;
 
+/// A page's address with more bytes is nothing to print in an error message.
+const LONGEST_PAGE: usize = 500;
+
 /// The one form of every error: `{"error":{"code","message","details"?,"request_id"}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Envelope {
@@ -48,7 +51,7 @@ impl Envelope {
             message: text(&outer.error.message),
             request_id: text(&outer.error.request_id),
             top_up_url: top_up
-                .filter(|url| Url::parse(url).is_ok() && !url.chars().any(char::is_control))
+                .filter(|url| url.len() <= LONGEST_PAGE && Url::parse(url).is_ok())
                 .map(String::from),
         })
     }

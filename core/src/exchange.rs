@@ -88,6 +88,17 @@ impl Logic for Exchange {
                     return Step::fail(unsendable(failure));
                 }
                 let host = cx.service.api.origin();
+                if failure.kind == FailureKind::BodyTooLarge {
+                    // No accident of the network: it would be as long the next time.
+                    return Step::fail(
+                        Failure::new(
+                            Exit::Server,
+                            "unexpected_answer",
+                            format!("{host}: {}", describe(failure)),
+                        )
+                        .next("check PENTIFY_API_URL and the proxy settings"),
+                    );
+                }
                 let failure = Failure::new(
                     Exit::Network,
                     "network",
@@ -138,7 +149,7 @@ fn refusal(service: &Service, response: &HttpResponse) -> Failure {
             );
             match envelope.as_ref().and_then(|e| e.top_up_url.clone()) {
                 Some(url) => failure.next(format!("top up at {url}")),
-                None => failure,
+                None => failure.next(format!("top up at {}", service.app.origin())),
             }
         }
         (_, Some("insufficient_scope")) => Failure::new(
@@ -163,7 +174,10 @@ fn refusal(service: &Service, response: &HttpResponse) -> Failure {
             stable("rate_limited"),
             format!("{name} asks for fewer requests{said}"),
         )
-        .next("wait a minute, then try again"),
+        .next(match retry_after(response) {
+            Some(wait) => format!("try again in {} s", wait.as_secs()),
+            None => "wait a minute, then try again".to_string(),
+        }),
         _ => Failure::new(
             Exit::Server,
             stable("server_error"),

@@ -4,7 +4,6 @@
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Backend, Generation, Record, Slot, Version};
-use crate::resolve::{store_failure, unexpected};
+use crate::resolve::{refused_by_all, store_failure, unexpected};
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
 
@@ -104,7 +103,7 @@ impl Keep {
         let has_failed = |backend: &Backend| self.failed.iter().any(|(failed, _)| failed == backend);
         let next = self.backends.iter().copied().find(|backend| !has_failed(backend));
         let (Some(backend), Some(slot)) = (next, self.slots().into_iter().next()) else {
-            return Step::fail(stored_nowhere(cx, core::mem::take(&mut self.failed)));
+            return Step::fail(stored_nowhere(&self.failed));
         };
         self.look(cx, Place { backend, slot })
     }
@@ -361,13 +360,8 @@ impl Phase {
     }
 }
 
-fn stored_nowhere(cx: &Context<'_>, failed: Vec<(Backend, StoreFailure)>) -> Failure {
-    let reasons: Vec<String> =
-        failed.iter().map(|(backend, failure)| format!("{}: {}", backend.as_str(), failure.detail)).collect();
-    Failure::new(
-        Exit::Store,
-        "stored_nowhere",
-        format!("the token could not be stored ({}) and was thrown away", reasons.join("; ")),
-    )
-    .next(format!("mend one of them, revoke the key at {}, then sign in again", cx.service.keys_page()))
+fn stored_nowhere(failed: &[(Backend, StoreFailure)]) -> Failure {
+    let (reasons, next) = refused_by_all(failed);
+    Failure::new(Exit::Store, "stored_nowhere", format!("the token could not be stored ({reasons})"))
+        .next(next)
 }

@@ -10,12 +10,12 @@ use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
-use crate::keep::{Keep, Kept};
+use crate::keep::{Keep, Kept, LOCK_WAIT};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::pairing::{Paired, Pairing};
 use crate::record::{Backend, Record, Slot};
-use crate::resolve::{by_workspace, is_settled, reading_order, unexpected};
+use crate::resolve::{by_workspace, is_settled, reading_order, refused_by_all, store_failure, unexpected};
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 
@@ -51,8 +51,11 @@ pub struct LoggedIn {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     New,
-    Probing(CommandId, Probes),
+    /// Before a person is sent to the browser: what the storing will need must be there.
+    Locking(CommandId),
     ReadingLedger(CommandId),
+    Unlocking(CommandId, Ledger),
+    Probing(CommandId, Ledger, Probes),
     Looking {
         id: CommandId,
         backend: Backend,
@@ -74,10 +77,10 @@ impl Login {
         Self { options, phase: Phase::New }
     }
 
-    /// Before a person is sent to the browser: is there any place for the token at all?
-    fn probe(&mut self, cx: &mut Context<'_>, probes: Probes) -> Step<LoggedIn> {
+    /// Is there any place for the token at all?
+    fn probe(&mut self, cx: &mut Context<'_>, ledger: Ledger, probes: Probes) -> Step<LoggedIn> {
         if let Some(backend) = cx.service.backends.get(probes.len()).copied() {
-            self.phase = Phase::Probing(cx.store(StoreOp::Probe(backend)), probes);
+            self.phase = Phase::Probing(cx.store(StoreOp::Probe(backend)), ledger, probes);
             return Step::Pending;
         }
         let usable = |(_, probe): &(Backend, Result<(), StoreFailure>)| match probe {
@@ -88,10 +91,7 @@ impl Login {
             return Step::fail(no_place(cx.service.token_variable, probes));
         }
         match (&self.options.workspace, self.options.re_pair) {
-            (Some(_), false) => {
-                self.phase = Phase::ReadingLedger(cx.store(StoreOp::ReadLedger));
-                Step::Pending
-            }
+            (Some(_), false) => self.look(cx, ledger, 0, Vec::new()),
             _ => self.pair(cx),
         }
     }
@@ -177,14 +177,17 @@ impl Login {
     fn keep(&mut self, cx: &mut Context<'_>, mut keep: Box<Keep>, paired: Option<Paired>) -> Step<LoggedIn> {
         let step = keep.start(cx);
         self.phase = Phase::Keeping(keep, paired);
-        self.kept(step)
+        self.kept(cx, step)
     }
 
-    fn kept(&mut self, step: Step<Kept>) -> Step<LoggedIn> {
+    fn kept(&mut self, cx: &Context<'_>, step: Step<Kept>) -> Step<LoggedIn> {
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
+            Step::Done(Err(failure)) => Step::fail(match &self.phase {
+                Phase::Keeping(_, Some(_)) => thrown_away(cx, failure),
+                _ => failure,
+            }),
             Step::Done(Ok(kept)) => {
                 let paired = match &mut self.phase {
                     Phase::Keeping(_, paired) => paired.take(),
@@ -202,7 +205,23 @@ impl Login {
         answer: &StoreAnswer,
     ) -> Step<LoggedIn> {
         match (core::mem::replace(&mut self.phase, Phase::New), answer) {
-            (Phase::Probing(waited, mut probes), answer) if waited == id => {
+            (Phase::Locking(waited), StoreAnswer::Done) if waited == id => {
+                self.phase = Phase::ReadingLedger(cx.store(StoreOp::ReadLedger));
+                Step::Pending
+            }
+            (Phase::ReadingLedger(waited), StoreAnswer::Ledger(ledger)) if waited == id => {
+                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), ledger.clone());
+                Step::Pending
+            }
+            (Phase::Unlocking(waited, ledger), StoreAnswer::Done) if waited == id => {
+                self.probe(cx, ledger, Vec::new())
+            }
+            // The storing would fail in the same way, with a token in hand.
+            (
+                Phase::Locking(waited) | Phase::ReadingLedger(waited) | Phase::Unlocking(waited, _),
+                StoreAnswer::Failed(failure),
+            ) if waited == id => Step::fail(store_failure(failure.clone())),
+            (Phase::Probing(waited, ledger, mut probes), answer) if waited == id => {
                 let Some(backend) = cx.service.backends.get(probes.len()).copied() else {
                     return unexpected();
                 };
@@ -214,14 +233,8 @@ impl Login {
                         _ => return unexpected(),
                     },
                 ));
-                self.probe(cx, probes)
+                self.probe(cx, ledger, probes)
             }
-            (Phase::ReadingLedger(waited), answer) if waited == id => match answer {
-                StoreAnswer::Ledger(ledger) => self.look(cx, ledger.clone(), 0, Vec::new()),
-                // Then nothing is known that could be switched to.
-                StoreAnswer::Failed(_) => self.pair(cx),
-                _ => unexpected(),
-            },
             (Phase::Looking { id: waited, backend, ledger, mut found, looks }, answer) if waited == id => {
                 if let StoreAnswer::Records(records) = answer {
                     let believed = records.iter().filter(|(slot, r)| is_settled(&ledger, backend, slot, r));
@@ -244,7 +257,8 @@ impl Logic for Login {
         if self.options.variable_set {
             cx.show(Notice::VariableHides { variable: cx.service.token_variable });
         }
-        self.probe(cx, Vec::new())
+        self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: LOCK_WAIT }));
+        Step::Pending
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<LoggedIn> {
@@ -259,7 +273,7 @@ impl Logic for Login {
             }
             (Phase::Keeping(keep, _), event) => {
                 let step = keep.handle(cx, event);
-                self.kept(step)
+                self.kept(cx, step)
             }
             (_, Event::Store { id, answer }) => self.store_answered(cx, *id, answer),
             _ => Step::Ignored("not waited for"),
@@ -275,15 +289,17 @@ impl Logic for Login {
     }
 }
 
+/// Nobody will ever use a key that was minted but could not be stored.
+fn thrown_away(cx: &Context<'_>, mut failure: Failure) -> Failure {
+    failure.message.push_str("; it was thrown away");
+    let mend = failure.next.take().map(|next| format!("{next}; then ")).unwrap_or_default();
+    let page = cx.service.keys_page();
+    failure.next(format!("{mend}revoke the key at {page} and sign in again"))
+}
+
 fn no_place(variable: &str, probes: Probes) -> Failure {
-    let reasons: Vec<String> = probes
-        .into_iter()
-        .filter_map(|(backend, probe)| Some(format!("{}: {}", backend.as_str(), probe.err()?.detail)))
-        .collect();
-    Failure::new(
-        Exit::Store,
-        "no_place_for_token",
-        format!("there is no place to store a token ({})", reasons.join("; ")),
-    )
-    .next(format!("mend one of them first, or set {variable} instead of signing in"))
+    let failed = probes.into_iter().filter_map(|(backend, probe)| Some((backend, probe.err()?)));
+    let (reasons, next) = refused_by_all(&failed.collect::<Vec<_>>());
+    Failure::new(Exit::Store, "no_place_for_token", format!("there is no place to store a token ({reasons})"))
+        .next(format!("{next}; or set {variable} instead of signing in"))
 }

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::call::{Call, Called};
 use crate::command::CommandId;
 use crate::event::Event;
-use crate::failure::{Exit, Failure};
+use crate::failure::Exit;
 use crate::http::{HttpRequest, Method};
 use crate::keep::LOCK_WAIT;
 use crate::machine::{Context, Logic, Step, WakeReason};
@@ -181,7 +181,11 @@ impl Logout {
             }
             cx.show(Notice::StaleEntry { backend: *backend, failure: failure.clone() });
         }
-        let hidden = failed.into_iter().find(|(backend, _)| ledger.backend == Some(*backend));
+        // Where nothing was found, whatever could not be read may be what was looked for.
+        let matters = |(backend, failure): &(Backend, StoreFailure)| {
+            ledger.backend == Some(*backend) || (target.is_none() && failure.kind != StoreFailureKind::Absent)
+        };
+        let hidden = failed.into_iter().find(matters);
         let kept_active = self.options.workspace.is_some() && slug != ledger.active.as_deref();
         let active = if kept_active { ledger.active.clone() } else { None };
         let backend = ledger.backend;
@@ -247,13 +251,12 @@ impl Logout {
                     Some(failure) => {
                         let mut failure = store_failure(failure);
                         failure.message = format!(
-                            "the stored token is no longer used, but could not be removed: {}",
+                            "a token stored there is no longer used, but could not be removed: {}",
                             failure.message
                         );
-                        Step::fail(Failure {
-                            next: Some("run the logout again once that is mended".into()),
-                            ..failure
-                        })
+                        let mend =
+                            failure.next.take().map(|next| format!("{next}; then ")).unwrap_or_default();
+                        Step::fail(failure.next(format!("{mend}log out again")))
                     }
                 }
             }

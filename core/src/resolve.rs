@@ -166,7 +166,7 @@ pub(crate) fn given_token(service: &Service, given: &Given) -> Result<Option<Res
         (None, None) => return Ok(None),
     };
     if !is_api_token(token) {
-        return Err(malformed_token(place));
+        return Err(malformed_token(service, place));
     }
     let record = Record { generation: None, issuer: None, workspace: None, token: token.clone() };
     Ok(Some(Resolved { source, record }))
@@ -256,27 +256,27 @@ pub(crate) fn by_workspace(
     Ok(hits.into_iter().next())
 }
 
-pub(crate) fn malformed_token(place: &str) -> Failure {
+pub(crate) fn malformed_token(service: &Service, place: &str) -> Failure {
     Failure::new(
         Exit::Usage,
         "malformed_token",
         format!("{place} does not hold an API token (expected pt_live_… of letters, digits, - and _)"),
     )
+    .next(format!("copy it again; keys are made at {}", service.keys_page()))
 }
 
-/// A store's failure as a command's, with the remedy of its kind.
+/// A store's failure as a command's. The next step is the one that its detail ends with, else that of its kind.
 pub(crate) fn store_failure(failure: StoreFailure) -> Failure {
-    let next = match failure.kind {
+    let of_kind = match failure.kind {
         StoreFailureKind::Absent => "start a keychain service, or sign in again",
         StoreFailureKind::Locked => "unlock the keychain, then try again",
-        StoreFailureKind::TimedOut => {
-            "the keychain does not answer; restart it or log in to the desktop again"
-        }
+        StoreFailureKind::TimedOut => "restart the keychain service or log in to the desktop again",
         StoreFailureKind::Volatile => "give the keychain a lasting collection",
         StoreFailureKind::Refused => "mend that, then try again",
         StoreFailureKind::Unreadable => "move it away, then sign in again",
         StoreFailureKind::Busy => "try again in a moment",
     };
+    let (message, next) = failure.parts();
     let code = match failure.kind {
         StoreFailureKind::Absent => "store_absent",
         StoreFailureKind::Locked => "store_locked",
@@ -286,7 +286,16 @@ pub(crate) fn store_failure(failure: StoreFailure) -> Failure {
         StoreFailureKind::Unreadable => "store_unreadable",
         StoreFailureKind::Busy => "store_busy",
     };
-    Failure::new(Exit::Store, code, failure.detail).next(next)
+    Failure::new(Exit::Store, code, message).next(next.unwrap_or(of_kind))
+}
+
+/// Why none of these backends can take a token, and what mends the last of them, which needs the least.
+pub(crate) fn refused_by_all(failed: &[(Backend, StoreFailure)]) -> (String, String) {
+    let reason =
+        |(backend, failure): &(Backend, StoreFailure)| format!("{}: {}", backend.as_str(), failure.parts().0);
+    let reasons: Vec<String> = failed.iter().map(reason).collect();
+    let next = failed.last().and_then(|(_, failure)| failure.parts().1).unwrap_or("mend one of them");
+    (reasons.join("; "), next.into())
 }
 
 pub(crate) fn not_signed_in(service: &Service, workspace: Option<&str>) -> Failure {

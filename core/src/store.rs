@@ -84,7 +84,7 @@ pub enum StoreAnswer {
 pub struct StoreFailure {
     /// The kind, which decides what happens next.
     pub kind: StoreFailureKind,
-    /// The cause in words, without secrets, for a person.
+    /// The cause in words, without secrets, for a person; often with the next step after a last `; `.
     pub detail: String,
 }
 
@@ -105,6 +105,16 @@ pub enum StoreFailureKind {
     Unreadable,
     /// Another process holds the lock for too long.
     Busy,
+}
+
+impl StoreFailure {
+    /// The cause, and the next step if the detail ends with one.
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        match self.detail.rsplit_once("; ") {
+            Some((cause, next)) => (cause, Some(next)),
+            None => (&self.detail, None),
+        }
+    }
 }
 
 impl StoreFailureKind {

@@ -23,6 +23,12 @@ pub fn harmless(text: &str) -> String {
     shown
 }
 
+/// A long text made fit for a terminal: like [`harmless`], but line breaks and tabs stay, and nothing is cut off.
+pub fn harmless_lines(text: &str) -> String {
+    let fit = |c: char| if is_treacherous(c) && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c };
+    text.trim_end_matches('\n').chars().map(fit).collect()
+}
+
 /// Whether a character can steer a terminal or reorder, hide or fake the text around it.
 pub fn is_treacherous(c: char) -> bool {
     c.is_control()

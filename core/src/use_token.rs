@@ -78,7 +78,7 @@ impl Logic for UseToken {
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
         if !is_api_token(&self.token) {
-            return Step::fail(malformed_token("the input"));
+            return Step::fail(malformed_token(cx.service, "the input"));
         }
         if self.variable_set {
             cx.show(Notice::VariableHides { variable: cx.service.token_variable });

@@ -27,6 +27,14 @@ impl ProxySettings {
         }
     }
 
+    /// Whether requests to `origin` could leave.
+    ///
+    /// # Errors
+    /// [`UnusableProxy`] if there is a value that is no http proxy.
+    pub fn check(&self, origin: &Origin) -> Result<(), UnusableProxy> {
+        self.for_origin(origin).map(drop)
+    }
+
     /// The proxy to reach `origin` by; `None` for a direct connection. Loopback is always direct (invariant 16).
     ///
     /// # Errors

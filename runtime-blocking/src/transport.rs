@@ -70,7 +70,7 @@ impl Transport for HttpTransport {
         } else {
             agent.run(agent.configure_request(prepared).timeout_global(Some(limit)).build())
         };
-        let mut answer = answer.map_err(|e| failure(kind_of(&e), e))?;
+        let mut answer = answer.map_err(|e| failure(kind_of(&e), in_words(&e)))?;
         // ureq refuses a body of exactly the limit, too.
         let body = answer.body_mut().with_config().limit(BODY_CAP + 1).read_to_vec();
         match body {
@@ -79,13 +79,23 @@ impl Transport for HttpTransport {
                 kind: FailureKind::BodyTooLarge,
                 detail: format!("an answer longer than {BODY_CAP} bytes"),
             }),
-            Err(e) => Err(failure(FailureKind::AnswerLost, e)),
+            Err(e) => Err(failure(FailureKind::AnswerLost, in_words(&e))),
         }
     }
 }
 
 fn failure(kind: FailureKind, error: impl ToString) -> RequestFailure {
     RequestFailure { kind, detail: error.to_string() }
+}
+
+/// An error in words for people, without the names of its layers.
+fn in_words(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(e) => e.to_string(),
+        ureq::Error::Protocol(_) => "what came is not HTTP".to_owned(),
+        ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+        e => e.to_string(),
+    }
 }
 
 /// What is not surely unsent may have been acted on.

@@ -10,6 +10,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::hardening;
 use crate::printer::Printer;
+use crate::usage;
 
 /// doorkey: a login for command-line programs.
 #[derive(Debug, Parser)]
@@ -41,11 +42,7 @@ pub fn main() -> ExitCode {
     hardening::no_core_dumps();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(e) => {
-            // Help and version are no errors; there is nobody to tell that printing failed.
-            let _ = e.print();
-            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
-        }
+        Err(e) => return usage::explain("doorkey", &e),
     };
     let printer = Printer { json: cli.json };
     let done = match cli.command {

@@ -79,8 +79,8 @@ fn vault(environment: &Environment, service: &Service) -> Result<Vault, Failure>
         account: service.names.keychain_account.to_owned(),
         limit: KEYCHAIN_LIMIT,
     });
-    // The keychain belongs to the user, not to whatever `HOME` says.
-    let home = home_of_effective_user();
+    // The keychain belongs to the user, not to whatever `HOME` says. Users without a home have none.
+    let home = home_of_effective_user().filter(|home| home.is_dir());
     let namesake = home.map(|home| home.join(".config").join(service.names.folder).join("credentials"));
     let locked = [credentials.clone()].into_iter().chain(namesake).collect();
     Ok(Vault::new(VaultConfig { ledger: folder.join("state.json"), credentials, locked, keychain }))

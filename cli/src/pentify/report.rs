@@ -209,11 +209,29 @@ fn status_json(service: &Service, status: &StatusReport) -> Value {
 ///
 /// # Errors
 /// If it is anything else: a page of something between us and the API.
-pub fn body_of(response: &HttpResponse) -> Result<Value, Failure> {
-    json_object(response).ok_or_else(|| {
-        Failure::new(Exit::Server, "unexpected_answer", "the answer is not from the API")
-            .next("check the network, PENTIFY_API_URL and the proxy settings")
-    })
+pub fn body_of(service: &Service, response: &HttpResponse) -> Result<Value, Failure> {
+    json_object(response).ok_or_else(|| unexpected_answer(service))
+}
+
+/// The body of any successful answer as JSON, `null` if there is none.
+///
+/// # Errors
+/// If it is something else.
+pub fn any_json(service: &Service, body: &[u8]) -> Result<Value, Failure> {
+    match body {
+        [] => Ok(Value::Null),
+        body => serde_json::from_slice(body).map_err(|_| unexpected_answer(service)),
+    }
+}
+
+/// A success that the API would not have said like this.
+pub fn unexpected_answer(service: &Service) -> Failure {
+    Failure::new(
+        Exit::Server,
+        "unexpected_answer",
+        format!("{} does not answer like the {} API", service.api.origin(), service.name),
+    )
+    .next("check the network, PENTIFY_API_URL and the proxy settings")
 }
 
 /// `GET /v1/profile`.
@@ -235,8 +253,7 @@ pub fn usage(printer: Printer, body: &Value) {
 }
 
 /// `GET /v1/scans`.
-pub fn scans(printer: Printer, body: &Value) {
-    let scans = body.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+pub fn scans(printer: Printer, scans: &[Value], more: bool) {
     if scans.is_empty() {
         printer.message("No scans yet");
         return;
@@ -264,7 +281,7 @@ pub fn scans(printer: Printer, body: &Value) {
     for row in &rows {
         printer.line(&line(row));
     }
-    if body.get("next_cursor").is_some_and(Value::is_string) {
+    if more {
         printer.message("There are more; see `pentify api GET '/v1/scans?cursor=…'`");
     }
 }

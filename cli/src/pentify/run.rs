@@ -16,12 +16,14 @@ use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::status::{Status, StatusOptions};
 use doorkey_core::task::Task;
-use doorkey_core::url::{Url, UrlError};
+use doorkey_core::text::harmless_lines;
+use doorkey_core::url::Url;
 use doorkey_core::use_token::UseToken;
+use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 use crate::printer::Printer;
-use crate::signals;
+use crate::signals::Watch;
 use crate::surface::{Lines, LinkHook};
 use crate::trace_file::TraceFile;
 
@@ -33,6 +35,8 @@ use super::report;
 const USER_AGENT: &str = concat!("pentify-terminal/", env!("CARGO_PKG_VERSION"));
 /// No token and no request body typed by hand is longer.
 const LONGEST_INPUT: u64 = 1024 * 1024;
+/// What a good request looks like.
+const PATH_EXAMPLE: &str = "write it like `pentify api GET /v1/scans`";
 
 /// Runs one command line.
 ///
@@ -60,6 +64,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         environment,
         printer,
         trace: cli.trace,
+        watch: Watch::start(printer),
     };
     match cli.command {
         Command::Login(args) => session.login(&args),
@@ -67,9 +72,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         Command::Auth { command: AuthCommand::UseToken { token } } => session.use_token(token),
         Command::Status(args) => session.status(&args),
         Command::Profile => session.get(|service| service.paths.profile, report::profile),
-        Command::Scans { command: ScansCommand::List } => {
-            session.get(|service| service.paths.scans, report::scans)
-        }
+        Command::Scans { command: ScansCommand::List } => session.scans(),
         Command::Usage => session.get(|service| service.paths.usage, report::usage),
         Command::Api(args) => session.api(args),
         Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
@@ -83,10 +86,16 @@ struct Session<'a> {
     environment: &'a Environment,
     printer: Printer,
     trace: Option<PathBuf>,
+    watch: Watch,
 }
 
 impl Session<'_> {
     fn login(self, args: &LoginArgs) -> Result<ExitCode, Failure> {
+        // Nobody is sent to the browser for a login whose polls could not leave.
+        self.environment.proxies().check(self.place.service.api.origin()).map_err(|e| {
+            Failure::new(Exit::Usage, "unusable_setting", e.to_string())
+                .next("correct or unset it, then try again")
+        })?;
         let options = LoginOptions {
             workspace: self.given.workspace.clone(),
             re_pair: args.re_pair,
@@ -112,7 +121,7 @@ impl Session<'_> {
         let token = match argument.as_deref() {
             Some("-") => Secret::new(read_input()?.trim().to_owned()),
             Some(token) => Secret::from(token),
-            None if self.environment.terminal => Secret::new(read_hidden()?.trim().to_owned()),
+            None if self.environment.terminal => self.read_hidden()?,
             None => {
                 return Err(Failure::new(
                     Exit::Usage,
@@ -144,10 +153,10 @@ impl Session<'_> {
         path: impl Fn(&Service) -> &'static str,
         show: impl Fn(Printer, &serde_json::Value),
     ) -> Result<ExitCode, Failure> {
-        let url = self.place.service.api.join(path(&self.place.service));
+        let service = self.place.service.clone();
         let printer = self.printer;
-        let called = self.call(HttpRequest::new(Method::Get, url))?;
-        let body = report::body_of(&called.response)?;
+        let called = self.call(HttpRequest::new(Method::Get, service.api.join(path(&service))))?;
+        let body = report::body_of(&service, &called.response)?;
         if printer.json {
             printer.json(&body);
         } else {
@@ -156,12 +165,51 @@ impl Session<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn api(self, args: ApiArgs) -> Result<ExitCode, Failure> {
-        let request = api_request(&self.place.service, args)?;
+    fn scans(self) -> Result<ExitCode, Failure> {
+        let service = self.place.service.clone();
         let printer = self.printer;
-        let called = self.call(request)?;
-        printer.bytes(called.response.body.as_bytes());
+        let called = self.call(HttpRequest::new(Method::Get, service.api.join(service.paths.scans)))?;
+        let body = report::body_of(&service, &called.response)?;
+        // Without a list there is nothing to say about scans, least of all that there are none.
+        let scans = body.get("data").and_then(serde_json::Value::as_array);
+        let scans = scans.ok_or_else(|| report::unexpected_answer(&service))?;
+        if printer.json {
+            printer.json(&body);
+        } else {
+            report::scans(printer, scans, body.get("next_cursor").is_some_and(serde_json::Value::is_string));
+        }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn api(self, args: ApiArgs) -> Result<ExitCode, Failure> {
+        let service = self.place.service.clone();
+        let request = api_request(&service, args)?;
+        let (printer, on_terminal) = (self.printer, self.environment.stdout_is_terminal);
+        let called = self.call(request)?;
+        let body = called.response.body.as_bytes();
+        if printer.json {
+            printer.json(&report::any_json(&service, body)?);
+        } else if on_terminal {
+            printer.line(&harmless_lines(&String::from_utf8_lossy(body)));
+        } else {
+            printer.bytes(body);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Asks for a token without showing it.
+    fn read_hidden(&self) -> Result<Secret, Failure> {
+        let _terminal = self.watch.keep_terminal();
+        let typed = rpassword::prompt_password("API token (not shown): ").map_err(|e| {
+            while e.kind() == io::ErrorKind::Interrupted {
+                // Ctrl-C came as a key; the prompt has made a signal of it, and whoever watches for those is about to
+                // end the process.
+                std::thread::park();
+            }
+            Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
+                .next("pass it on standard input: `pentify auth use-token -`")
+        })?;
+        Ok(Secret::from(Secret::new(typed).expose_secret().trim()))
     }
 
     fn call(self, request: HttpRequest) -> Outcome<Called> {
@@ -185,7 +233,7 @@ impl Session<'_> {
         let mut lines = Lines::new(self.printer, self.environment.terminal, service.clone(), hook);
         let transport = Box::new(HttpTransport::new(self.environment.proxies(), USER_AGENT));
         let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
-        signals::forward(driver.interrupter());
+        self.watch.forward(driver.interrupter());
         if let Some(trace) = &mut trace {
             driver.observe(trace);
         }
@@ -201,42 +249,61 @@ impl Session<'_> {
 /// A request to the API as `api METHOD PATH` asks for it. The path cannot lead to another host.
 fn api_request(service: &Service, args: ApiArgs) -> Result<HttpRequest, Failure> {
     let usage = |message: String| Failure::new(Exit::Usage, "bad_request", message);
-    let method = Method::parse(&args.method)
-        .ok_or_else(|| usage("the method is none of GET, POST, PUT, PATCH and DELETE".to_owned()))?;
-    if !args.path.starts_with('/') {
-        return Err(usage("the path does not begin with /".to_owned()));
-    }
-    let base = service.api.join("");
-    let url = Url::parse(&format!("{base}{}", args.path))
-        .map_err(|e: UrlError| usage(format!("the path is not usable: {e}")))?;
-    if url.origin() != service.api.origin() {
-        return Err(usage("the path leads to another host".to_owned()));
-    }
+    let method = Method::parse(&args.method).ok_or_else(|| {
+        usage("the method is none of GET, POST, PUT, PATCH and DELETE".to_owned()).next(PATH_EXAMPLE)
+    })?;
+    let url = url_below(&service.api, &args.path).map_err(|e| usage(e.to_owned()).next(PATH_EXAMPLE))?;
     let request = HttpRequest::new(method, url);
     let data = match args.data.as_deref() {
         None => return Ok(request),
         Some("-") => read_input()?,
         Some(data) => data.to_owned(),
     };
-    if serde_json::from_str::<serde::de::IgnoredAny>(&data).is_err() {
-        return Err(usage("the data is not JSON".to_owned()));
+    if let Err(e) = serde_json::from_str::<serde::de::IgnoredAny>(&data) {
+        let (line, column) = (e.line(), e.column());
+        return Err(usage(format!("the data is not JSON (line {line}, column {column})"))
+            .next("correct it, then try again"));
     }
     Ok(request.body("application/json", data))
 }
 
-fn read_input() -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(LONGEST_INPUT).read_to_string(&mut text);
-    read.map_err(|e| {
-        Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {e}"))
-    })?;
-    Ok(text)
+/// The address of a path below the API's. It cannot lead anywhere else, whatever the person pasted and whatever a
+/// proxy on the way makes of it.
+fn url_below(api: &Url, path: &str) -> Result<Url, &'static str> {
+    if !path.starts_with('/') {
+        return Err("the path does not begin with /");
+    }
+    if path.starts_with("//") {
+        return Err("the path begins with //, which would name another host");
+    }
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '#' && c != '\\';
+    if !path.chars().all(is_plain) {
+        return Err("the path has characters that must be percent-encoded");
+    }
+    let segments = path.split('?').next().unwrap_or_default().split('/');
+    if segments.map(|segment| segment.to_ascii_lowercase().replace("%2e", ".")).any(|s| s == "." || s == "..")
+    {
+        return Err("the path has . or .. in it");
+    }
+    let url = Url::parse(&format!("{}{path}", api.join(""))).map_err(|_| "the path cannot stand in a URL")?;
+    if url.origin() == api.origin() { Ok(url) } else { Err("the path leads to another host") }
 }
 
-fn read_hidden() -> Result<String, Failure> {
-    rpassword::prompt_password("API token (not shown): ").map_err(|e| {
-        Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
-    })
+fn read_input() -> Result<String, Failure> {
+    let unreadable = |why: &str| {
+        Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {why}"))
+            .next("correct what is piped in, then try again")
+    };
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = io::stdin().lock().take(LONGEST_INPUT + 1).read_to_end(&mut bytes);
+    read.map_err(|e| unreadable(&e.to_string()))?;
+    if bytes.len() as u64 > LONGEST_INPUT {
+        return Err(unreadable("it is longer than 1 MiB"));
+    }
+    match str::from_utf8(&bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Err(unreadable("it is not UTF-8")),
+    }
 }
 
 fn manual(folder: &Path) -> Result<ExitCode, Failure> {

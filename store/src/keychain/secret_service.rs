@@ -306,6 +306,13 @@ fn explain(error: &ServiceError) -> StoreFailure {
         (Absent, ServiceError::NoResult) => {
             ("the keychain has no default collection", "create one with the system's keychain program")
         }
+        // The library's words for it are about how it was built.
+        (Absent, ServiceError::Dbus(cause)) if ends(cause.name().unwrap_or_default(), &["NotSupported"]) => {
+            return failure(
+                Absent,
+                "there is no D-Bus session here; start a keychain service or use the credentials file",
+            );
+        }
         (Absent, _) => ("there is no keychain to talk to", "start one or use the credentials file"),
         (Locked, _) => ("the keychain is locked", "unlock it and try again"),
         (TimedOut, _) => ("the keychain did not answer", "restart it, then try again"),
