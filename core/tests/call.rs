@@ -206,7 +206,7 @@ fn every_refusal_has_its_exit_code_and_its_hint() {
         (envelope(401, "invalid_api_key"), Exit::NotSignedIn, "invalid_api_key", Some("pentify login")),
         (HttpResponse::new(401, ""), Exit::NotSignedIn, "unauthorized", Some("pentify login")),
         (top_up, Exit::RefusedByApi, "insufficient_tokens", Some("https://app.pentify.io/top-up")),
-        (forged, Exit::RefusedByApi, "insufficient_tokens", None),
+        (forged, Exit::RefusedByApi, "insufficient_tokens", Some("top up at https://app.pentify.io")),
         (
             envelope(403, "insufficient_scope"),
             Exit::RefusedByApi,
