@@ -72,14 +72,26 @@ struct Handshake {
     /// Answers so far, and how many of them, all from the first on, cannot be the service's.
     answers: u32,
     strange: u32,
-    /// A poll may have been answered 200 without our seeing it.
-    answer_lost: bool,
+    /// When a poll may last have been answered 200 without our seeing it.
+    answer_lost: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Waiting {
     /// `None`: no poll leaves any more.
     next_poll: Option<Timestamp>,
+}
+
+impl Handshake {
+    /// The longest backoff. If an answer was lost a moment ago it may have been the one with the token, which the
+    /// service repeats for a while only: several polls must fit in there.
+    fn patience(&self, cx: &Context<'_>) -> Duration {
+        let window = cx.service.pairing.repeat_window;
+        match self.answer_lost {
+            Some(at) if cx.now.mono.since(at) < window => window / 4,
+            _ => cx.service.retry.longest_wait,
+        }
+    }
 }
 
 /// What one poll's answer means.
@@ -109,7 +121,7 @@ impl Pairing {
             troubles: 0,
             answers: 0,
             strange: 0,
-            answer_lost: false,
+            answer_lost: None,
             device_id,
         };
         let link = self.link(cx.service, &handshake.device_id);
@@ -195,7 +207,7 @@ impl Pairing {
             }
             Verdict::Transient(reason) | Verdict::Strange(reason) => {
                 h.troubles += 1;
-                let wait = cx.jittered(backoff(&cx.service.retry, h.troubles));
+                let wait = cx.jittered(backoff(&cx.service.retry, h.troubles)).min(h.patience(cx));
                 let earliest = cx.now.mono + h.interval.max(wait);
                 self.wait(cx, h, earliest, PollState::Trouble(reason));
             }
@@ -204,7 +216,7 @@ impl Pairing {
     }
 
     fn consumed(&mut self, cx: &mut Context<'_>, h: &Handshake, request_id: Option<String>) -> Step<Paired> {
-        if h.answer_lost {
+        if h.answer_lost.is_some() {
             let failure = Failure::new(
                 Exit::Denied,
                 "pairing_consumed",
@@ -281,8 +293,11 @@ impl Logic for Pairing {
                     }
                 }
                 // A gateway's error page, or a 200 that cannot be read, may stand for the answer with the token.
-                h.answer_lost |= response.status >= 500
-                    || (response.status < 300 && matches!(verdict, Verdict::Transient(_)));
+                if response.status >= 500
+                    || (response.status < 300 && matches!(verdict, Verdict::Transient(_)))
+                {
+                    h.answer_lost = Some(cx.now.mono);
+                }
                 self.take_verdict(cx, h, verdict)
             }
             (Phase::Polling(mut h, id), Event::RequestFailed { id: answered, failure })
@@ -291,7 +306,9 @@ impl Logic for Pairing {
                 if failure.kind == FailureKind::Misconfigured {
                     return Step::fail(unsendable(failure));
                 }
-                h.answer_lost |= failure.kind != FailureKind::NotSent;
+                if failure.kind != FailureKind::NotSent {
+                    h.answer_lost = Some(cx.now.mono);
+                }
                 self.take_verdict(cx, h, Verdict::Transient(describe(failure)))
             }
             (Phase::AskingAgain(id, failure), Event::Answered { id: answered, yes }) if id == *answered => {

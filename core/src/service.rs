@@ -82,6 +82,8 @@ pub struct PairingPolicy {
     pub ttl: Duration,
     /// The last poll is placed so long before the end.
     pub last_poll_before_end: Duration,
+    /// How long the service repeats the answer with the token (chosen).
+    pub repeat_window: Duration,
     /// How long a poll may take; one in flight at the end is awaited that long.
     pub request_limit: Duration,
 }
@@ -134,6 +136,7 @@ impl Service {
                 interval: Duration::from_millis(2500),
                 slower_percent: 150,
                 ttl: Duration::from_secs(300),
+                repeat_window: Duration::from_secs(30),
                 last_poll_before_end: Duration::from_millis(500),
                 request_limit: Duration::from_secs(10),
             },
