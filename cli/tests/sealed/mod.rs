@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 pub mod hostile;
+pub mod pty;
 pub mod scene;
 pub mod snapshot;
 
