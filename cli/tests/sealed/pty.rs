@@ -9,7 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
 
 /// Far longer than anything takes, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,6 +72,10 @@ impl Terminal {
             assert!(start.elapsed() < PATIENCE, "still waiting: {:?}", self.screen());
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
     }
 
     /// Waits for the command's end; its exit code.
