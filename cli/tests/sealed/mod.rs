@@ -6,6 +6,7 @@ pub mod bus;
 pub mod hostile;
 pub mod pty;
 pub mod scene;
+pub mod shape;
 pub mod snapshot;
 
 use std::collections::BTreeMap;
