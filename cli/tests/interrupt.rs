@@ -142,7 +142,8 @@ fn interrupt(wait: &Wait, signal: Signal) -> Duration {
     let taken = wait.lock_taken.then(|| take(&lock));
     let before = scene.files();
 
-    let mut child = scene.command(wait.args).spawn().unwrap();
+    let mut guarded = scene.start(wait.args);
+    let child = guarded.child();
     let (mut pipe, stderr) = (child.stderr.take().unwrap(), Arc::<Mutex<String>>::default());
     let heard = Arc::clone(&stderr);
     let reader = thread::spawn(move || {
@@ -156,7 +157,6 @@ fn interrupt(wait: &Wait, signal: Signal) -> Duration {
     while !(wait.reached)(&running) {
         let ended = child.try_wait().unwrap();
         if ended.is_some() || start.elapsed() > PATIENCE {
-            let _ = child.kill();
             panic!("{what}: not reached; {ended:?}, {:?}", stderr.lock().unwrap());
         }
         thread::sleep(Duration::from_millis(5));
@@ -193,14 +193,15 @@ fn take(path: &std::path::Path) -> File {
 fn a_script_reads_that_it_was_interrupted() {
     let scene = Scene::new("interrupt", |_| vec![Answer::Silence]);
     scene.sign_in();
-    let child = scene.command(&["usage", "--json"]).spawn().unwrap();
+    let mut guarded = scene.start(&["usage", "--json"]);
+    let pid = Pid::from_raw(i32::try_from(guarded.child().id()).unwrap());
     let start = Instant::now();
     while scene.api.requests().is_empty() {
         assert!(start.elapsed() < PATIENCE);
         thread::sleep(Duration::from_millis(5));
     }
-    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
-    let ended = sealed::finish(child).expect(130);
+    kill(pid, Signal::SIGINT).unwrap();
+    let ended = guarded.finish().expect(130);
     assert_eq!((&ended.json()["error"]["code"], ended.stderr.as_str()), (&"interrupted".into(), ""));
 }
 

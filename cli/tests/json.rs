@@ -98,7 +98,7 @@ fn every_shape_is_as_documented() {
     let status = line(&scene.run(&["status", "--json"]).expect(0));
     shapes.check(
         "unusable store",
-        &status["stores"].as_array().unwrap().iter().find(|s| s["state"] != "ok").unwrap(),
+        status["stores"].as_array().unwrap().iter().find(|s| s["state"] != "ok").unwrap(),
     );
     shapes.expect_all_seen();
 }
