@@ -2,8 +2,11 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+pub mod bus;
 pub mod hostile;
+pub mod pty;
 pub mod scene;
+pub mod shape;
 pub mod snapshot;
 
 use std::collections::BTreeMap;

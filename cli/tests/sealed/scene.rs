@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::hostile::{Answer, Hostile};
 use super::snapshot::{Snapshot, snapshot};
@@ -77,6 +77,11 @@ impl Scene {
         finish(child)
     }
 
+    /// Starts the command with all its streams piped.
+    pub fn start(&self, args: &[&str]) -> Guarded {
+        Guarded(Some(self.command(args).spawn().unwrap()))
+    }
+
     /// The command, not yet started.
     pub fn command(&self, args: &[&str]) -> Command {
         let pentify = env!("CARGO_BIN_EXE_pentify");
@@ -107,6 +112,29 @@ impl Scene {
             lines.push(masked(&masked(&line, "check code: ", ' '), "the browser, ", ' '));
         }
         lines.join("\n")
+    }
+}
+
+/// A running command, which does not outlive the test.
+pub struct Guarded(Option<Child>);
+
+impl Guarded {
+    pub fn child(&mut self) -> &mut Child {
+        self.0.as_mut().unwrap()
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Ended {
+        finish(self.0.take().unwrap())
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

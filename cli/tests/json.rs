@@ -1,0 +1,197 @@
+//! `--json` on every command, in success and in failure: nothing but JSON on standard output, in the documented shapes.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod sealed;
+
+use std::collections::BTreeSet;
+
+use sealed::hostile::Answer;
+use sealed::scene::{Scene, TOKEN};
+use sealed::shape::Shapes;
+use sealed::{Ended, Sealed};
+use serde_json::Value;
+
+/// Every command that `--json` applies to.
+const COMMANDS: [&[&str]; 8] = [
+    &["login"],
+    &["logout"],
+    &["auth", "use-token", TOKEN],
+    &["status", "--check"],
+    &["profile"],
+    &["scans", "list"],
+    &["usage"],
+    &["api", "GET", "/v1/scans"],
+];
+/// Those whose output is a script or a folder.
+const EXEMPT: [&str; 2] = ["completions", "man"];
+
+/// Standard output, which must be lines of JSON, at least one.
+fn lines(ended: &Ended) -> Vec<Value> {
+    assert!(!ended.stdout.is_empty() && ended.stdout.ends_with('\n'), "{ended:?}");
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {ended:?}"));
+    ended.stdout.lines().map(parse).collect()
+}
+
+/// The last and only line.
+fn line(ended: &Ended) -> Value {
+    let mut lines = lines(ended);
+    assert_eq!(lines.len(), 1, "{ended:?}");
+    lines.remove(0)
+}
+
+#[test]
+fn no_command_is_forgotten() {
+    fn leaves(command: &clap::Command, path: &str, found: &mut BTreeSet<String>) {
+        let path = format!("{path} {}", command.get_name()).trim().to_owned();
+        if !command.has_subcommands() {
+            found.insert(path);
+            return;
+        }
+        command.get_subcommands().for_each(|sub| leaves(sub, &path, found));
+    }
+    let mut found = BTreeSet::new();
+    for command in doorkey::pentify::command().get_subcommands() {
+        leaves(command, "", &mut found);
+    }
+    for command in found.iter().filter(|command| !EXEMPT.contains(&command.as_str())) {
+        let covered = COMMANDS.iter().any(|args| args.join(" ").starts_with(command.as_str()));
+        assert!(covered, "{command} is not covered");
+    }
+}
+
+#[test]
+fn every_shape_is_as_documented() {
+    let shapes = Shapes::read();
+    let sealed = Sealed::new("json");
+    let run = |args: &[&str], code| sealed.pentify(&[args, &["--sandbox", "--json"]].concat()).expect(code);
+
+    let login = lines(&run(&["login"], 0));
+    assert_eq!(login.len(), 2);
+    shapes.check("pairing", &login[0]);
+    shapes.check("login", &login[1]);
+    let status = line(&run(&["status", "--check", "--explain"], 0));
+    shapes.check("status", &status);
+    shapes.check("accepted check", &status["check"]);
+    shapes.check("store", &status["stores"][0]);
+    assert_eq!(status["stores"][0]["entries"][0]["active"], true);
+    shapes.check("profile", &line(&run(&["profile"], 0)));
+    shapes.check("usage", &line(&run(&["usage"], 0)));
+    shapes.check("scans", &line(&run(&["scans", "list"], 0)));
+    shapes.check("scans", &line(&run(&["api", "GET", "/v1/scans"], 0)));
+
+    let refused = line(&run(&["status", "--check", "--api-token", TOKEN], 3));
+    shapes.check("status", &refused);
+    shapes.check("refused check", &refused["check"]);
+    assert_eq!((&refused["source"], &refused["stores"]), (&"flag".into(), &Value::Null));
+    shapes.check("error", &line(&run(&["auth", "use-token", TOKEN], 3)));
+
+    shapes.check("logout", &line(&run(&["logout", "--revoke"], 0)));
+    shapes.check("logout", &line(&run(&["logout"], 0)));
+    let signed_out = line(&run(&["status"], 3));
+    shapes.check("status", &signed_out);
+    assert_eq!(signed_out["reason"]["code"], "not_signed_in");
+
+    let scene = Scene::new("json", |_| vec![Answer::json(200, r#"{"workspace":{"slug":"acme"}}"#)]);
+    let stored = line(&scene.run(&["auth", "use-token", TOKEN, "--json"]).expect(0));
+    shapes.check("use-token", &stored);
+    let status = line(&scene.run(&["status", "--json"]).expect(0));
+    shapes.check(
+        "unusable store",
+        status["stores"].as_array().unwrap().iter().find(|s| s["state"] != "ok").unwrap(),
+    );
+    shapes.expect_all_seen();
+}
+
+#[test]
+fn a_switch_is_told_as_documented() {
+    let scene = Scene::new("json", |_| vec![Answer::json(200, "{}")]);
+    let origin = scene.api.url();
+    let record = |slug: &str| {
+        format!(
+            r#""{slug}":{{"v":1,"gen":"{slug}.1","origin":"{origin}","workspace":{{"slug":"{slug}"}},"token":"{TOKEN}{slug}"}}"#
+        )
+    };
+    scene.credentials(&format!(
+        r#"{{"v":1,"records":{{{},{}}},"active":"one"}}"#,
+        record("one"),
+        record("two")
+    ));
+    let switched = line(&scene.run(&["login", "--workspace", "two", "--json"]).expect(0));
+    Shapes::read().check("login", &switched);
+    assert_eq!((&switched["how"], &switched["email"]), (&"switched".into(), &Value::Null));
+    assert_eq!(scene.run(&["status", "--json"]).expect(0).json()["workspace"]["slug"], "two");
+}
+
+/// Answers, and what nobody can use: each command must fail by an error object, whatever it is that it got.
+#[test]
+fn every_failure_is_an_error_object() {
+    let shapes = Shapes::read();
+    let refusal = |args: &[&str], scene: &Scene, exit: i32, code: &str| {
+        let ended = scene.run(&[args, &["--json"]].concat()).expect(exit);
+        let last = lines(&ended).pop().unwrap();
+        if args[0] == "status" && last["error"].is_null() {
+            shapes.check("status", &last);
+            let reason = if last["check"].is_null() { &last["reason"] } else { &last["check"] };
+            assert_eq!(reason["code"], code, "{args:?}: {last}");
+        } else {
+            shapes.check("error", &last);
+            let error = &last["error"];
+            assert_eq!(
+                (&error["code"], &error["exit_code"]),
+                (&code.into(), &exit.into()),
+                "{args:?}: {last}"
+            );
+        }
+    };
+    for args in COMMANDS {
+        // A setting that cannot be used.
+        let mut scene = Scene::new("json", |_| Vec::new());
+        scene.sealed.set("PENTIFY_API_URL", "http://api.pentify.io");
+        refusal(args, &scene, 2, "unusable_setting");
+        // A store that cannot be read.
+        let scene = Scene::new("json", |_| vec![Answer::json(200, "{}")]);
+        scene.credentials("{");
+        match args[0] {
+            "login" => refusal(args, &scene, 6, "no_place_for_token"),
+            "auth" => refusal(args, &scene, 6, "stored_nowhere"),
+            _ => refusal(args, &scene, 6, "store_unreadable"),
+        }
+        // A service that says no.
+        if args[0] != "logout" {
+            let scene = Scene::new("json", |_| vec![Answer::error(403, "access_denied", "no")]);
+            scene.sign_in();
+            refusal(args, &scene, if args[0] == "login" { 5 } else { 9 }, "access_denied");
+        }
+        // A command line that makes no sense.
+        let scene = Scene::new("json", |_| Vec::new());
+        refusal(&[args, &["--no-such-flag"]].concat(), &scene, 2, "usage");
+    }
+    let scene = Scene::new("json", |_| Vec::new());
+    for nonsense in
+        [&["nonsense"][..], &["scans"], &["auth"], &["api", "GET"], &["usage", "--json"], &["usage", "extra"]]
+    {
+        refusal(nonsense, &scene, 2, "usage");
+    }
+    // A command is missing, and nothing stands before the flag.
+    shapes.check("error", &line(&scene.run(&["--json"]).expect(2)));
+}
+
+#[test]
+fn api_prints_json_or_says_that_it_cannot() {
+    let answered = |answer: Answer| {
+        let scene = Scene::new("json", |_| vec![answer]);
+        scene.sign_in();
+        scene.run(&["api", "GET", "/v1/x", "--json"])
+    };
+    assert_eq!(answered(Answer::json(200, "{\n \"a\":\t[1,\n2]}")).expect(0).stdout, "{\"a\":[1,2]}\n");
+    assert_eq!(answered(Answer::json(204, "")).expect(0).stdout, "null\n");
+    assert_eq!(
+        answered(Answer::new(200, "text/plain", "pong")).expect(8).json()["error"]["code"],
+        "unexpected_answer"
+    );
+    // What could steer a terminal is escaped, and comes out of the JSON unchanged.
+    let odd = answered(Answer::json(200, "{\"a\":\"\u{202e}\u{9b}\u{e0041}é\"}")).expect(0);
+    assert_eq!(odd.stdout, "{\"a\":\"\\u202e\\u009b\\udb40\\udc41é\"}\n");
+    assert_eq!(odd.json()["a"], "\u{202e}\u{9b}\u{e0041}é");
+}

@@ -1,0 +1,92 @@
+//! A command on a terminal of its own, as a person at a keyboard has it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, tcgetattr};
+use nix::unistd::Pid;
+
+/// Far longer than anything takes, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Terminal {
+    child: Child,
+    keyboard: File,
+    screen: Arc<Mutex<String>>,
+    /// Keeps the terminal alive after the command's end, so that its settings can be looked at.
+    line: File,
+}
+
+impl Terminal {
+    /// Starts a command with a terminal as its standard streams and its controlling terminal.
+    pub fn start(command: &Command) -> Self {
+        let pair = openpty(None, None).unwrap();
+        let line = File::from(pair.slave);
+        let end = || Stdio::from(line.try_clone().unwrap());
+        // `setsid` makes the terminal the controlling one and becomes the command.
+        let mut started = Command::new("setsid");
+        started.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
+        started.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let child = started.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+        let keyboard = File::from(pair.master);
+        let (mut glass, screen) = (keyboard.try_clone().unwrap(), Arc::<Mutex<String>>::default());
+        let shown = Arc::clone(&screen);
+        thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(read) = glass.read(&mut buffer) {
+                shown.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+            }
+        });
+        Self { child, keyboard, screen, line }
+    }
+
+    pub fn type_in(&mut self, text: &str) {
+        self.keyboard.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Everything shown so far.
+    pub fn screen(&self) -> String {
+        self.screen.lock().unwrap().clone()
+    }
+
+    /// Waits until `text` stands on the screen.
+    pub fn wait_for(&self, text: &str) {
+        self.wait_until(|terminal| terminal.screen().contains(text));
+    }
+
+    /// Whether keys appear on the screen.
+    pub fn echoes(&self) -> bool {
+        tcgetattr(&self.line).unwrap().local_flags.contains(LocalFlags::ECHO)
+    }
+
+    pub fn wait_until(&self, holds: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        while !holds(self) {
+            assert!(start.elapsed() < PATIENCE, "still waiting: {:?}", self.screen());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Waits for the command's end; its exit code.
+    pub fn finish(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
