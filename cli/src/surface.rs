@@ -142,7 +142,10 @@ impl Surface for Lines {
             Notice::Retrying { reason, wait } => {
                 self.say(&format!("{DIM}{reason}; trying again in {}{RESET}", seconds(*wait)));
             }
-            Notice::UnlockingKeychain => self.say("The keychain is locked; please answer its prompt."),
+            Notice::UnlockingKeychain => {
+                self.say("The keychain is locked; please answer its prompt.");
+                self.waiting = None;
+            }
             Notice::FellBack { failure, to, .. } => {
                 self.warn(&format!(
                     "{}, so the token is stored as plain text in {}",

@@ -1,6 +1,7 @@
 //! `status`: which token would be used, from where, and what else lies around.
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::call::blame;
@@ -10,8 +11,10 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::machine::{Context, Logic, Step, WakeReason};
-use crate::record::Backend;
-use crate::resolve::{Given, Look, Resolved, given_token, pick, reading_order, store_failure, unexpected};
+use crate::record::{Backend, Record, Slot};
+use crate::resolve::{
+    Given, Look, Resolved, given_token, is_settled, pick, reading_order, store_failure, unexpected,
+};
 use crate::store::{Ledger, StoreAnswer, StoreOp};
 use crate::time::Timestamp;
 
@@ -39,7 +42,7 @@ pub struct Status {
 pub struct StatusReport {
     /// The credential that a command would use, or why there is none.
     pub winner: Result<Resolved, Failure>,
-    /// What each backend holds, in reading order; `None`: the stores were not looked at.
+    /// What each backend holds, in reading order, or why it cannot be used; `None`: the stores were not looked at.
     pub stores: Option<Vec<Look>>,
     /// What is remembered without secrets.
     pub ledger: Ledger,
@@ -47,11 +50,28 @@ pub struct StatusReport {
     pub check: Option<Result<(), Failure>>,
 }
 
+impl StatusReport {
+    /// Whether an entry is out of date: it waits to be removed, or the newest login, which rests in another backend,
+    /// has made it old. Such an entry is not used.
+    pub fn is_stale(&self, backend: Backend, slot: &Slot, record: &Record) -> bool {
+        if !is_settled(&self.ledger, backend, slot, record) {
+            return true;
+        }
+        let Some(home) = self.ledger.backend.filter(|home| *home != backend) else { return false };
+        let held = self.stores.iter().flatten().filter(|(looked, _)| *looked == home);
+        held.filter_map(|(_, look)| look.as_ref().ok())
+            .flatten()
+            .any(|(newer, held)| *newer == *slot && held.token != record.token)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     New,
     ReadingLedger(CommandId),
     Looking(CommandId, Backend),
+    /// Finding out why a backend holds nothing.
+    Probing(CommandId, Backend, VecDeque<Backend>),
     Checking(Box<Exchange>),
 }
 
@@ -79,7 +99,35 @@ impl Status {
             Ok(Some(given)) => Ok(given),
             Err(failure) => Err(failure),
         };
-        self.conclude(cx)
+        let passed_over = self.passed_over(cx);
+        self.probe(cx, passed_over)
+    }
+
+    /// Backends that hold nothing although they come before the one that took the newest login. To be empty is no
+    /// failure; not to have taken the token is, and its reason is still there or is over.
+    fn passed_over(&self, cx: &Context<'_>) -> VecDeque<Backend> {
+        let Some(home) = self.report.ledger.backend else { return VecDeque::new() };
+        let is_empty = |backend: &Backend| {
+            let mut looks = self.report.stores.iter().flatten();
+            looks.any(|(looked, look)| looked == backend && look.as_ref().is_ok_and(Vec::is_empty))
+        };
+        let better = cx.service.backends.iter().copied().take_while(|backend| *backend != home);
+        better.filter(is_empty).collect()
+    }
+
+    fn probe(&mut self, cx: &mut Context<'_>, mut backends: VecDeque<Backend>) -> Step<StatusReport> {
+        let Some(backend) = backends.pop_front() else { return self.conclude(cx) };
+        self.phase = Phase::Probing(cx.store(StoreOp::Probe(backend)), backend, backends);
+        Step::Pending
+    }
+
+    fn probed(&mut self, backend: Backend, answer: &StoreAnswer) {
+        let looks = self.report.stores.iter_mut().flatten();
+        if let StoreAnswer::Failed(failure) = answer {
+            for (_, look) in looks.filter(|(looked, _)| *looked == backend) {
+                *look = Err(failure.clone());
+            }
+        }
     }
 
     fn conclude(&mut self, cx: &mut Context<'_>) -> Step<StatusReport> {
@@ -143,6 +191,11 @@ impl Logic for Status {
                 let backend = *backend;
                 self.report.stores.get_or_insert_default().push((backend, look));
                 self.look(cx)
+            }
+            (Phase::Probing(waited, backend, rest), Event::Store { id, answer }) if waited == id => {
+                let (backend, rest) = (*backend, core::mem::take(rest));
+                self.probed(backend, answer);
+                self.probe(cx, rest)
             }
             (Phase::Checking(exchange), event) => {
                 let step = exchange.handle(cx, event);

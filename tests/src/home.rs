@@ -58,6 +58,12 @@ impl Home {
         self
     }
 
+    /// What the file for tokens holds; nothing if it is not there.
+    pub fn credentials(&self) -> Value {
+        let text = fs::read_to_string(self.folder.join(CREDENTIALS)).unwrap_or_else(|_| "null".to_owned());
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder

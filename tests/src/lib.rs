@@ -6,8 +6,8 @@
 pub mod audit;
 pub mod browser;
 pub mod home;
+pub mod login;
 pub mod measured;
-pub mod person;
 pub mod running;
 pub mod sandbox;
 pub mod webdriver;

@@ -8,7 +8,7 @@ use doorkey_core::http::HttpResponse;
 use doorkey_core::keep::Kept;
 use doorkey_core::login::LoggedIn;
 use doorkey_core::logout::LoggedOut;
-use doorkey_core::record::{Record, Slot, Workspace};
+use doorkey_core::record::{Slot, Workspace};
 use doorkey_core::resolve::{Resolved, Source};
 use doorkey_core::service::Service;
 use doorkey_core::status::StatusReport;
@@ -132,12 +132,16 @@ fn stores(printer: Printer, status: &StatusReport, explain: bool) {
             Ok(records) if records.is_empty() && !explain => {}
             Ok(records) if records.is_empty() => printer.line(&format!("{label} empty")),
             Ok(records) => {
-                for (slot, record) in records.iter().filter(|(slot, _)| explain || *slot != Slot::Active) {
+                for (slot, record) in records {
+                    let stale = status.is_stale(*backend, slot, record);
+                    // The active one was named above, and is among the workspaces.
+                    if *slot == Slot::Active && !explain && !stale {
+                        continue;
+                    }
                     let what = match slot {
                         Slot::Active => "active",
                         Slot::Workspace(_) => "workspace",
                     };
-                    let stale = is_stale(status, *backend, record);
                     let mark = if stale {
                         format!(" {YELLOW}(out of date, not used){RESET}")
                     } else {
@@ -159,20 +163,6 @@ fn stores(printer: Printer, status: &StatusReport, explain: bool) {
     }
 }
 
-/// An entry that the newest login, elsewhere, has made old.
-fn is_stale(status: &StatusReport, backend: doorkey_core::record::Backend, record: &Record) -> bool {
-    let remembered = status.ledger.backend;
-    remembered.is_some_and(|remembered| remembered != backend)
-        && status.stores.iter().flatten().any(|(other, look)| {
-            Some(*other) == remembered
-                && look.as_ref().is_ok_and(|records| {
-                    records
-                        .iter()
-                        .any(|(_, newer)| newer.slug() == record.slug() && newer.token != record.token)
-                })
-        })
-}
-
 fn status_json(service: &Service, status: &StatusReport) -> Value {
     let stores = status.stores.as_ref().map(|looks| {
         looks
@@ -183,7 +173,7 @@ fn status_json(service: &Service, status: &StatusReport) -> Value {
                         "active": *slot == Slot::Active,
                         "workspace": workspace_json(record.workspace.as_ref()),
                         "key": {"prefix": shown_prefix(&record.token)},
-                        "stale": is_stale(status, *backend, record),
+                        "stale": status.is_stale(*backend, slot, record),
                     })).collect::<Vec<_>>()}),
                 Err(failure) => json!({"backend": backend.as_str(), "state": failure.kind.as_str(), "reason": harmless(&failure.detail)}),
             })

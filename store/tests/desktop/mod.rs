@@ -73,7 +73,7 @@ impl Desktop {
         fs::write(&path, config).unwrap();
         let option = format!("--config-file={}", path.display());
         let mut bus = self.command("dbus-daemon", &[&option, "--nofork", "--nopidfile"]);
-        let bus = bus.stderr(Stdio::null()).spawn().unwrap();
+        let bus = bus.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         self.running.push(bus);
         await_that("the bus listens", || self.folder.join("bus").exists());
         self

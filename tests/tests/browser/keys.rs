@@ -3,7 +3,7 @@
 use doorkey_tests::audit::check_page;
 use doorkey_tests::browser::Browser;
 use doorkey_tests::home::Home;
-use doorkey_tests::person::{SOLO, approve};
+use doorkey_tests::login::{SOLO, approve};
 use doorkey_tests::sandbox::Sandbox;
 
 #[test]

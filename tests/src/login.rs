@@ -1,10 +1,14 @@
-//! The sandbox's person at our command, over HTTP: for tests that are not about the pages.
+//! A login from its link to its end, with the sandbox's person at the other side: for tests that are not about the
+//! pages.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
 use doorkey_core::url::Url;
 use doorkey_sandbox::Person;
+
+use crate::home::Home;
+use crate::running::{Ended, Running};
 
 /// Has one workspace, `acme`.
 pub const SOLO: &str = "solo@pentify.sandbox";
@@ -16,4 +20,17 @@ pub fn approve(link: &str, email: &str, workspace: &str) {
     let mut transport = HttpTransport::new(ProxySettings::default(), "doorkey-tests");
     let send = |request: &_| transport.send(request, Duration::from_secs(30)).map_err(|e| e.detail);
     Person::new(email).choosing(workspace).approve(&Url::parse(link).unwrap(), send).unwrap();
+}
+
+/// Authorizes a waiting login and waits for its end; how long that took since the person opened the link.
+pub fn approved(login: Running, email: &str, workspace: &str) -> (Ended, Duration) {
+    let link = login.invitation().link;
+    let clicked = Instant::now();
+    approve(&link, email, workspace);
+    (login.end(), clicked.elapsed())
+}
+
+/// Pairs as this person with this workspace.
+pub fn pair(home: &Home, email: &str, workspace: &str) -> Ended {
+    approved(home.start(&["login", "--re-pair"]), email, workspace).0.expect(0)
 }
