@@ -32,7 +32,7 @@ fn no_schedule_of_faults_ends_a_login_that_was_approved_in_time() {
     let mut ends: BTreeMap<&str, u32> = BTreeMap::new();
     for seed in 0..RUNS {
         let plan = Plan::random(seed);
-        let run = Run::new(&plan).to_the_end();
+        let run = Run::new(&plan).finish();
         let end = name(&run.outcome);
         *ends.entry(end).or_default() += 1;
         let told = || format!("seed {seed}: {end}, {plan:?}, {:?}", run.story);
@@ -69,7 +69,7 @@ fn no_schedule_of_faults_ends_a_login_that_was_approved_in_time() {
 #[test]
 fn without_faults_whoever_clicks_before_the_last_poll_is_signed_in() {
     for clicks_at in (0..300_000).step_by(977).chain([299_400]) {
-        let run = Run::new(&Plan { clicks_at: Some(clicks_at), ..Plan::calm() }).to_the_end();
+        let run = Run::new(&Plan { clicks_at: Some(clicks_at), ..Plan::calm() }).finish();
         assert!(run.outcome.is_ok() || clicks_at > 299_400, "{clicks_at}: {:?}", run.outcome);
         assert!(run.grade.is_clean(), "{:?}", run.grade);
     }
@@ -79,6 +79,6 @@ fn without_faults_whoever_clicks_before_the_last_poll_is_signed_in() {
 fn a_seed_reproduces_a_run() {
     for seed in [3, 77] {
         let plan = Plan::random(seed);
-        assert_eq!(Run::new(&plan).to_the_end().story, Run::new(&plan).to_the_end().story);
+        assert_eq!(Run::new(&plan).finish().story, Run::new(&plan).finish().story);
     }
 }

@@ -117,7 +117,7 @@ impl Run {
         }
     }
 
-    pub fn to_the_end(mut self) -> Self {
+    pub fn finish(mut self) -> Self {
         self.report(Event::Started { jitter_seed: self.plan.seed });
         while self.machine.outcome().is_none() {
             let wake = self.machine.poll_timeout().map_or(u64::MAX, |(at, _)| at.as_millis());
