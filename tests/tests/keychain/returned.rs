@@ -20,7 +20,7 @@ fn the_older_token_never_wins_and_the_next_login_moves_back() {
     // Another workspace than that of the older token, which therefore still works: only the order of the logins
     // decides.
     let ended = pair(&home, MULTI, "acme");
-    assert!(ended.stderr.contains("the keychain cannot take the token"), "{ended:?}");
+    assert!(ended.stderr.contains("stored as plain text"), "{ended:?}");
     let newer = home.credentials()["records"]["acme"]["token"].clone();
 
     desktop.start_keyring();
