@@ -70,11 +70,6 @@ impl Browser {
         self.session.post("/url", &json!({"url": url}));
     }
 
-    /// Where it is.
-    pub fn url(&self) -> String {
-        self.session.get("/url").as_str().unwrap().to_owned()
-    }
-
     /// The title of the page.
     pub fn title(&self) -> String {
         self.session.get("/title").as_str().unwrap().to_owned()
@@ -82,26 +77,33 @@ impl Browser {
 
     /// Everything that can be read on the page.
     pub fn text(&self) -> String {
-        let body = self.session.find("//body");
-        self.session.text(body.first().unwrap())
+        self.shown("document.body")
     }
 
-    /// Presses the only button with this text in it.
+    /// Waits for a button with this text in it, the only one, and presses it.
     pub fn press(&self, label: &str) {
-        let buttons = self.session.find(&format!("//button[contains(normalize-space(.), '{label}')]"));
-        let [button] = buttons.as_slice() else {
-            panic!("{} buttons {label:?} on: {}", buttons.len(), self.text())
-        };
-        self.session.click(button);
+        let buttons = wait_for(&format!("the button {label:?}"), || {
+            let found = self.session.find(&format!("//button[contains(normalize-space(.), '{label}')]"));
+            (!found.is_empty()).then_some(found)
+        });
+        assert_eq!(buttons.len(), 1, "{label:?} on: {}", self.text());
+        self.session.click(&buttons[0]);
+    }
+
+    /// The heading of the page.
+    pub fn heading(&self) -> String {
+        self.shown("document.querySelector('h1')")
     }
 
     /// Waits for the page with this heading.
     pub fn await_heading(&self, heading: &str) {
-        wait_for(&format!("the page {heading:?}"), || {
-            let found = self.session.find("//h1");
-            let shown = found.first().map(|h1| self.session.text(h1));
-            (shown.as_deref() == Some(heading)).then_some(())
-        });
+        wait_for(&format!("the page {heading:?}"), || (self.heading() == heading).then_some(()));
+    }
+
+    /// What can be read of an element; one step, in which the page cannot change.
+    fn shown(&self, element: &str) -> String {
+        let text = self.session.execute(&format!("return {element}?.innerText ?? ''"));
+        text.as_str().unwrap().to_owned()
     }
 
     /// Gives the page this much room.

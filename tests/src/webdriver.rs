@@ -60,11 +60,6 @@ impl Session {
         self.post(&format!("/element/{}/click", element.0), &json!({}));
     }
 
-    /// The text of an element, as it is shown.
-    pub fn text(&self, element: &Element) -> String {
-        self.get(&format!("/element/{}/text", element.0)).as_str().unwrap().to_owned()
-    }
-
     /// Runs a script in the page, whose rules for its own scripts do not count for ours.
     pub fn execute(&self, script: &str) -> Value {
         self.post("/execute/sync", &json!({"script": script, "args": []}))

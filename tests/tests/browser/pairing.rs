@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use doorkey_tests::audit::check_page;
 use doorkey_tests::browser::Browser;
@@ -12,13 +12,18 @@ use doorkey_tests::running::{Ended, Running};
 use doorkey_tests::sandbox::Sandbox;
 use doorkey_tests::wait_for;
 
+/// One poll interval is 2.5 s; the rest is for a slow machine.
+const LATEST: Duration = Duration::from_secs(15);
+
 /// Presses the button and waits for the login to notice by itself: with its very next poll.
 fn authorize(browser: &Browser, sandbox: &Sandbox, mut login: Running) -> Ended {
     assert!(login.is_running(), "nobody has authorized it yet: {}", login.stderr());
     let clicked = Instant::now();
     browser.press("Authorize this device");
     let ended = login.end();
-    measured::took("from the click in the browser to the end of `pentify login`", clicked.elapsed());
+    let took = clicked.elapsed();
+    measured::took("from the click in the browser to the end of `pentify login`", took);
+    assert!(took < LATEST, "{took:?}");
     browser.await_heading("Device authorized");
 
     let requests = sandbox.requests();
@@ -89,7 +94,7 @@ fn the_browser_is_handed_the_link_and_one_workspace_is_not_asked_about() {
     browser.await_heading("Authorize this device?");
     assert!(browser.text().contains(&login.invitation().check_code));
     let ended = authorize(&browser, &sandbox, login);
-    assert!(ended.stderr.contains("waiting for the browser · 4:5"), "a countdown: {ended:?}");
+    assert!(ended.stderr.contains("waiting for the browser · "), "a countdown: {ended:?}");
     assert!(ended.stdout.contains("as solo@pentify.sandbox, workspace Acme (acme)"), "{ended:?}");
     let _ = home.pentify(&["scans", "list"]).expect(0);
 }

@@ -3,7 +3,9 @@
 use doorkey_tests::desktop::{Desktop, Services};
 use doorkey_tests::home::Home;
 use doorkey_tests::login::{MULTI, approved, pair};
+use doorkey_tests::running::Running;
 use doorkey_tests::sandbox::Sandbox;
+use doorkey_tests::wait_for;
 use serde_json::Value;
 
 use crate::entry::{ACTIVE, lookup, store, token};
@@ -51,8 +53,28 @@ fn switching_back_needs_no_browser_and_a_revoked_token_a_new_pairing() {
     assert_eq!(active(&home), "acme", "that was for one call only");
 }
 
-/// A login writes the workspace's own entry first and the active one last. Ending a process exactly between the two
-/// calls cannot be done reliably; what it leaves behind can: the first entry new, the second as it was.
+#[test]
+fn the_active_entry_is_written_last() {
+    let sandbox = Sandbox::start("order", &[]);
+    let desktop = Desktop::start("order-desktop", Services::None).with_unlocked_keyring();
+    let home = Home::new("order").with_sandbox(&sandbox).with_desktop(&desktop);
+    let monitor = Running::start(home.command("dbus-monitor", &["--session", "member='CreateItem'"]));
+    wait_for("the monitor sees the bus", || monitor.stdout().contains("NameAcquired").then_some(()));
+    let _ = pair(&home, MULTI, "acme");
+    let written = || {
+        let seen = monitor.stdout();
+        let texts = seen.lines().map(|line| line.trim().trim_start_matches("variant").trim());
+        let texts: Vec<String> = texts.map(|line| line.replace("string ", "")).collect();
+        let names = texts.windows(2).filter(|pair| pair[0] == "\"username\"").map(|pair| pair[1].clone());
+        names.collect::<Vec<_>>()
+    };
+    wait_for("the monitor has seen both", || (written().len() == 2).then_some(()));
+    assert_eq!(written(), ["\"api-token:acme\"", "\"api-token\""]);
+}
+
+/// A login writes the workspace's own entry first and the active one last, as the test before shows. Ending a process
+/// exactly between the two calls cannot be done reliably; what it leaves behind can: the first entry new, the
+/// second as it was.
 #[test]
 fn stopped_between_the_two_writes_the_old_workspace_stays_active() {
     let sandbox = Sandbox::start("between", &[]);
