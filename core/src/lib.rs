@@ -4,6 +4,46 @@
 //! I/O. The contract in one sentence: *after every [`Machine::handle_event`], drain [`Machine::poll_command`], then
 //! sleep until [`Machine::poll_timeout`] or until something happens.*
 //!
+//! ```
+//! use doorkey_core::command::Command;
+//! use doorkey_core::event::Event;
+//! use doorkey_core::http::HttpResponse;
+//! use doorkey_core::machine::Machine;
+//! use doorkey_core::pairing::Pairing;
+//! use doorkey_core::secret::Entropy;
+//! use doorkey_core::service::Service;
+//! use doorkey_core::time::Now;
+//! use doorkey_core::url::Url;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (api, app) = (Url::parse("https://api.pentify.io")?, Url::parse("https://app.pentify.io")?);
+//! let service = Service::pentify(api, app, "build-box".into());
+//! let mut machine = Machine::new(service, Pairing::new(None, false));
+//! // A world in which time jumps, the generator is stuck, and somebody has authorized already.
+//! let mut now = Now::default();
+//! let mut event = Some(Event::Started { jitter_seed: 1 });
+//! while machine.outcome().is_none() {
+//!     // Nothing else happened: it was woken at its deadline.
+//!     machine.handle_event(now, event.take().unwrap_or(Event::Woke));
+//!     while let Some(command) = machine.poll_command() {
+//!         event = match command {
+//!             Command::DrawEntropy { id } => Some(Event::Entropy { id, entropy: Entropy::new([4; 32]) }),
+//!             Command::Send { id, .. } => {
+//!                 Some(Event::Response { id, response: HttpResponse::new(200, r#"{"token":"pt_live_abc"}"#) })
+//!             }
+//!             _ => None,
+//!         };
+//!     }
+//!     if let (None, Some((at, _))) = (&event, machine.poll_timeout()) {
+//!         now.mono = at;
+//!     }
+//! }
+//! assert_eq!(now.mono.as_millis(), 2_000, "the first poll is after two seconds");
+//! assert!(matches!(machine.outcome(), Some(Ok(_))));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`Machine::handle_event`]: machine::Machine::handle_event
 //! [`Machine::poll_command`]: machine::Machine::poll_command
 //! [`Machine::poll_timeout`]: machine::Machine::poll_timeout

@@ -107,6 +107,18 @@ fn a_keychain_that_comes_back_wins_with_no_older_token() {
 }
 
 #[test]
+fn the_remembered_backend_is_read_first_whatever_its_rank() {
+    for (remembered, token) in [(Some(FILE), "pt_live_b"), (Some(KEYCHAIN), "pt_live_a"), (None, "pt_live_a")]
+    {
+        let mut world = World::new(server("acme", "pt_live_new", &[]));
+        world.put(KEYCHAIN, "acme", "pt_live_a", true);
+        world.put(FILE, "acme", "pt_live_b", true);
+        world.ledger.backend = remembered;
+        assert_eq!(resolved(&mut world).unwrap().record.token.expose_secret(), token, "{remembered:?}");
+    }
+}
+
+#[test]
 fn a_stale_keychain_entry_of_another_workspace_is_removed_when_reachable() {
     let mut world = World::new(server("acme", "pt_live_new", &[]));
     world.put(KEYCHAIN, "acme", "pt_live_old", true);

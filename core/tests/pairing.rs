@@ -2,6 +2,8 @@
 
 mod timetable;
 
+use std::time::Duration;
+
 use doorkey_core::command::Command;
 use doorkey_core::event::Event;
 use doorkey_core::failure::Exit;
@@ -9,13 +11,18 @@ use doorkey_core::http::{FailureKind, HttpResponse};
 use doorkey_core::machine::{Disposition, WakeReason};
 use doorkey_core::notice::{Notice, PollState};
 use doorkey_core::pairing::Pairing;
+use doorkey_core::service::Service;
 use proptest::prelude::*;
 use timetable::{Timetable, envelope, not_yet, paired, service};
 
 const TTL: u64 = 300_000;
 
 fn start() -> Timetable<Pairing> {
-    let mut table = Timetable::new(service(), Pairing::new(None, true));
+    start_at(service())
+}
+
+fn start_at(service: Service) -> Timetable<Pairing> {
+    let mut table = Timetable::new(service, Pairing::new(None, true));
     table.give_entropy();
     let Command::OpenPage { id, url } = table.take() else { panic!("the page is opened") };
     assert_eq!(
@@ -393,12 +400,17 @@ proptest! {
     #[test]
     fn no_schedule_of_faults_breaks_the_rules(
         fates in proptest::collection::vec(fate(), 0..200),
+        pace in 500u64..40_000,
+        first in 0u64..20_000,
         approved_at in proptest::option::of(0u64..290_000),
     ) {
-        let mut table = start();
+        let mut service = service();
+        service.pairing.interval = Duration::from_millis(pace);
+        service.pairing.first_poll = Duration::from_millis(first);
+        let mut table = start_at(service);
         let mut fates = fates.into_iter();
-        let mut not_before = 2_000;
-        let mut interval = 2_500;
+        let mut not_before = first;
+        let mut interval = pace;
         let mut delivered_after_approval = false;
         while table.outcome().is_none() {
             let (at, why) = table.next_wake().expect("a machine that runs has a deadline");
@@ -432,7 +444,7 @@ proptest! {
                 Fate::RateLimited { after, seconds } => {
                     table.jump_to(table.millis() + after);
                     table.reply(id, envelope(429, "rate_limited").header("retry-after", seconds.to_string()));
-                    interval = 3_750;
+                    interval = pace * 3 / 2;
                     not_before = table.millis() + seconds * 1_000;
                 }
                 Fate::Suspended { after, millis } => {

@@ -16,3 +16,8 @@ pub use driver::{Driver, Interrupter};
 pub use proxy::ProxySettings;
 pub use surface::Surface;
 pub use transport::{HttpTransport, Transport};
+
+/// Compiles the README's example.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -6,7 +6,6 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use doorkey_blocking::{Browser, Clock, Driver, Surface, SystemClock, Transport};
-use doorkey_core::command::Question;
 use doorkey_core::failure::Exit;
 use doorkey_core::http::{HttpRequest, HttpResponse, RequestFailure};
 use doorkey_core::machine::Machine;
@@ -38,12 +37,6 @@ struct Seen(Vec<Notice>);
 impl Surface for Seen {
     fn show(&mut self, _: Now, notice: &Notice) {
         self.0.push(notice.clone());
-    }
-
-    fn tick(&mut self, _: Now) {}
-
-    fn ask(&mut self, _: Question) -> Box<dyn FnOnce() -> bool + Send> {
-        Box::new(|| false)
     }
 }
 
