@@ -16,6 +16,7 @@ use crate::notice::Notice;
 use crate::pairing::{Paired, Pairing};
 use crate::record::{Backend, Record, Slot};
 use crate::resolve::{by_workspace, is_settled, reading_order, refused_by_all, store_failure, unexpected};
+use crate::service::Service;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 
@@ -277,6 +278,21 @@ impl Logic for Login {
             }
             (_, Event::Store { id, answer }) => self.store_answered(cx, *id, answer),
             _ => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn interrupted(&self, service: &Service) -> Failure {
+        let interrupted = Failure::interrupted();
+        match &self.phase {
+            Phase::Keeping(_, Some(_)) => {
+                Failure { message: "interrupted while the new token was being stored".into(), ..interrupted }
+                    .next(format!(
+                        "see `{} status`; if it is not there, revoke it at {}",
+                        service.command,
+                        service.keys_page()
+                    ))
+            }
+            _ => interrupted,
         }
     }
 

@@ -52,6 +52,12 @@ pub trait Logic {
     /// Takes an event. One that does not fit is [`Step::Ignored`] and has changed nothing.
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Self::Output>;
 
+    /// What to tell the person whose interrupt ends it here.
+    fn interrupted(&self, service: &Service) -> Failure {
+        let _ = service;
+        Failure::interrupted()
+    }
+
     /// When it wants [`Event::Woke`], queued commands aside.
     fn deadline(&self) -> Option<(Timestamp, WakeReason)>;
 }
@@ -108,8 +114,8 @@ impl<L: Logic> Machine<L> {
         }
         let step = match (&event, self.started) {
             (Event::Cancelled, _) => {
-                self.outbox.queue.clear();
-                Step::fail(Failure::interrupted())
+                self.outbox.forget_queued();
+                Step::fail(self.logic.interrupted(&self.service))
             }
             (Event::Started { jitter_seed }, false) => {
                 self.started = true;
@@ -232,6 +238,13 @@ impl Outbox {
     fn next_id(&mut self) -> CommandId {
         self.last_id = self.last_id.wrapping_add(1);
         CommandId(self.last_id)
+    }
+
+    /// Drops what no driver has taken yet, but still gives back a lock that was about to be.
+    fn forget_queued(&mut self) {
+        let unlock = |command: &Command| matches!(command, Command::Store { op: StoreOp::Unlock, .. });
+        self.lock_wanted |= self.queue.iter().any(unlock);
+        self.queue.clear();
     }
 
     /// However a machine ends, it keeps no lock.

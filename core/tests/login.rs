@@ -287,6 +287,22 @@ fn killed_anywhere_the_right_workspace_is_named_and_a_login_mends_it() {
 }
 
 #[test]
+fn interrupted_anywhere_the_lock_is_given_back_and_a_lost_token_is_told() {
+    let mut whole = World::new(server("acme", "pt_live_new", &[]));
+    login(&mut whole, None).unwrap().unwrap();
+    let paired_at = whole.ops.iter().position(|op| matches!(op, StoreOp::Load { .. })).unwrap();
+    for at in 1..whole.ops.len() {
+        let mut world = World::new(server("acme", "pt_live_new", &[]));
+        world.cancelled_at_op = Some(at);
+        let failure = login(&mut world, None).unwrap().unwrap_err();
+        assert_eq!(failure.exit, Exit::Interrupted, "at {at}");
+        let told = failure.next.is_some_and(|next| next.contains("https://app.pentify.io/settings/api-keys"));
+        // The lock and the ledger come before the first look into a slot.
+        assert_eq!(told, at > paired_at - 2, "at {at}");
+    }
+}
+
+#[test]
 fn a_lost_compare_and_swap_is_read_again_and_repeated() {
     let mut world = World::new(server("acme", "pt_live_new", &[]));
     login(&mut world, None).unwrap().unwrap();

@@ -49,6 +49,8 @@ pub struct World {
     pub notices: Vec<Notice>,
     /// The process is killed when it asks for the operation of this number, from 1.
     pub killed_at_op: Option<usize>,
+    /// The person presses Ctrl-C while the operation of this number is under way.
+    pub cancelled_at_op: Option<usize>,
     /// Done just before the operation of this number.
     pub meddling: Option<(usize, Meddling)>,
     /// Whether the person answers the keychain's prompt.
@@ -78,6 +80,7 @@ impl World {
             pages: Vec::new(),
             notices: Vec::new(),
             killed_at_op: None,
+            cancelled_at_op: None,
             meddling: None,
             unseals: false,
             draws: 0,
@@ -112,6 +115,13 @@ impl World {
                         {
                             self.lock_held = false;
                             return None;
+                        }
+                        if self.cancelled_at_op == Some(self.ops.len() + 1)
+                            && matches!(command, Command::Store { .. })
+                        {
+                            self.cancelled_at_op = None;
+                            self.perform(command);
+                            break Event::Cancelled;
                         }
                         if let Some(event) = self.perform(command) {
                             break event;
