@@ -148,7 +148,7 @@ impl Surface for Lines {
             }
             Notice::FellBack { failure, to, .. } => {
                 self.warn(&format!(
-                    "{}, so the token is stored as plain text in {}",
+                    "{}, so the token is stored as plain text in the {}, which only you can read",
                     harmless(failure.parts().0),
                     name(*to)
                 ));
@@ -206,7 +206,7 @@ impl Drop for Lines {
 pub fn name(backend: Backend) -> &'static str {
     match backend {
         Backend::Keychain => "keychain",
-        Backend::File => "a file that only you can read",
+        Backend::File => "credentials file",
     }
 }
 

@@ -36,7 +36,7 @@ pub fn logged_in(printer: Printer, service: &Service, logged_in: &LoggedIn) {
             let email = paired.email.as_deref().map(|email| format!(" as {email}")).unwrap_or_default();
             printer.line(&format!("{GREEN}✓{RESET} Signed in to {}{email}{workspace}", service.name));
             let key = paired.key_name.as_deref().unwrap_or("an API key");
-            printer.line(&format!("  {key} is stored in the {}", place(kept)));
+            printer.line(&format!("  {key} is stored in the {}", name(kept.backend)));
             printer.line(&format!("  {DIM}see and revoke it at {}{RESET}", service.keys_page()));
         }
         None => printer.line(&format!("{GREEN}✓{RESET} Switched{workspace}")),
@@ -53,7 +53,7 @@ pub fn token_kept(printer: Printer, service: &Service, kept: &Kept) {
     }
     let workspace = in_workspace(record.workspace.as_ref());
     printer.line(&format!("{GREEN}✓{RESET} {} accepts the token{workspace}", service.name));
-    printer.line(&format!("  it is stored in the {}", place(kept)));
+    printer.line(&format!("  it is stored in the {}", name(kept.backend)));
 }
 
 /// The end of a logout.
@@ -267,7 +267,10 @@ pub fn scans(printer: Printer, scans: &[Value], more: bool) {
         let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    printer.line(&format!("{BOLD}{}{RESET}", line(&columns.map(str::to_uppercase))));
+    printer.line(&format!(
+        "{BOLD}{}{RESET}",
+        line(&columns.map(|column| column.to_uppercase().replace('_', " ")))
+    ));
     for row in &rows {
         printer.line(&line(row));
     }
@@ -306,13 +309,6 @@ fn title(workspace: &Workspace) -> String {
     match workspace.name.as_deref().map(harmless) {
         Some(name) if name != slug => format!("{name} ({slug})"),
         _ => slug,
-    }
-}
-
-fn place(kept: &Kept) -> String {
-    match kept.backend {
-        doorkey_core::record::Backend::Keychain => "keychain".to_owned(),
-        doorkey_core::record::Backend::File => "credentials file".to_owned(),
     }
 }
 

@@ -114,7 +114,7 @@ pub fn rows() -> Vec<Row> {
                 assert!(scene.sealed.file(".config/pentify/credentials").contains(TOKEN));
             },
 
-            stderr: "warning: there is no D-Bus session here, so the token is stored as plain text in a file that only you can read\n\
+            stderr: "warning: there is no D-Bus session here, so the token is stored as plain text in the credentials file, which only you can read\n\
                 \x20 → start a keychain service and log in again to change that",
             ..USE_STDIN
         },
@@ -139,7 +139,7 @@ pub fn rows() -> Vec<Row> {
                 \n\
                 The page shows this check code: …\n\
                 waiting for the browser, … left: nothing heard yet\n\
-                warning: there is no D-Bus session here, so the token is stored as plain text in a file that only you can read\n\
+                warning: there is no D-Bus session here, so the token is stored as plain text in the credentials file, which only you can read\n\
                 \x20 → start a keychain service and log in again to change that",
             ..LOGIN
         },
