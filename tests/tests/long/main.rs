@@ -1,0 +1,20 @@
+//! What takes minutes of real time: `tests/run --long`.
+
+use std::time::{Duration, Instant};
+
+use doorkey_tests::home::Home;
+use doorkey_tests::measured;
+use doorkey_tests::sandbox::Sandbox;
+
+#[test]
+fn a_real_login_that_nobody_authorizes_ends_after_five_minutes_sharp() {
+    let sandbox = Sandbox::start("ttl", &[]);
+    let home = Home::new("ttl").with_sandbox(&sandbox);
+    let start = Instant::now();
+    let ended = home.pentify(&["login", "--no-browser"]).expect(4);
+    let took = start.elapsed();
+    measured::took("from the start of `pentify login` to its time-out", took);
+    assert!(took >= Duration::from_secs(300) && took < Duration::from_secs(301), "{took:?}");
+    assert!(ended.stderr.contains("pairing timed out — re-run pentify login"), "{ended:?}");
+    assert!(!home.folder().join(".config/pentify/credentials").exists());
+}
