@@ -1,7 +1,7 @@
 //! What the commands do: build a machine, drive it, show what came of it.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use doorkey_blocking::{Driver, HttpTransport, SystemClock};
@@ -20,6 +20,7 @@ use doorkey_core::url::{Url, UrlError};
 use doorkey_core::use_token::UseToken;
 
 use crate::environment::Environment;
+use crate::manual;
 use crate::printer::Printer;
 use crate::signals;
 use crate::surface::{Lines, LinkHook};
@@ -40,11 +41,8 @@ const LONGEST_INPUT: u64 = 1024 * 1024;
 /// Whatever ends the command without success.
 pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
     match &cli.command {
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut super::command(), "pentify", &mut io::stdout());
-            return Ok(ExitCode::SUCCESS);
-        }
-        Command::Man { folder } => return manual(folder),
+        Command::Completions { shell } => return Ok(manual::completions(super::command(), *shell)),
+        Command::Man { folder } => return manual::pages(super::command(), folder),
         _ => {}
     }
     let session = Session {
@@ -185,7 +183,7 @@ impl Session<'_> {
         let mut lines = Lines::new(self.printer, self.environment.terminal, service.clone(), hook);
         let transport = Box::new(HttpTransport::new(self.environment.proxies(), USER_AGENT));
         let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
-        signals::forward(driver.interrupter());
+        driver.on_start(signals::forward);
         if let Some(trace) = &mut trace {
             driver.observe(trace);
         }
@@ -237,11 +235,4 @@ fn read_hidden() -> Result<String, Failure> {
     rpassword::prompt_password("API token (not shown): ").map_err(|e| {
         Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
     })
-}
-
-fn manual(folder: &Path) -> Result<ExitCode, Failure> {
-    clap_mangen::generate_to(super::command(), folder).map_err(|e| {
-        Failure::new(Exit::Usage, "unwritable_folder", format!("cannot write to {}: {e}", folder.display()))
-    })?;
-    Ok(ExitCode::SUCCESS)
 }
