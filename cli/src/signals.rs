@@ -10,7 +10,7 @@ pub use elsewhere::{Terminal, Watch, catch};
 mod unix {
     use std::fs::File;
     use std::process;
-    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+    use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
     use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -33,33 +33,43 @@ mod unix {
         Interrupt(Interrupter),
     }
 
-    /// From now on SIGINT, SIGTERM and SIGHUP end the command with exit code 130.
-    #[derive(Clone, Default)]
-    pub struct Watch(Arc<Mutex<Stop>>);
+    /// Makes SIGINT, SIGTERM and SIGHUP end the command with exit code 130, once it is started.
+    #[derive(Clone)]
+    pub struct Watch {
+        printer: Printer,
+        stop: Arc<Mutex<Stop>>,
+        started: Arc<Once>,
+    }
 
     impl Watch {
+        /// A watch that has not started: a command that is over at once need not pay for it.
+        pub fn new(printer: Printer) -> Self {
+            Self { printer, stop: Arc::default(), started: Arc::new(Once::new()) }
+        }
+
         /// Watches from now on.
-        pub fn start(printer: Printer) -> Self {
-            let watch = Self::default();
-            // Without the handler a signal still ends the process, with the system's own exit code.
-            if let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) {
-                let stop = watch.clone();
+        pub fn start(&self) {
+            self.started.call_once(|| {
+                // Without the handler a signal still ends the process, with the system's own exit code.
+                let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
+                let watch = self.clone();
                 std::thread::spawn(move || {
                     for _ in signals.forever() {
-                        stop.signalled(printer);
+                        watch.signalled();
                     }
                 });
-            }
-            watch
+            });
         }
 
         /// The first signal from now on interrupts a driver; the second one ends the process at once.
         pub fn forward(&self, interrupter: Interrupter) {
+            self.start();
             *self.stop() = Stop::Interrupt(interrupter);
         }
 
         /// Until the answer is dropped, a signal first puts the controlling terminal back as it is now.
         pub fn keep_terminal(&self) -> Terminal {
+            self.start();
             if let Ok(settings) = File::open("/dev/tty").map(|tty| tcgetattr(&tty))
                 && let Ok(settings) = settings
             {
@@ -68,7 +78,7 @@ mod unix {
             Terminal(self.clone())
         }
 
-        fn signalled(&self, printer: Printer) {
+        fn signalled(&self) {
             match std::mem::take(&mut *self.stop()) {
                 Stop::Interrupt(interrupter) => return interrupter.interrupt(),
                 Stop::RestoreAndExit(settings) => {
@@ -77,17 +87,17 @@ mod unix {
                         let _ = tcsetattr(&tty, SetArg::TCSANOW, &settings);
                     }
                     // The prompt's line is still open.
-                    printer.message("");
+                    self.printer.message("");
                 }
                 Stop::Exit => {}
             }
             let interrupted = Failure::interrupted();
-            printer.failure(&interrupted);
+            self.printer.failure(&interrupted);
             process::exit(interrupted.exit.code().into());
         }
 
         fn stop(&self) -> MutexGuard<'_, Stop> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+            self.stop.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
@@ -124,9 +134,12 @@ mod elsewhere {
 
     impl Watch {
         /// Watches nothing.
-        pub fn start(_: Printer) -> Self {
+        pub fn new(_: Printer) -> Self {
             Self
         }
+
+        /// Does nothing.
+        pub fn start(&self) {}
 
         /// Does nothing.
         pub fn forward(&self, _: Interrupter) {}

@@ -29,6 +29,7 @@ pub struct Driver<'a> {
     surface: &'a mut dyn Surface,
     browser: Browser,
     observer: Option<&'a mut dyn Observer>,
+    on_start: Option<Box<dyn FnOnce(Interrupter) + 'a>>,
     inputs: Receiver<Input>,
     results: Sender<Input>,
     requests: Helper<(CommandId, HttpRequest, Duration)>,
@@ -76,7 +77,18 @@ impl<'a> Driver<'a> {
             );
         let stores =
             Helper::new(vault, |vault: &mut Vault, (id, op)| Event::Store { id, answer: vault.perform(op) });
-        Self { clock, surface, browser, observer: None, inputs, results, requests, stores, stores_pending: 0 }
+        Self {
+            clock,
+            surface,
+            browser,
+            observer: None,
+            on_start: None,
+            inputs,
+            results,
+            requests,
+            stores,
+            stores_pending: 0,
+        }
     }
 
     /// Shows every event and every command to `observer`, too.
@@ -84,9 +96,10 @@ impl<'a> Driver<'a> {
         self.observer = Some(observer);
     }
 
-    /// Interrupts [`Driver::run`].
-    pub fn interrupter(&self) -> Interrupter {
-        Interrupter(self.results.clone())
+    /// Calls `prepare` once, before the first command is performed, with what interrupts [`Driver::run`]: the place
+    /// to listen for signals, which a machine that decides without any command need not pay for.
+    pub fn on_start(&mut self, prepare: impl FnOnce(Interrupter) + 'a) {
+        self.on_start = Some(Box::new(prepare));
     }
 
     /// Runs a machine to its end.
@@ -124,6 +137,11 @@ impl<'a> Driver<'a> {
         let commands: Vec<Command> = std::iter::from_fn(|| machine.poll_command()).collect();
         if let (Some(observer), Some(event)) = (&mut self.observer, &observed) {
             observer.handled(now, event, disposition, &commands);
+        }
+        if !commands.is_empty()
+            && let Some(prepare) = self.on_start.take()
+        {
+            prepare(Interrupter(self.results.clone()));
         }
         for command in commands {
             self.perform(command);

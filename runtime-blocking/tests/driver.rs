@@ -27,6 +27,7 @@ fn vault() -> Vault {
         ledger: folder.join("state.json"),
         credentials: folder.join("credentials"),
         locked: Vec::new(),
+        locked_at_home: None,
         keychain: None,
     })
 }
@@ -97,12 +98,13 @@ fn an_interrupt_is_obeyed_while_a_request_hangs() {
     let mut seen = Seen::default();
     let transport = Box::new(Scripted { asked, silent: true });
     let mut driver = Driver::new(&SystemClock, &mut seen, transport, vault(), Browser::default());
-    let interrupter = driver.interrupter();
     let (told, interrupted_at) = channel();
-    std::thread::spawn(move || {
-        asks.recv().unwrap();
-        told.send(Instant::now()).unwrap();
-        interrupter.interrupt();
+    driver.on_start(move |interrupter| {
+        std::thread::spawn(move || {
+            asks.recv().unwrap();
+            told.send(Instant::now()).unwrap();
+            interrupter.interrupt();
+        });
     });
     let failure = driver.run(Machine::new(service(), Pairing::new(None, false))).unwrap_err();
     assert_eq!(failure.exit, Exit::Interrupted);

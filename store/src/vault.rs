@@ -11,6 +11,7 @@ use crate::failure::failure;
 use crate::file::FileStore;
 use crate::ledger_file::LedgerFile;
 use crate::lock::{Lock, lock_beside};
+use crate::ownership::home_of_effective_user;
 
 /// Where a service's things lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +20,13 @@ pub struct VaultConfig {
     pub ledger: PathBuf,
     /// The credentials file.
     pub credentials: PathBuf,
-    /// Data files whose locks ([`lock_beside`](crate::lock_beside)) are taken together, in this order: the
-    /// credentials file and, with a keychain, its namesake under the home folder that the password database names
-    /// ([`home_of_effective_user`](crate::home_of_effective_user)). Two names of one file count once.
+    /// Data files whose locks ([`lock_beside`](crate::lock_beside)) are taken together, in this order. Two names of
+    /// one file count once.
     pub locked: Vec<PathBuf>,
+    /// One more, below the home folder that the password database names
+    /// ([`home_of_effective_user`](crate::home_of_effective_user)): with a keychain, the credentials file's namesake.
+    /// The database may be on the network, so it is asked when the lock is first taken.
+    pub locked_at_home: Option<PathBuf>,
     /// The names in the operating system's keychain; `None`: it is never opened.
     pub keychain: Option<KeychainConfig>,
 }
@@ -42,6 +46,7 @@ pub struct KeychainConfig {
 pub struct Vault {
     ledger: LedgerFile,
     locked: Vec<PathBuf>,
+    locked_at_home: Option<PathBuf>,
     lock: Option<Lock>,
     file: Box<dyn CredentialStore>,
     keychain: Option<Box<dyn CredentialStore>>,
@@ -53,6 +58,7 @@ impl Vault {
         Self {
             ledger: LedgerFile::new(config.ledger),
             locked: config.locked,
+            locked_at_home: config.locked_at_home,
             lock: None,
             file: Box::new(FileStore::new(config.credentials)),
             keychain: config.keychain.and_then(keychain),
@@ -71,8 +77,10 @@ impl Vault {
             StoreOp::WriteLedger(ledger) => done(self.ledger.write(&ledger)?),
             StoreOp::Lock { wait } => {
                 if self.lock.is_none() {
-                    let locks =
-                        self.locked.iter().map(|data| lock_beside(data)).collect::<Result<Vec<_>, _>>()?;
+                    let below_home = self.locked_at_home.as_ref();
+                    let at_home = below_home.and_then(|path| Some(existing_home()?.join(path)));
+                    let locks = self.locked.iter().chain(&at_home).map(|data| lock_beside(data));
+                    let locks = locks.collect::<Result<Vec<_>, _>>()?;
                     self.lock = Some(Lock::acquire(&locks, wait)?);
                 }
                 StoreAnswer::Done
@@ -105,6 +113,11 @@ impl Vault {
             }),
         }
     }
+}
+
+/// Users without a home folder have no keychain to guard either.
+fn existing_home() -> Option<PathBuf> {
+    home_of_effective_user().filter(|home| home.is_dir())
 }
 
 #[cfg(feature = "keychain")]

@@ -302,6 +302,7 @@ fn leave_it_alone(folder: &Path) {
         ledger: folder.join("state.json"),
         credentials: folder.join("credentials"),
         locked: vec![folder.join("credentials")],
+        locked_at_home: None,
         keychain: Some(keychain),
     });
     assert_eq!(vault.perform(StoreOp::Lock { wait: LIMIT }), StoreAnswer::Done);

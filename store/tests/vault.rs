@@ -19,6 +19,7 @@ fn vault(folder: &Path) -> Vault {
         ledger: folder.join("state.json"),
         credentials: folder.join("credentials"),
         locked: vec![folder.join("credentials"), folder.join("home/credentials")],
+        locked_at_home: None,
         keychain: None,
     })
 }

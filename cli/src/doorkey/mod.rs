@@ -4,11 +4,13 @@ mod replay;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::hardening;
+use crate::manual;
 use crate::printer::Printer;
 use crate::usage;
 
@@ -35,6 +37,12 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
 }
 
 /// Runs the command of this process and returns its exit code.
@@ -49,10 +57,8 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, printer),
         Command::Replay(args) => replay::run(&args, printer),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut command(), "doorkey", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completions { shell } => Ok(manual::completions(command(), shell)),
+        Command::Man { folder } => manual::pages(command(), &folder),
     };
     done.unwrap_or_else(|failure| printer.failure(&failure))
 }

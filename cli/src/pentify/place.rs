@@ -1,12 +1,13 @@
 //! Which service a command talks to, and where its credentials lie.
 
+use std::path::Path;
 use std::time::Duration;
 
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::record::Backend;
 use doorkey_core::service::{PENTIFY_API, PENTIFY_APP, Service};
 use doorkey_core::url::Url;
-use doorkey_store::{KeychainConfig, Vault, VaultConfig, home_of_effective_user};
+use doorkey_store::{KeychainConfig, Vault, VaultConfig};
 
 use crate::environment::Environment;
 
@@ -65,6 +66,7 @@ impl Place {
             ledger: folder.join("state.json"),
             credentials,
             locked,
+            locked_at_home: None,
             keychain: None,
         });
         Ok(Self { service, vault, sandbox: Some(running) })
@@ -79,11 +81,11 @@ fn vault(environment: &Environment, service: &Service) -> Result<Vault, Failure>
         account: service.names.keychain_account.to_owned(),
         limit: KEYCHAIN_LIMIT,
     });
-    // The keychain belongs to the user, not to whatever `HOME` says. Users without a home have none.
-    let home = home_of_effective_user().filter(|home| home.is_dir());
-    let namesake = home.map(|home| home.join(".config").join(service.names.folder).join("credentials"));
-    let locked = [credentials.clone()].into_iter().chain(namesake).collect();
-    Ok(Vault::new(VaultConfig { ledger: folder.join("state.json"), credentials, locked, keychain }))
+    let locked = vec![credentials.clone()];
+    // The keychain belongs to the user, not to whatever `HOME` says.
+    let locked_at_home = Some(Path::new(".config").join(service.names.folder).join("credentials"));
+    let ledger = folder.join("state.json");
+    Ok(Vault::new(VaultConfig { ledger, credentials, locked, locked_at_home, keychain }))
 }
 
 fn no_home() -> Failure {

@@ -1,7 +1,7 @@
 //! What the commands do: build a machine, drive it, show what came of it.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use doorkey_blocking::{Driver, HttpTransport, SystemClock};
@@ -22,6 +22,7 @@ use doorkey_core::use_token::UseToken;
 use zeroize::Zeroizing;
 
 use crate::environment::Environment;
+use crate::manual;
 use crate::printer::Printer;
 use crate::signals::Watch;
 use crate::surface::{Lines, LinkHook};
@@ -44,11 +45,8 @@ const PATH_EXAMPLE: &str = "write it like `pentify api GET /v1/scans`";
 /// Whatever ends the command without success.
 pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
     match &cli.command {
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut super::command(), "pentify", &mut io::stdout());
-            return Ok(ExitCode::SUCCESS);
-        }
-        Command::Man { folder } => return manual(folder),
+        Command::Completions { shell } => return Ok(manual::completions(super::command(), *shell)),
+        Command::Man { folder } => return manual::pages(super::command(), folder),
         _ => {}
     }
     let session = Session {
@@ -64,7 +62,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         environment,
         printer,
         trace: cli.trace,
-        watch: Watch::start(printer),
+        watch: Watch::new(printer),
     };
     match cli.command {
         Command::Login(args) => session.login(&args),
@@ -119,7 +117,7 @@ impl Session<'_> {
 
     fn use_token(self, argument: Option<String>) -> Result<ExitCode, Failure> {
         let token = match argument.as_deref() {
-            Some("-") => Secret::new(read_input()?.trim().to_owned()),
+            Some("-") => Secret::new(read_input(&self.watch)?.trim().to_owned()),
             Some(token) => Secret::from(token),
             None if self.environment.terminal => self.read_hidden()?,
             None => {
@@ -183,7 +181,7 @@ impl Session<'_> {
 
     fn api(self, args: ApiArgs) -> Result<ExitCode, Failure> {
         let service = self.place.service.clone();
-        let request = api_request(&service, args)?;
+        let request = api_request(&service, args, &self.watch)?;
         let (printer, on_terminal) = (self.printer, self.environment.stdout_is_terminal);
         let called = self.call(request)?;
         let body = called.response.body.as_bytes();
@@ -233,7 +231,8 @@ impl Session<'_> {
         let mut lines = Lines::new(self.printer, self.environment.terminal, service.clone(), hook);
         let transport = Box::new(HttpTransport::new(self.environment.proxies(), USER_AGENT));
         let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
-        self.watch.forward(driver.interrupter());
+        let watch = self.watch;
+        driver.on_start(move |interrupter| watch.forward(interrupter));
         if let Some(trace) = &mut trace {
             driver.observe(trace);
         }
@@ -247,7 +246,7 @@ impl Session<'_> {
 }
 
 /// A request to the API as `api METHOD PATH` asks for it. The path cannot lead to another host.
-fn api_request(service: &Service, args: ApiArgs) -> Result<HttpRequest, Failure> {
+fn api_request(service: &Service, args: ApiArgs, watch: &Watch) -> Result<HttpRequest, Failure> {
     let usage = |message: String| Failure::new(Exit::Usage, "bad_request", message);
     let method = Method::parse(&args.method).ok_or_else(|| {
         usage("the method is none of GET, POST, PUT, PATCH and DELETE".to_owned()).next(PATH_EXAMPLE)
@@ -256,7 +255,7 @@ fn api_request(service: &Service, args: ApiArgs) -> Result<HttpRequest, Failure>
     let request = HttpRequest::new(method, url);
     let data = match args.data.as_deref() {
         None => return Ok(request),
-        Some("-") => read_input()?,
+        Some("-") => read_input(watch)?,
         Some(data) => data.to_owned(),
     };
     if let Err(e) = serde_json::from_str::<serde::de::IgnoredAny>(&data) {
@@ -289,7 +288,8 @@ fn url_below(api: &Url, path: &str) -> Result<Url, &'static str> {
     if url.origin() == api.origin() { Ok(url) } else { Err("the path leads to another host") }
 }
 
-fn read_input() -> Result<String, Failure> {
+fn read_input(watch: &Watch) -> Result<String, Failure> {
+    watch.start();
     let unreadable = |why: &str| {
         Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {why}"))
             .next("correct what is piped in, then try again")
@@ -304,11 +304,4 @@ fn read_input() -> Result<String, Failure> {
         Ok(text) => Ok(text.to_owned()),
         Err(_) => Err(unreadable("it is not UTF-8")),
     }
-}
-
-fn manual(folder: &Path) -> Result<ExitCode, Failure> {
-    clap_mangen::generate_to(super::command(), folder).map_err(|e| {
-        Failure::new(Exit::Usage, "unwritable_folder", format!("cannot write to {}: {e}", folder.display()))
-    })?;
-    Ok(ExitCode::SUCCESS)
 }
