@@ -8,9 +8,10 @@ use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::HttpRequest;
-use doorkey_core::machine::{Logic, Machine, Outcome};
+use doorkey_core::machine::{Disposition, Logic, Machine, Outcome, WakeReason};
 use doorkey_core::secret::Entropy;
 use doorkey_core::store::StoreOp;
+use doorkey_core::time::{Now, Timestamp};
 use doorkey_core::trace::Observer;
 use doorkey_store::Vault;
 
@@ -46,6 +47,32 @@ impl Interrupter {
     pub fn interrupt(&self) {
         // A driver that is gone needs no interrupt.
         let _ = self.0.send(Input::Interrupted);
+    }
+}
+
+/// A machine of any kind, so that the loop is compiled once and not for each of them.
+trait Driven {
+    fn handle_event(&mut self, now: Now, event: Event) -> Disposition;
+    fn poll_command(&mut self) -> Option<Command>;
+    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)>;
+    fn has_ended(&self) -> bool;
+}
+
+impl<L: Logic> Driven for Machine<L> {
+    fn handle_event(&mut self, now: Now, event: Event) -> Disposition {
+        Machine::handle_event(self, now, event)
+    }
+
+    fn poll_command(&mut self) -> Option<Command> {
+        Machine::poll_command(self)
+    }
+
+    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
+        Machine::poll_timeout(self)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.outcome().is_some()
     }
 }
 
@@ -104,16 +131,21 @@ impl<'a> Driver<'a> {
 
     /// Runs a machine to its end.
     pub fn run<L: Logic>(&mut self, mut machine: Machine<L>) -> Outcome<L::Output> {
+        self.drive(&mut machine);
+        machine.into_outcome().unwrap_or_else(|| Err(Failure::new(Exit::Internal, "internal", "no outcome")))
+    }
+
+    fn drive(&mut self, machine: &mut dyn Driven) {
         let mut jitter_seed = [0; 8];
         // Without randomness there is only no jitter; secrets fail where they are drawn.
         let _ = getrandom::fill(&mut jitter_seed);
-        self.handle(&mut machine, Event::Started { jitter_seed: u64::from_ne_bytes(jitter_seed) });
+        self.handle(machine, Event::Started { jitter_seed: u64::from_ne_bytes(jitter_seed) });
         let mut interrupted = false;
-        while machine.outcome().is_none() {
-            let event = self.next_event(&machine);
+        while !machine.has_ended() {
+            let event = self.next_event(machine);
             interrupted |= event == Some(Event::Cancelled);
             if let Some(event) = event {
-                self.handle(&mut machine, event);
+                self.handle(machine, event);
             }
         }
         // What was stored is stored and the lock is back before the end is told; an interrupt does not wait.
@@ -124,10 +156,9 @@ impl<'a> Driver<'a> {
                 Ok(Input::Interrupted) | Err(_) => break,
             }
         }
-        machine.into_outcome().unwrap_or_else(|| Err(Failure::new(Exit::Internal, "internal", "no outcome")))
     }
 
-    fn handle<L: Logic>(&mut self, machine: &mut Machine<L>, event: Event) {
+    fn handle(&mut self, machine: &mut dyn Driven, event: Event) {
         if matches!(event, Event::Store { .. }) {
             self.stores_pending = self.stores_pending.saturating_sub(1);
         }
@@ -149,7 +180,7 @@ impl<'a> Driver<'a> {
     }
 
     /// The next thing that happened; `None` if it is only time to look again.
-    fn next_event<L: Logic>(&mut self, machine: &Machine<L>) -> Option<Event> {
+    fn next_event(&mut self, machine: &dyn Driven) -> Option<Event> {
         let now = self.clock.now();
         let deadline = machine.poll_timeout().map(|(at, _)| at);
         let wait = deadline.map_or(LONGEST_SLEEP, |at| at.since(now.mono)).min(LONGEST_SLEEP);

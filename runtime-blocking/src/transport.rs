@@ -1,6 +1,7 @@
 //! Requests over `ureq`.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
@@ -51,11 +52,18 @@ impl HttpTransport {
                 .max_idle_age(IDLE_AGE)
                 .user_agent(user_agent)
                 .proxy(proxy)
-                .tls_config(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build())
+                .tls_config(tls())
                 .build()
                 .new_agent()
         }))
     }
+}
+
+fn tls() -> TlsConfig {
+    TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build()
 }
 
 impl Transport for HttpTransport {

@@ -1,6 +1,8 @@
 //! What a person sees of a page: its heading and its forms.
 
-use html5gum::{StartTag, Token, Tokenizer};
+use quick_xml::Reader;
+use quick_xml::escape::{resolve_predefined_entity, unescape};
+use quick_xml::events::{BytesStart, Event};
 
 /// A page, read.
 #[derive(Debug, Default)]
@@ -27,39 +29,46 @@ pub(crate) struct Button {
 }
 
 impl Markup {
-    /// Reads a page. What is no HTML has no heading and no forms.
+    /// Reads a page, as far as it is well-formed, which ours are.
     pub(crate) fn read(html: &[u8]) -> Self {
         let mut markup = Self::default();
         let (mut in_heading, mut in_form) = (false, false);
-        // Reading from memory cannot fail.
-        for token in Tokenizer::new(html).flatten() {
-            match token {
-                Token::StartTag(tag) => match tag.name.as_slice() {
-                    b"h1" => in_heading = markup.heading.is_empty(),
-                    b"form" => {
+        let html = String::from_utf8_lossy(html);
+        let mut reader = Reader::from_str(&html);
+        // Tags like `input` have no end.
+        reader.config_mut().check_end_names = false;
+        while let Ok(event) = reader.read_event() {
+            match event {
+                Event::Start(tag) | Event::Empty(tag) => match tag.name().as_ref() {
+                    "h1" => in_heading = markup.heading.is_empty(),
+                    "form" => {
                         in_form = true;
                         markup.forms.push(Form {
-                            action: attribute(&tag, b"action"),
-                            is_post: attribute(&tag, b"method").eq_ignore_ascii_case("post"),
+                            action: attribute(&tag, "action"),
+                            is_post: attribute(&tag, "method").eq_ignore_ascii_case("post"),
                             hidden: Vec::new(),
                             buttons: Vec::new(),
                         });
                     }
-                    b"input" | b"button" if in_form => {
+                    "input" | "button" if in_form => {
                         if let Some(form) = markup.forms.last_mut() {
                             form.add(&tag);
                         }
                     }
                     _ => {}
                 },
-                Token::EndTag(tag) => match tag.name.as_slice() {
-                    b"h1" => in_heading = false,
-                    b"form" => in_form = false,
+                Event::End(tag) => match tag.name().as_ref() {
+                    "h1" => in_heading = false,
+                    "form" => in_form = false,
                     _ => {}
                 },
-                Token::String(text) if in_heading => {
-                    markup.heading.push_str(&String::from_utf8_lossy(&text.value));
+                Event::Text(text) if in_heading => {
+                    markup.heading.push_str(&text);
                 }
+                Event::GeneralRef(name) if in_heading => {
+                    markup.heading.push_str(resolve_predefined_entity(&name).unwrap_or_default());
+                }
+                Event::Eof => break,
                 _ => {}
             }
         }
@@ -68,19 +77,18 @@ impl Markup {
 }
 
 impl Form {
-    fn add(&mut self, tag: &StartTag<()>) {
-        let (name, value) = (attribute(tag, b"name"), attribute(tag, b"value"));
-        if tag.name.as_slice() == b"button" {
+    fn add(&mut self, tag: &BytesStart<'_>) {
+        let (name, value) = (attribute(tag, "name"), attribute(tag, "value"));
+        if tag.name().as_ref() == "button" {
             self.buttons.push(Button { name, value });
-        } else if attribute(tag, b"type") == "hidden" {
+        } else if attribute(tag, "type") == "hidden" {
             self.hidden.push((name, value));
         }
     }
 }
 
-fn attribute(tag: &StartTag<()>, name: &[u8]) -> String {
-    tag.attributes
-        .get(name)
-        .map(|value| String::from_utf8_lossy(&value.value).into_owned())
-        .unwrap_or_default()
+fn attribute(tag: &BytesStart<'_>, name: &str) -> String {
+    let mut attributes = tag.html_attributes().flatten();
+    let found = attributes.find(|attribute| attribute.key.as_ref() == name);
+    found.and_then(|attribute| Some(unescape(&attribute.value).ok()?.into_owned())).unwrap_or_default()
 }

@@ -1,0 +1,73 @@
+//! Measures what `docs/benchmarks.md` says, every figure beside a peer or a floor in the same run. Run it by
+//! `tests/benches/run`.
+#![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its tables")]
+
+mod document;
+mod instructions;
+mod keychain;
+mod login;
+mod minimal;
+mod sample;
+mod startup;
+
+use std::path::PathBuf;
+
+/// A table of the document and what measures it.
+type Table = (&'static str, fn(&Binaries) -> String);
+
+/// The minimal build comes first: the others measure its binary, too.
+const TABLES: [Table; 5] = [
+    ("minimal", minimal::measure),
+    ("startup", startup::measure),
+    ("instructions", instructions::measure),
+    ("keychain", keychain::measure),
+    ("login", login::measure),
+];
+
+/// What is measured.
+struct Binaries {
+    /// The command as it is shipped.
+    pentify: PathBuf,
+    /// The command without the embedded sandbox.
+    minimal: PathBuf,
+    /// A program that does nothing.
+    empty: PathBuf,
+    /// The folder that the minimal build is made in.
+    minimal_target: PathBuf,
+}
+
+fn main() {
+    let folder = std::env::var_os("DOORKEY_BIN_DIR").map(PathBuf::from).unwrap();
+    let minimal_target = folder.join("minimal-build");
+    let binaries = Binaries {
+        pentify: folder.join("pentify"),
+        empty: folder.join("empty"),
+        minimal: minimal_target.join("release/pentify"),
+        minimal_target,
+    };
+    let (flags, names): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|arg| arg.starts_with("--"));
+    let unknown = |name: &&String| TABLES.iter().all(|(table, _)| table != name);
+    if let Some(odd) = flags.iter().find(|flag| *flag != "--write").or(names.iter().find(unknown)) {
+        eprintln!("there is no table or option {odd:?}");
+        std::process::exit(2);
+    }
+    let wanted = |name: &str| {
+        names.is_empty() || names.iter().any(|asked| asked == name)
+            // Nothing can be measured of a binary that is not there.
+            || (name == "minimal" && !binaries.minimal.exists())
+    };
+    let mut tables = vec![("machine", document::machine())];
+    for (name, measure) in TABLES {
+        if wanted(name) {
+            eprintln!("measuring: {name}");
+            tables.push((name, measure(&binaries)));
+        }
+    }
+    for (name, table) in &tables {
+        println!("## {name}\n\n{table}");
+    }
+    if !flags.is_empty() {
+        document::write(&tables);
+    }
+}

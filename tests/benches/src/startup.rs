@@ -1,0 +1,61 @@
+//! Start-up: a command that needs neither network nor store, with the token in the environment.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::Binaries;
+use crate::document::{table, verdict};
+use crate::sample::in_turn;
+use doorkey_tests::scratch::Scratch;
+
+const ROUNDS: usize = 500;
+
+/// `pentify status --json` in an environment that holds a token and little else.
+pub(crate) fn status(binary: &Path, home: &Path) -> Command {
+    let mut command = sealed(binary, home);
+    command
+        .args(["status", "--json"])
+        .env("PENTIFY_API_TOKEN", format!("pt_live_{}", "0123456789".repeat(4)));
+    command
+}
+
+/// A command in an environment of its own.
+pub(crate) fn sealed(binary: &Path, home: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin").env("LANG", "C.UTF-8");
+    command
+}
+
+pub(crate) fn measure(binaries: &Binaries) -> String {
+    let home = Scratch::new("startup");
+    let mut gh = sealed(Path::new("/usr/bin/gh"), &home);
+    gh.args(["auth", "token"]).env("GH_TOKEN", "x");
+    let mut commands = [
+        sealed(&binaries.empty, &home),
+        status(&binaries.pentify, &home),
+        status(&binaries.minimal, &home),
+        gh,
+    ];
+    let samples = in_turn(ROUNDS, &mut commands);
+    let [empty, pentify, _, gh] = &samples[..] else { unreachable!("four commands") };
+    let (floor, peer) = (pentify.ratio(empty), gh.ratio(pentify));
+    let names =
+        ["an empty Rust program", "`pentify status --json`", "the same, minimal build", "`gh auth token`"];
+    let goals = [
+        String::new(),
+        format!(
+            "{}, {}",
+            verdict("≤ 1.5× empty", floor <= 1.5),
+            verdict("≥ 25× faster than `gh`", peer >= 25.0)
+        ),
+        String::new(),
+        String::new(),
+    ];
+    let rows = names.iter().zip(&samples).zip(goals).map(|((name, sample), goal)| {
+        let [min, median, p99] = sample.cells();
+        let (to_empty, to_ours) = (sample.ratio(empty), sample.ratio(pentify));
+        vec![(*name).to_owned(), min, median, p99, format!("{to_empty:.2}"), format!("{to_ours:.2}"), goal]
+    });
+    let head = ["command", "min ms", "median ms", "p99 ms", "× empty", "× `pentify`", "goal"];
+    table(&head, &rows.collect::<Vec<_>>())
+}
