@@ -3,6 +3,7 @@
 pub mod doorkey;
 pub mod environment;
 pub mod hardening;
+#[cfg(feature = "manual")]
 pub mod manual;
 pub mod pentify;
 pub mod printer;

@@ -1,26 +1,42 @@
 //! Completion scripts and manual pages, the same way for every command.
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap_complete::Shell;
 use doorkey_core::failure::{Exit, Failure};
 
-/// Prints a completion script.
-pub fn completions(mut command: clap::Command, shell: Shell) -> ExitCode {
-    let name = command.get_name().to_owned();
-    clap_complete::generate(shell, &mut command, name, &mut io::stdout());
-    ExitCode::SUCCESS
+/// The commands that describe their command line.
+#[derive(Debug, clap::Subcommand)]
+pub enum Manual {
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
 }
 
-/// Writes a page for the command and each of its subcommands into a folder that exists.
+/// Describes `command`.
 ///
 /// # Errors
-/// If the folder cannot be written to.
-pub fn pages(command: clap::Command, folder: &Path) -> Result<ExitCode, Failure> {
-    clap_mangen::generate_to(command, folder).map_err(|e| {
-        Failure::new(Exit::Usage, "unwritable_folder", format!("cannot write to {}: {e}", folder.display()))
-    })?;
+/// If the folder for the manual pages cannot be written to.
+pub fn run(manual: &Manual, mut command: clap::Command) -> Result<ExitCode, Failure> {
+    match manual {
+        Manual::Completions { shell } => {
+            let name = command.get_name().to_owned();
+            clap_complete::generate(*shell, &mut command, name, &mut io::stdout());
+        }
+        Manual::Man { folder } => clap_mangen::generate_to(command, folder).map_err(|e| {
+            let message = format!("cannot write to {}: {e}", folder.display());
+            Failure::new(Exit::Usage, "unwritable_folder", message)
+        })?,
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,12 +4,14 @@ mod replay;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+#[cfg(feature = "manual")]
+use clap::CommandFactory;
+use clap::{Parser, Subcommand};
 
 use crate::hardening;
+#[cfg(feature = "manual")]
 use crate::manual;
 use crate::printer::Printer;
 use crate::usage;
@@ -32,22 +34,15 @@ enum Command {
     Sandbox(sandbox::Args),
     /// Feed a trace back to the machine that left it, and compare
     Replay(replay::Args),
-    /// Print a completion script for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Write the manual pages into a folder
-    #[command(hide = true)]
-    Man {
-        /// The folder
-        folder: PathBuf,
-    },
+    /// Describe the command line
+    #[cfg(feature = "manual")]
+    #[command(flatten)]
+    Manual(manual::Manual),
 }
 
 /// Runs the command of this process and returns its exit code.
 pub fn main() -> ExitCode {
-    hardening::no_core_dumps();
+    hardening::begin();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return usage::explain("doorkey", &e),
@@ -57,13 +52,14 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, printer),
         Command::Replay(args) => replay::run(&args, printer),
-        Command::Completions { shell } => Ok(manual::completions(command(), shell)),
-        Command::Man { folder } => manual::pages(command(), &folder),
+        #[cfg(feature = "manual")]
+        Command::Manual(manual) => manual::run(&manual, command()),
     };
     done.unwrap_or_else(|failure| printer.failure(&failure))
 }
 
 /// The command line's definition, for completions and manual pages.
+#[cfg(feature = "manual")]
 pub fn command() -> clap::Command {
     Cli::command()
 }

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use clap_complete::Shell;
 
 /// The Pentify Terminal: sign in, and use the API.
 #[derive(Debug, Parser)]
@@ -61,17 +60,10 @@ pub enum Command {
     Usage,
     /// Send any request to the API with the token, and print the answer
     Api(ApiArgs),
-    /// Print a completion script for a shell
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
-    /// Write the manual pages into a folder
-    #[command(hide = true)]
-    Man {
-        /// The folder
-        folder: PathBuf,
-    },
+    /// Describe the command line
+    #[cfg(feature = "manual")]
+    #[command(flatten)]
+    Manual(crate::manual::Manual),
 }
 
 /// Arguments of `login`.

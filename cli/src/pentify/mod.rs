@@ -9,7 +9,9 @@ mod sandbox;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+#[cfg(feature = "manual")]
+use clap::CommandFactory;
+use clap::Parser;
 
 use crate::environment::Environment;
 use crate::hardening;
@@ -18,7 +20,7 @@ use crate::usage;
 
 /// Runs the command of this process and returns its exit code.
 pub fn main() -> ExitCode {
-    hardening::no_core_dumps();
+    hardening::begin();
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return usage::explain("pentify", &e),
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
 }
 
 /// The command line's definition, for completions and manual pages.
+#[cfg(feature = "manual")]
 pub fn command() -> clap::Command {
     args::Cli::command()
 }

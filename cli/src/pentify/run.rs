@@ -22,6 +22,7 @@ use doorkey_core::use_token::UseToken;
 use zeroize::Zeroizing;
 
 use crate::environment::Environment;
+#[cfg(feature = "manual")]
 use crate::manual;
 use crate::printer::Printer;
 use crate::signals::Watch;
@@ -44,10 +45,9 @@ const PATH_EXAMPLE: &str = "write it like `pentify api GET /v1/scans`";
 /// # Errors
 /// Whatever ends the command without success.
 pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
-    match &cli.command {
-        Command::Completions { shell } => return Ok(manual::completions(super::command(), *shell)),
-        Command::Man { folder } => return manual::pages(super::command(), folder),
-        _ => {}
+    #[cfg(feature = "manual")]
+    if let Command::Manual(manual) = &cli.command {
+        return manual::run(manual, super::command());
     }
     let session = Session {
         given: Given {
@@ -73,7 +73,8 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         Command::Scans { command: ScansCommand::List } => session.scans(),
         Command::Usage => session.get(|service| service.paths.usage, report::usage),
         Command::Api(args) => session.api(args),
-        Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
+        #[cfg(feature = "manual")]
+        Command::Manual(_) => Ok(ExitCode::SUCCESS),
     }
 }
 
