@@ -317,6 +317,17 @@ fn a_lost_compare_and_swap_is_read_again_and_repeated() {
 }
 
 #[test]
+fn a_compare_and_swap_that_is_always_lost_is_given_up_after_five_rounds() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.rival = true;
+    let logged_in = login(&mut world, None).unwrap().unwrap();
+    assert_eq!(logged_in.kept.backend, FILE);
+    assert_eq!(fell_back(&world), Some((KEYCHAIN, StoreFailureKind::Busy, FILE)));
+    let tries = world.ops.iter().filter(|op| matches!(op, StoreOp::Write { backend: KEYCHAIN, .. })).count();
+    assert_eq!(tries, 5);
+}
+
+#[test]
 fn a_busy_lock_stores_nothing() {
     let mut world = World::new(server("acme", "pt_live_new", &[]));
     world.locked_by_another = true;

@@ -53,6 +53,8 @@ pub struct World {
     pub cancelled_at_op: Option<usize>,
     /// Done just before the operation of this number.
     pub meddling: Option<(usize, Meddling)>,
+    /// Another program writes into the keychain whenever we have looked.
+    pub rival: bool,
     /// Whether the person answers the keychain's prompt.
     pub unseals: bool,
     draws: u8,
@@ -82,6 +84,7 @@ impl World {
             killed_at_op: None,
             cancelled_at_op: None,
             meddling: None,
+            rival: false,
             unseals: false,
             draws: 0,
         }
@@ -240,6 +243,10 @@ impl World {
                 assert!(self.lock_held, "credentials are written under the lock");
                 if let Some(kind) = self.unwritable.get(&backend) {
                     return failed(*kind);
+                }
+                if self.rival && backend == KEYCHAIN {
+                    let count = self.ops.len();
+                    slots.insert(slot.clone(), self::record("acme", &format!("pt_live_b{count}")));
                 }
                 if slots.get(&slot).map(Record::version) != expected {
                     return StoreAnswer::Conflict;
