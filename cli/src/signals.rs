@@ -10,7 +10,8 @@ pub use elsewhere::{Terminal, Watch, catch};
 mod unix {
     use std::fs::File;
     use std::process;
-    use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+    use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, mpsc};
+    use std::time::Duration;
 
     use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -20,6 +21,9 @@ mod unix {
     use doorkey_core::failure::Failure;
 
     use crate::printer::Printer;
+
+    /// How long it may take to say that the command was interrupted: our output may be full, and nobody reading it.
+    const LAST_WORDS: Duration = Duration::from_millis(100);
 
     /// What a signal does at the moment.
     #[derive(Default)]
@@ -67,6 +71,11 @@ mod unix {
             *self.stop() = Stop::Interrupt(interrupter);
         }
 
+        /// The driver is done: a signal ends the process again. An interrupt would find nobody.
+        pub fn forward_no_more(&self) {
+            *self.stop() = Stop::Exit;
+        }
+
         /// Until the answer is dropped, a signal first puts the controlling terminal back as it is now.
         pub fn keep_terminal(&self) -> Terminal {
             self.start();
@@ -92,8 +101,14 @@ mod unix {
                 Stop::Exit => {}
             }
             let interrupted = Failure::interrupted();
-            self.printer.failure(&interrupted);
-            process::exit(interrupted.exit.code().into());
+            let code = interrupted.exit.code();
+            let (printer, (told, heard)) = (self.printer, mpsc::channel());
+            std::thread::spawn(move || {
+                printer.failure(&interrupted);
+                let _ = told.send(());
+            });
+            let _ = heard.recv_timeout(LAST_WORDS);
+            process::exit(code.into());
         }
 
         fn stop(&self) -> MutexGuard<'_, Stop> {
@@ -143,6 +158,9 @@ mod elsewhere {
 
         /// Does nothing.
         pub fn forward(&self, _: Interrupter) {}
+
+        /// Does nothing.
+        pub fn forward_no_more(&self) {}
 
         /// Does nothing.
         pub fn keep_terminal(&self) -> Terminal {

@@ -190,6 +190,32 @@ fn take(path: &std::path::Path) -> File {
 }
 
 #[test]
+fn a_signal_ends_a_command_whose_output_nobody_reads() {
+    for args in [&["api", "GET", "/v1/scans"][..], &["api", "GET", "/v1/scans", "--json"]] {
+        // Far more than a pipe holds.
+        let scene =
+            Scene::new("interrupt", |_| vec![Answer::json(200, format!("\"{}\"", "x".repeat(900_000)))]);
+        scene.sign_in();
+        let mut guarded = scene.start(args);
+        let child = guarded.child();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0]).unwrap();
+        // So many bytes come at once; then the pipe is full soon.
+        thread::sleep(Duration::from_millis(300));
+        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
+        let signalled = Instant::now();
+        let ended = loop {
+            match child.try_wait().unwrap() {
+                Some(ended) => break ended,
+                None => assert!(signalled.elapsed() < PATIENCE / 4, "{args:?}: it goes on"),
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        assert_eq!(ended.code(), Some(130), "{args:?}");
+    }
+}
+
+#[test]
 fn a_script_reads_that_it_was_interrupted() {
     let scene = Scene::new("interrupt", |_| vec![Answer::Silence]);
     scene.sign_in();

@@ -6,6 +6,7 @@ mod sealed;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
+use doorkey_core::text::is_treacherous;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sealed::{Sandbox, Sealed, finish};
@@ -119,4 +120,14 @@ fn a_login_survives_every_fault_at_once() {
     assert!(report.contains("replay_differs"), "{report}");
     std::fs::write(sealed.home.join("no.jsonl"), "hello").unwrap();
     assert_eq!(replay("no.jsonl").0, Some(2));
+    // Somebody else's trace: what it shows must not steer the terminal.
+    let steering = "{\"trace\":1,\"task\":{\"logout\":{\"workspace\":\"\u{9b}2J\u{202e}\",\"revoke\":false,\"x\":0}},\
+        \"service\":{\"api\":\"https://a.example\",\"app\":\"https://a.example\",\"device_name\":\"x\",\
+        \"issuer\":\"https://a.example\",\"person_present\":false}}";
+    std::fs::write(sealed.home.join("steering.jsonl"), steering).unwrap();
+    let output =
+        sealed.command(env!("CARGO_BIN_EXE_doorkey"), &["replay", "steering.jsonl"]).output().unwrap();
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert!(shown.contains("recorded: "), "{shown:?}");
+    assert!(!shown.chars().any(|c| c != '\n' && is_treacherous(c)), "{shown:?}");
 }

@@ -167,13 +167,15 @@ impl Logout {
         let Seen { ledger, failed, .. } = seen;
         let mut unsettled = ledger.unsettled;
         // A backend that cannot be reached now is not believed later, but for entries of other workspaces.
-        let slug = target.as_deref().and_then(Record::slug).or(ledger.active.as_deref());
+        let named = self.options.workspace.as_deref();
+        let slug = target.as_deref().and_then(Record::slug).or(named).or(ledger.active.as_deref());
+        let is_active = named.is_none() || slug == ledger.active.as_deref();
         for (backend, failure) in &failed {
             if failure.kind == StoreFailureKind::Absent && ledger.backend != Some(*backend) {
                 continue;
             }
             let own = slug.map(|slug| Slot::Workspace(slug.to_owned()));
-            for slot in own.into_iter().chain([Slot::Active]) {
+            for slot in own.into_iter().chain(is_active.then_some(Slot::Active)) {
                 let left = Unsettled { backend: *backend, slot, version: None };
                 if !unsettled.contains(&left) {
                     unsettled.push(left);
@@ -186,8 +188,7 @@ impl Logout {
             ledger.backend == Some(*backend) || (target.is_none() && failure.kind != StoreFailureKind::Absent)
         };
         let hidden = failed.into_iter().find(matters);
-        let kept_active = self.options.workspace.is_some() && slug != ledger.active.as_deref();
-        let active = if kept_active { ledger.active.clone() } else { None };
+        let active = if is_active { None } else { ledger.active.clone() };
         let backend = ledger.backend;
         let logged_out = LoggedOut {
             was_signed_in: target.is_some(),

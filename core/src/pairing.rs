@@ -191,6 +191,8 @@ impl Pairing {
             _ if cx.now.mono >= h.expires_at => return timed_out(cx.service),
             Verdict::NotYet => {
                 h.troubles = 0;
+                // Nothing had been handed out: no answer before this one can have brought the token.
+                h.answer_lost = None;
                 self.wait(cx, h, earliest, PollState::NotYet);
             }
             Verdict::SlowDown(after) => {

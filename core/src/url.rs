@@ -110,6 +110,10 @@ impl Url {
         if !text.is_ascii() {
             return Err(UrlError::NotAscii);
         }
+        // `http` drops a fragment without looking at it: whatever is in there would pass unseen.
+        if text.contains('#') {
+            return Err(UrlError::Malformed);
+        }
         let uri: http::Uri = text.parse().map_err(|_| UrlError::Malformed)?;
         let https = match uri.scheme_str() {
             Some("https") => true,
@@ -281,6 +285,8 @@ mod tests {
             ("b.example", Err(UrlError::Scheme)),
             ("https://bücher.example", Err(UrlError::NotAscii)),
             ("https://", Err(UrlError::Malformed)),
+            ("https://b.example/#x", Err(UrlError::Malformed)),
+            ("https://b.example#\u{1b}[2J", Err(UrlError::Malformed)),
         ] {
             let parsed = Url::parse(text);
             assert_eq!(parsed.map(|url| url.to_string()), expected.map(ToOwned::to_owned), "{text}");

@@ -14,6 +14,7 @@ use doorkey_core::record::Slot;
 use doorkey_core::resolve::{Given, Source};
 use doorkey_core::store::StoreFailureKind;
 use doorkey_core::task::Task;
+use doorkey_core::text::is_treacherous;
 use world::{FILE, KEYCHAIN, World, elsewhere, envelope, record, server, usage};
 
 fn call(world: &mut World, method: Method, given: Given) -> Outcome<Called> {
@@ -202,11 +203,16 @@ fn every_refusal_has_its_exit_code_and_its_hint() {
         402,
         r#"{"error":{"code":"insufficient_tokens","message":"m","details":{"top_up_url":"javascript:alert(1)"},"request_id":"r"}}"#,
     );
+    let steering = HttpResponse::new(
+        402,
+        r#"{"error":{"code":"insufficient_tokens","message":"m","details":{"top_up_url":"https://app.pentify.io/#\u001b[2J"},"request_id":"r"}}"#,
+    );
     for (answer, exit, code, next) in [
         (envelope(401, "invalid_api_key"), Exit::NotSignedIn, "invalid_api_key", Some("pentify login")),
         (HttpResponse::new(401, ""), Exit::NotSignedIn, "unauthorized", Some("pentify login")),
         (top_up, Exit::RefusedByApi, "insufficient_tokens", Some("https://app.pentify.io/top-up")),
         (forged, Exit::RefusedByApi, "insufficient_tokens", Some("top up at https://app.pentify.io")),
+        (steering, Exit::RefusedByApi, "insufficient_tokens", Some("top up at https://app.pentify.io")),
         (
             envelope(403, "insufficient_scope"),
             Exit::RefusedByApi,
@@ -229,7 +235,10 @@ fn every_refusal_has_its_exit_code_and_its_hint() {
         let failure: Failure = get(&mut world).unwrap_err();
         assert_eq!((failure.exit, failure.code.as_ref()), (exit, code));
         match (next, &failure.next) {
-            (Some(next), Some(said)) => assert!(said.contains(next), "{said}"),
+            (Some(next), Some(said)) => {
+                assert!(said.contains(next), "{said}");
+                assert!(!said.chars().any(is_treacherous), "{said:?}");
+            }
             (None, None) => {}
             other => panic!("{code}: {other:?}"),
         }

@@ -89,6 +89,22 @@ fn what_cannot_be_reached_is_not_believed_later() {
 }
 
 #[test]
+fn a_named_workspace_that_cannot_be_reached_takes_no_other_with_it() {
+    let mut world = two_workspaces();
+    world.broken.insert(KEYCHAIN, StoreFailureKind::Locked);
+    for name in ["acme", "nowhere"] {
+        assert_eq!(logout(&mut world, Some(name), false).unwrap_err().code, "store_locked");
+    }
+    world.broken.clear();
+    assert!(is_signed_in(&mut world), "to the active workspace, of which nobody spoke");
+    assert_eq!(world.ledger.active.as_deref(), Some("blue"));
+    // What was spoken of is gone for good.
+    assert!(!logout(&mut world, Some("acme"), false).unwrap().was_signed_in);
+    assert_eq!(world.token(KEYCHAIN, &slot("acme")), None);
+    assert_eq!(world.token(KEYCHAIN, &Slot::Active), Some("pt_live_b"));
+}
+
+#[test]
 fn revoking_asks_the_server_first() {
     let mut world = two_workspaces();
     world.server = Box::new(|_| Ok(usage("blue")));

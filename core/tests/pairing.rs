@@ -259,6 +259,19 @@ fn a_lost_answer_explains_a_consumed_pairing() {
 }
 
 #[test]
+fn an_answer_lost_before_anybody_authorized_explains_nothing() {
+    let (mut table, id) = first_poll();
+    table.lose(id, FailureKind::AnswerLost);
+    for answer in [not_yet(), envelope(410, "pairing_consumed")] {
+        let (at, _) = table.next_wake().unwrap();
+        table.jump_to(at);
+        let (id, _) = table.expect_poll_now();
+        table.reply(id, answer);
+    }
+    assert!(table.failure().message.contains("someone else"), "{}", table.failure().message);
+}
+
+#[test]
 fn the_end_comes_at_three_hundred_seconds_sharp() {
     let (mut table, mut id) = first_poll();
     let mut last = 0;

@@ -232,13 +232,14 @@ impl Session<'_> {
         let mut lines = Lines::new(self.printer, self.environment.terminal, service.clone(), hook);
         let transport = Box::new(HttpTransport::new(self.environment.proxies(), USER_AGENT));
         let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
-        let watch = self.watch;
+        let watch = self.watch.clone();
         driver.on_start(move |interrupter| watch.forward(interrupter));
         if let Some(trace) = &mut trace {
             driver.observe(trace);
         }
         let outcome = driver.run(Machine::new(service, logic));
         drop(driver);
+        self.watch.forward_no_more();
         if let Some(trace) = &mut trace {
             trace.end(outcome.as_ref().err());
         }
