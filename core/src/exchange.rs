@@ -188,6 +188,14 @@ fn refusal(service: &Service, response: &HttpResponse) -> Failure {
     failure.request_id(request_id)
 }
 
+/// A success that is not the API's: a page of something in between.
+pub fn not_the_api(service: &Service) -> Failure {
+    let host = service.api.origin();
+    let message = format!("{host} does not answer like the {} API", service.name);
+    Failure::new(Exit::Server, "unexpected_answer", message)
+        .next("check the network, PENTIFY_API_URL and the proxy settings")
+}
+
 fn in_words(code: Option<&str>) -> String {
     code.map(|code| format!(", {code}")).unwrap_or_default()
 }

@@ -21,6 +21,8 @@ use crate::time::Timestamp;
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
 /// How long a person may take to unlock the keychain.
 const UNSEAL_WAIT: Duration = Duration::from_secs(8);
+/// How often to wait for the lock before a token that cannot be had again is given up: half a minute.
+const LOCK_TRIES: u32 = 6;
 /// Lost compare-and-swaps in a row before giving up: nobody else writes that often.
 const ROUNDS: u32 = 5;
 
@@ -34,6 +36,9 @@ pub struct Keep {
     left_behind: Vec<Unsettled>,
     ledger: Ledger,
     asked_to_unlock: bool,
+    /// The backend that the ledger names already as the one to believe.
+    marked_for: Option<Backend>,
+    lock_tries: u32,
     rounds: u32,
     phase: Phase,
 }
@@ -53,6 +58,8 @@ enum Phase {
     Drawing(CommandId),
     Locking(CommandId),
     ReadingLedger(CommandId),
+    /// Noting, before a lesser backend is written to, that the better ones are not to be believed.
+    Marking(CommandId, Backend),
     /// Looking at what the slot holds.
     Looking(CommandId, Place),
     /// Writing over `was`.
@@ -83,12 +90,15 @@ impl Keep {
             left_behind: Vec::new(),
             ledger: Ledger::default(),
             asked_to_unlock: false,
+            marked_for: None,
+            lock_tries: 0,
             rounds: 0,
             phase: Phase::New,
         }
     }
 
     fn lock(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
+        self.lock_tries += 1;
         self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: LOCK_WAIT }));
         Step::Pending
     }
@@ -105,6 +115,14 @@ impl Keep {
         let (Some(backend), Some(slot)) = (next, self.slots().into_iter().next()) else {
             return Step::fail(stored_nowhere(&self.failed));
         };
+        // Killed after the next write, an older token elsewhere must not win.
+        if !self.failed.is_empty() && self.marked_for != Some(backend) {
+            let unsettled = self.ledger.unsettled.iter().chain(&self.left_behind).cloned().collect();
+            let active = self.record.slug().map(ToOwned::to_owned);
+            let ledger = Ledger { backend: Some(backend), active, unsettled };
+            self.phase = Phase::Marking(cx.store(StoreOp::WriteLedger(ledger)), backend);
+            return Step::Pending;
+        }
         self.look(cx, Place { backend, slot })
     }
 
@@ -172,9 +190,11 @@ impl Keep {
 
     fn give_up_on(&mut self, backend: Backend, failure: StoreFailure) {
         // Whatever lies there now is older than what is being stored elsewhere.
-        if !self.left_behind.iter().any(|left| left.backend == backend) {
-            let slots = self.slots().into_iter();
-            self.left_behind.extend(slots.map(|slot| Unsettled { backend, slot, version: None }));
+        for slot in self.slots() {
+            // What a late write leaves is known exactly.
+            if !self.left_behind.iter().any(|left| left.backend == backend && left.slot == slot) {
+                self.left_behind.push(Unsettled { backend, slot, version: None });
+            }
         }
         self.failed.push((backend, failure));
     }
@@ -186,7 +206,10 @@ impl Keep {
             cx.show(Notice::FellBack { from, failure, to: home });
         }
         let mut stale: VecDeque<Unsettled> = core::mem::take(&mut self.ledger.unsettled).into();
-        for backend in cx.service.backends.iter().copied().filter(|backend| *backend != home) {
+        let failed = |backend: &Backend| self.failed.iter().any(|(failed, _)| failed == backend);
+        let others =
+            cx.service.backends.iter().copied().filter(|backend| *backend != home && !failed(backend));
+        for backend in others {
             let slots = self.slots().into_iter();
             stale.extend(slots.map(|slot| Unsettled { backend, slot, version: None }));
         }
@@ -241,6 +264,20 @@ impl Keep {
             }
             (Phase::ReadingLedger(_), StoreAnswer::Ledger(ledger)) => {
                 self.ledger = ledger.clone();
+                self.try_backend(cx)
+            }
+            (Phase::Locking(_), StoreAnswer::Failed(failure))
+                if failure.kind == StoreFailureKind::Busy && self.lock_tries < LOCK_TRIES =>
+            {
+                cx.show(Notice::Retrying { reason: failure.parts().0.to_owned(), wait: Duration::ZERO });
+                self.lock(cx)
+            }
+            (Phase::Marking(_, backend), StoreAnswer::Done) => {
+                self.marked_for = Some(backend);
+                self.try_backend(cx)
+            }
+            (Phase::Marking(_, backend), StoreAnswer::Failed(failure)) => {
+                self.failed.push((backend, failure.clone()));
                 self.try_backend(cx)
             }
             (Phase::Locking(_) | Phase::ReadingLedger(_), StoreAnswer::Failed(failure)) => {
@@ -349,6 +386,7 @@ impl Phase {
             Self::New | Self::Drawing(_) => false,
             Self::Locking(id)
             | Self::ReadingLedger(id)
+            | Self::Marking(id, _)
             | Self::Looking(id, _)
             | Self::Writing(id, ..)
             | Self::ReadingBack(id, _)

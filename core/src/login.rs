@@ -6,8 +6,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::command::CommandId;
+use crate::envelope::json_object;
 use crate::event::Event;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, not_the_api};
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::keep::{Keep, Kept, LOCK_WAIT};
@@ -134,12 +135,16 @@ impl Login {
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
-            Step::Done(Ok(_)) => {
+            Step::Done(Ok(response)) if json_object(&response).is_some() => {
                 let keep = Box::new(Keep::new(record.clone(), &[*backend]));
                 self.keep(cx, keep, None)
             }
-            // Revoked meanwhile: a new one is needed.
-            Step::Done(Err(failure)) if failure.exit == Exit::NotSignedIn => self.pair(cx),
+            // A captive portal says 200, too.
+            Step::Done(Ok(_)) => Step::fail(not_the_api(cx.service)),
+            // Revoked meanwhile, or without rights: a new one is needed.
+            Step::Done(Err(failure)) if matches!(failure.exit, Exit::NotSignedIn | Exit::RefusedByApi) => {
+                self.pair(cx)
+            }
             Step::Done(Err(failure)) => Step::fail(failure),
         }
     }

@@ -10,7 +10,6 @@ use alloc::vec::Vec;
 use crate::call::{Call, Called};
 use crate::command::CommandId;
 use crate::event::Event;
-use crate::failure::Exit;
 use crate::http::{HttpRequest, Method};
 use crate::keep::LOCK_WAIT;
 use crate::machine::{Context, Logic, Step, WakeReason};
@@ -102,8 +101,9 @@ impl Logout {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
             Step::Done(Ok(_)) => self.revoked = true,
-            // Not signed in, or dead already: nothing is left to revoke.
-            Step::Done(Err(failure)) if failure.exit == Exit::NotSignedIn => {}
+            // Dead already, by our own lost answer or by somebody else.
+            Step::Done(Err(failure)) if failure.code == "invalid_api_key" => self.revoked = true,
+            Step::Done(Err(failure)) if failure.code == "not_signed_in" => {}
             Step::Done(Err(failure)) => cx.show(Notice::NotRevoked { reason: failure.message }),
         }
         self.lock(cx)
@@ -165,7 +165,9 @@ impl Logout {
         target: Option<Box<Record>>,
     ) -> Step<LoggedOut> {
         let Seen { ledger, failed, .. } = seen;
+        // What could be read is settled now: deleted, gone, or replaced by a newer login.
         let mut unsettled = ledger.unsettled;
+        unsettled.retain(|u| failed.iter().any(|(backend, _)| *backend == u.backend));
         // A backend that cannot be reached now is not believed later, but for entries of other workspaces.
         let named = self.options.workspace.as_deref();
         let slug = target.as_deref().and_then(Record::slug).or(named).or(ledger.active.as_deref());

@@ -291,7 +291,7 @@ impl Logic for Pairing {
                 if matches!(verdict, Verdict::Strange(_)) {
                     h.strange += 1;
                     if h.strange == STRANGE_ANSWERS && h.answers == STRANGE_ANSWERS {
-                        return wrong_host(cx.service, response.status);
+                        return wrong_host(cx.service);
                     }
                 }
                 // A gateway's error page, or a 200 that cannot be read, may stand for the answer with the token.
@@ -398,7 +398,8 @@ fn judge(service: &Service, response: &HttpResponse) -> Verdict {
                 .request_id(e.request_id),
             )
         }
-        (status, None) => Verdict::Strange(format!("HTTP {status} that is not from the API")),
+        (404, None) => Verdict::Strange("HTTP 404 that is not from the API".to_owned()),
+        (status, None) => Verdict::Transient(format!("HTTP {status} that is not from the API")),
     }
 }
 
@@ -450,13 +451,13 @@ fn timed_out(service: &Service) -> Step<Paired> {
     ))
 }
 
-fn wrong_host(service: &Service, status: u16) -> Step<Paired> {
+fn wrong_host(service: &Service) -> Step<Paired> {
     let host = service.api.origin().to_string();
     Step::fail(
         Failure::new(
             Exit::Server,
             "wrong_host",
-            format!("{host} does not answer like the {} API (HTTP {status} three times)", service.name),
+            format!("{host} does not answer like the {} API (HTTP 404 three times)", service.name),
         )
         .next("check PENTIFY_API_URL and the proxy settings"),
     )

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use crate::envelope::json_object;
 use crate::event::Event;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, not_the_api};
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::keep::{Keep, Kept};
@@ -47,18 +47,7 @@ impl UseToken {
         };
         // Only what the API itself said counts: a captive portal says 200, too.
         let Some(usage) = json_object(&response).filter(|_| response.status == 200) else {
-            return Step::fail(
-                Failure::new(
-                    Exit::Server,
-                    "unexpected_answer",
-                    alloc::format!(
-                        "{} does not answer like the {} API; nothing was stored",
-                        cx.service.api.origin(),
-                        cx.service.name
-                    ),
-                )
-                .next("check the network and PENTIFY_API_URL"),
-            );
+            return Step::fail(rejected(cx, not_the_api(cx.service)));
         };
         let record = Record {
             generation: None,

@@ -4,6 +4,7 @@
 mod world;
 
 use doorkey_core::failure::Exit;
+use doorkey_core::http::HttpResponse;
 use doorkey_core::login::{LoggedIn, Login, LoginOptions};
 use doorkey_core::machine::Outcome;
 use doorkey_core::notice::Notice;
@@ -284,6 +285,63 @@ fn killed_anywhere_the_right_workspace_is_named_and_a_login_mends_it() {
         assert_eq!(resolved(&mut world).unwrap().record.slug(), Some("blue"));
         assert_eq!(world.token(KEYCHAIN, &slot("acme")), Some("pt_live_a"), "the other one stays");
     }
+}
+
+#[test]
+fn killed_anywhere_in_a_fallback_no_older_token_wins() {
+    let fresh = || {
+        let mut world = World::new(server("acme", "pt_live_new", &[]));
+        world.put(KEYCHAIN, "acme", "pt_live_old", true);
+        world.broken.insert(KEYCHAIN, StoreFailureKind::Locked);
+        world
+    };
+    let mut whole = fresh();
+    login(&mut whole, None).unwrap().unwrap();
+    let mut stored = 0;
+    for at in 1..=whole.ops.len() {
+        let mut world = fresh();
+        world.killed_at_op = Some(at);
+        assert!(login(&mut world, None).is_none(), "killed at {at}");
+        world.killed_at_op = None;
+        world.broken.clear();
+        if world.token(FILE, &Slot::Active).is_some() {
+            stored += 1;
+            assert_eq!(
+                resolved(&mut world).unwrap().record.token.expose_secret(),
+                "pt_live_new",
+                "killed at {at}"
+            );
+        }
+    }
+    assert!(stored > 1, "some kills were after the write");
+}
+
+#[test]
+fn a_minted_token_waits_half_a_minute_for_the_lock() {
+    for (busy_for, ends_well) in [(5, true), (6, false)] {
+        let mut world = World::new(server("acme", "pt_live_new", &[]));
+        world.busy_for = busy_for;
+        let end = login(&mut world, None).unwrap();
+        assert_eq!(end.is_ok(), ends_well, "{busy_for}");
+        if let Err(failure) = end {
+            assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Store, "store_busy"));
+            assert!(failure.next.unwrap().contains("revoke the key"));
+        }
+    }
+}
+
+#[test]
+fn a_token_without_rights_or_behind_a_portal_is_not_switched_to() {
+    let mut world = World::new(|request| {
+        let polled = request.url.path() == "/auth/terminal/poll";
+        Ok(if polled { world::paired("acme", "pt_live_new") } else { envelope(403, "insufficient_scope") })
+    });
+    world.put(KEYCHAIN, "acme", "pt_live_a", false);
+    assert!(login(&mut world, Some("acme")).unwrap().unwrap().paired.is_some());
+    let mut world = World::new(|_| Ok(HttpResponse::new(200, "<html>Please sign in to the hotel</html>")));
+    world.put(KEYCHAIN, "acme", "pt_live_a", false);
+    let failure = login(&mut world, Some("acme")).unwrap().unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Server, "unexpected_answer"));
 }
 
 #[test]

@@ -105,6 +105,21 @@ fn a_named_workspace_that_cannot_be_reached_takes_no_other_with_it() {
 }
 
 #[test]
+fn once_everything_was_reached_nothing_is_held_against_it() {
+    let mut world = two_workspaces();
+    world.broken.insert(KEYCHAIN, StoreFailureKind::Locked);
+    logout(&mut world, None, false).unwrap_err();
+    world.broken.clear();
+    logout(&mut world, None, false).unwrap();
+    assert_eq!(world.ledger.unsettled, []);
+    // What another tool stores now is used.
+    let mut bare = record("acme", "pt_live_a");
+    (bare.generation, bare.issuer, bare.workspace) = (None, None, None);
+    world.stores.get_mut(&KEYCHAIN).unwrap().insert(Slot::Active, bare);
+    assert!(is_signed_in(&mut world));
+}
+
+#[test]
 fn revoking_asks_the_server_first() {
     let mut world = two_workspaces();
     world.server = Box::new(|_| Ok(usage("blue")));
@@ -126,8 +141,13 @@ fn a_key_that_cannot_be_revoked_is_forgotten_all_the_same() {
     // Dead already: that is as good as revoked, and nothing to tell.
     let mut world = two_workspaces();
     world.server = Box::new(server("blue", "", &[]));
-    logout(&mut world, None, true).unwrap();
+    assert!(logout(&mut world, None, true).unwrap().revoked);
     assert!(world.notices.is_empty());
+    // Another issuer's key is not revoked there, and that is said.
+    let mut world = two_workspaces();
+    world.service = world::elsewhere();
+    assert!(!logout(&mut world, None, true).unwrap().revoked);
+    assert!(world.notices.iter().any(|notice| matches!(notice, Notice::NotRevoked { .. })));
 }
 
 #[test]

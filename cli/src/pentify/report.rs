@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use doorkey_core::envelope::json_object;
+use doorkey_core::exchange::not_the_api;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::HttpResponse;
 use doorkey_core::keep::Kept;
@@ -200,7 +201,7 @@ fn status_json(service: &Service, status: &StatusReport) -> Value {
 /// # Errors
 /// If it is anything else: a page of something between us and the API.
 pub fn body_of(service: &Service, response: &HttpResponse) -> Result<Value, Failure> {
-    json_object(response).ok_or_else(|| unexpected_answer(service))
+    json_object(response).ok_or_else(|| not_the_api(service))
 }
 
 /// The body of any successful answer as JSON, `null` if there is none.
@@ -210,18 +211,8 @@ pub fn body_of(service: &Service, response: &HttpResponse) -> Result<Value, Fail
 pub fn any_json(service: &Service, body: &[u8]) -> Result<Value, Failure> {
     match body {
         [] => Ok(Value::Null),
-        body => serde_json::from_slice(body).map_err(|_| unexpected_answer(service)),
+        body => serde_json::from_slice(body).map_err(|_| not_the_api(service)),
     }
-}
-
-/// A success that the API would not have said like this.
-pub fn unexpected_answer(service: &Service) -> Failure {
-    Failure::new(
-        Exit::Server,
-        "unexpected_answer",
-        format!("{} does not answer like the {} API", service.api.origin(), service.name),
-    )
-    .next("check the network, PENTIFY_API_URL and the proxy settings")
 }
 
 /// `GET /v1/profile`.

@@ -39,6 +39,8 @@ pub struct World {
     pub ledger: Ledger,
     pub lock_held: bool,
     pub locked_by_another: bool,
+    /// So many attempts at the lock find it taken, from the second one on.
+    pub busy_for: usize,
     pub server: Server,
     /// Milliseconds since the start of the world.
     pub millis: u64,
@@ -75,6 +77,7 @@ impl World {
             ledger: Ledger::default(),
             lock_held: false,
             locked_by_another: false,
+            busy_for: 0,
             server: Box::new(server),
             millis: 0,
             ops: Vec::new(),
@@ -204,6 +207,10 @@ impl World {
                 return StoreAnswer::Done;
             }
             StoreOp::Lock { .. } if self.lock_held || self.locked_by_another => {
+                return failed(StoreFailureKind::Busy);
+            }
+            StoreOp::Lock { .. } if self.busy_for > 0 && self.ops.len() > 1 => {
+                self.busy_for -= 1;
                 return failed(StoreFailureKind::Busy);
             }
             StoreOp::Lock { .. } => {
