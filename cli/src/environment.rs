@@ -13,7 +13,7 @@ use doorkey_store::home_of_effective_user;
 const TOKEN_VARIABLES: &[&str] = &["PENTIFY_API_TOKEN", "DOORKEY_TOKEN"];
 
 /// Everything that the commands take from the environment.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
     /// The same as text. What is not Unicode is no valid value of anything and must be refused as such, not counted as

@@ -34,7 +34,11 @@ impl TraceFile {
         // It holds no secrets, but nobody else needs to know when you signed in.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut trace = Self { recorder: Recorder::default(), file: options.open(path).map_err(unwritable)? };
+        let file = options.open(path).map_err(unwritable)?;
+        // One that was there before keeps its mode otherwise. A pipe has none to set.
+        #[cfg(unix)]
+        let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+        let mut trace = Self { recorder: Recorder::default(), file };
         let first = trace.recorder.begin(task, service);
         trace.write(&first).map_err(unwritable)?;
         Ok(trace)

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::text::harmless;
+use doorkey_core::token::TOKEN_PREFIXES;
 
 use crate::printer::Printer;
 
@@ -16,8 +17,12 @@ pub fn explain(command: &str, error: &clap::Error) -> ExitCode {
     if json && error.use_stderr() {
         return Printer { json }.failure(&failure(command, error));
     }
-    // There is nobody to tell that printing failed.
-    let _ = error.print();
+    if error.use_stderr() {
+        Printer { json }.message(masked(&error.render().ansi().to_string()).trim_end());
+    } else {
+        // There is nobody to tell that printing failed.
+        let _ = error.print();
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()))
 }
 
@@ -31,8 +36,38 @@ fn failure(command: &str, error: &clap::Error) -> Failure {
             // The first paragraph says what is wrong; tips and the usage follow.
             let first = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
             let words: Vec<&str> = first.split_whitespace().collect();
-            harmless(&words.join(" "))
+            harmless(&masked(&words.join(" ")))
         }
     };
     Failure::new(Exit::Usage, "usage", message).next(format!("see `{command} --help`"))
+}
+
+/// The text with tokens cut to their prefix: a token in the wrong place must not end up in a log.
+fn masked(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((at, prefix)) = TOKEN_PREFIXES.iter().filter_map(|p| Some((rest.find(p)?, p))).min() {
+        let (before, token) = rest.split_at(at + prefix.len());
+        shown.push_str(before);
+        shown.push('…');
+        rest = token.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    }
+    shown + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_cut_to_their_prefix_wherever_they_stand() {
+        for (text, shown) in [
+            ("unrecognized subcommand 'pt_live_abc-D_1'", "unrecognized subcommand 'pt_live_…'"),
+            ("pk_test_a pt_live_b", "pk_test_… pt_live_…"),
+            ("nothing to hide", "nothing to hide"),
+            ("ends with pt_test_", "ends with pt_test_…"),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
+    }
 }

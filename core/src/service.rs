@@ -159,6 +159,11 @@ impl Service {
         self
     }
 
+    /// Whether the embedded sandbox plays the service: its pages are gone when the command ends.
+    pub fn is_sandbox(&self) -> bool {
+        self.issuer == SANDBOX_ISSUER
+    }
+
     /// Where the person sees and revokes keys, for messages.
     pub fn keys_page(&self) -> String {
         self.app.join(self.paths.keys_page).to_string()
@@ -166,7 +171,7 @@ impl Service {
 
     /// How to sign in, for messages.
     pub fn login_command(&self) -> String {
-        let sandbox = if self.issuer == SANDBOX_ISSUER { " --sandbox" } else { "" };
+        let sandbox = if self.is_sandbox() { " --sandbox" } else { "" };
         alloc::format!("run `{} login{sandbox}`", self.command)
     }
 }

@@ -2,10 +2,13 @@
 
 use crate::secret::Secret;
 
+/// How tokens begin.
+pub const TOKEN_PREFIXES: [&str; 4] = ["pt_live_", "pt_test_", "pk_live_", "pk_test_"];
+
 /// Whether a token has the form `(pt|pk)_(live|test)_[A-Za-z0-9_-]+`. Says nothing about its validity.
 pub fn is_api_token(token: &Secret) -> bool {
     let text = token.expose_secret();
-    ["pt_live_", "pt_test_", "pk_live_", "pk_test_"].iter().any(|prefix| {
+    TOKEN_PREFIXES.iter().any(|prefix| {
         text.strip_prefix(prefix).is_some_and(|rest| {
             !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         })

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use doorkey_core::secret::Secret;
 use doorkey_core::url::Origin;
 
 /// What the environment says about proxies. Empty values count as unset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxySettings {
-    /// The variable's name and value: `HTTPS_PROXY`, else `ALL_PROXY`, in either case.
-    pub proxy: Option<(String, String)>,
+    /// The variable's name and value: `HTTPS_PROXY`, else `ALL_PROXY`, in either case. The value may hold a password.
+    pub proxy: Option<(String, Secret)>,
     /// `NO_PROXY`: hosts that are reached directly.
     pub no_proxy: Option<String>,
 }
@@ -22,7 +23,8 @@ impl ProxySettings {
             })
         };
         Self {
-            proxy: find(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]),
+            proxy: find(&["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+                .map(|(name, value)| (name, Secret::new(value))),
             no_proxy: find(&["NO_PROXY", "no_proxy"]).map(|(_, value)| value),
         }
     }
@@ -45,7 +47,7 @@ impl ProxySettings {
             return Ok(None);
         }
         let unusable = || UnusableProxy { variable: variable.clone() };
-        let value = value.trim();
+        let value = value.expose_secret().trim();
         let supported = match value.split_once("://") {
             Some((scheme, _)) => matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https"),
             None => true,

@@ -179,8 +179,10 @@ fn loopback_goes_past_a_proxy_and_anything_else_through_it() {
             asked.send(line).unwrap();
         }
     });
-    let settings =
-        ProxySettings { proxy: Some(("HTTPS_PROXY".into(), format!("http://{address}"))), no_proxy: None };
+    let settings = ProxySettings {
+        proxy: Some(("HTTPS_PROXY".into(), Secret::new(format!("http://{address}")))),
+        no_proxy: None,
+    };
     let mut transport = HttpTransport::new(settings, "test/1");
     let (url, _heads) = answering(ok(b"direct"));
     transport.send(&HttpRequest::new(Method::Get, url), LIMIT).unwrap();
@@ -193,7 +195,8 @@ fn loopback_goes_past_a_proxy_and_anything_else_through_it() {
 
 #[test]
 fn an_unusable_proxy_is_an_error_and_nothing_is_sent() {
-    let settings = ProxySettings { proxy: Some(("ALL_PROXY".into(), "socks5://x:1".into())), no_proxy: None };
+    let settings =
+        ProxySettings { proxy: Some(("ALL_PROXY".into(), Secret::from("socks5://x:1"))), no_proxy: None };
     let outside = Url::parse("https://api.example/").unwrap();
     let failure = HttpTransport::new(settings, "test/1")
         .send(&HttpRequest::new(Method::Get, outside), LIMIT)

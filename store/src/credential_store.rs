@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use doorkey_core::record::{Backend, Record, Slot, Version};
-use doorkey_core::store::StoreFailure;
+use doorkey_core::store::{StoreFailure, StoreFailureKind};
 
 /// A place for credentials. Every method but [`unseal`](Self::unseal) is non-interactive: it never shows a prompt
 /// and never waits for a person.
@@ -62,4 +62,11 @@ pub enum Swap {
     Done,
     /// The slot holds something else than expected; nothing was changed.
     Conflict,
+}
+
+/// When all entries are read: one damaged workspace must not take the others with it. It is told when it is asked for
+/// by its slot. A damaged active entry decides what is used, and is told.
+pub(crate) fn spare_the_others(slot: &Slot, failure: StoreFailure) -> Result<(), StoreFailure> {
+    let spared = *slot != Slot::Active && failure.kind == StoreFailureKind::Unreadable;
+    if spared { Ok(()) } else { Err(failure) }
 }

@@ -7,7 +7,7 @@ use doorkey_core::record::{Backend, Record, Slot, UnreadableRecord, Version};
 use doorkey_core::secret::Secret;
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 
-use crate::credential_store::{CredentialStore, Swap};
+use crate::credential_store::{CredentialStore, Swap, spare_the_others};
 use crate::document::{Document, encode};
 use crate::failure::{failure, shown};
 use crate::ownership::ANY_ACCESS;
@@ -70,8 +70,9 @@ impl CredentialStore for FileStore {
         let slots = document.slugs().map(|slug| Slot::Workspace(slug.to_owned()));
         let mut found = Vec::new();
         for slot in std::iter::once(Slot::Active).chain(slots) {
-            if let Some(record) = self.held(&document, &slot)? {
-                found.push((slot, record));
+            match self.held(&document, &slot) {
+                Ok(record) => found.extend(record.map(|record| (slot, record))),
+                Err(failure) => spare_the_others(&slot, failure)?,
             }
         }
         Ok(found)

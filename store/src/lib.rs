@@ -27,7 +27,7 @@ pub use ledger_file::LedgerFile;
 pub use limited::LimitedStore;
 pub use lock::{Lock, lock_beside};
 pub use memory::MemoryStore;
-pub use ownership::home_of_effective_user;
+pub use ownership::{create_folders, home_of_effective_user};
 pub use vault::{KeychainConfig, Vault, VaultConfig};
 
 #[cfg(test)]

@@ -4,13 +4,13 @@
 //! checks find nothing to say.
 
 #[cfg(not(unix))]
-pub use elsewhere::home_of_effective_user;
+pub(crate) use elsewhere::{check_file, check_folder, check_link, identity, is_ours, private_options};
 #[cfg(not(unix))]
-pub(crate) use elsewhere::{check_file, check_folder, check_link, create_folders, identity, private_options};
+pub use elsewhere::{create_folders, home_of_effective_user};
 #[cfg(unix)]
-pub use unix::home_of_effective_user;
+pub(crate) use unix::{check_file, check_folder, check_link, identity, is_ours, private_options};
 #[cfg(unix)]
-pub(crate) use unix::{check_file, check_folder, check_link, create_folders, identity, private_options};
+pub use unix::{create_folders, home_of_effective_user};
 
 /// Mode bits that nobody but the owner may have on a file with secrets.
 pub(crate) const ANY_ACCESS: u32 = 0o077;
@@ -91,7 +91,10 @@ mod unix {
 
     /// Creates what is missing of a folder, each level 0700; then accepts it by [`check_folder`]. Nothing is created
     /// below another user's folder, so that root in someone's home writes nothing there.
-    pub(crate) fn create_folders(folder: &Path) -> Result<(), StoreFailure> {
+    ///
+    /// # Errors
+    /// `Refused` if a folder is not ours or cannot be made.
+    pub fn create_folders(folder: &Path) -> Result<(), StoreFailure> {
         let mut missing = Vec::new();
         for ancestor in folder.ancestors().filter(|ancestor| !ancestor.as_os_str().is_empty()) {
             match fs::metadata(ancestor) {
@@ -115,6 +118,11 @@ mod unix {
             }
         }
         check_folder(folder)
+    }
+
+    /// Whether a folder is there and belongs to the effective user.
+    pub(crate) fn is_ours(folder: &Path) -> bool {
+        fs::metadata(folder).is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw())
     }
 
     /// What makes two open files the same file, where that can be told.
@@ -169,8 +177,17 @@ mod elsewhere {
         Ok(())
     }
 
-    pub(crate) fn create_folders(folder: &Path) -> Result<(), StoreFailure> {
+    /// Creates what is missing of a folder.
+    ///
+    /// # Errors
+    /// `Refused` if it cannot be made.
+    pub fn create_folders(folder: &Path) -> Result<(), StoreFailure> {
         fs::create_dir_all(folder).map_err(|cause| io_failure("create the folder", folder, &cause))
+    }
+
+    /// Whether a folder is there; whose it is cannot be told.
+    pub(crate) fn is_ours(folder: &Path) -> bool {
+        folder.is_dir()
     }
 
     /// Cannot be told, and need not: an open file keeps its name here.

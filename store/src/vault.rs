@@ -11,7 +11,7 @@ use crate::failure::failure;
 use crate::file::FileStore;
 use crate::ledger_file::LedgerFile;
 use crate::lock::{Lock, lock_beside};
-use crate::ownership::home_of_effective_user;
+use crate::ownership::{home_of_effective_user, is_ours};
 
 /// Where a service's things lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Vault {
             StoreOp::Lock { wait } => {
                 if self.lock.is_none() {
                     let below_home = self.locked_at_home.as_ref();
-                    let at_home = below_home.and_then(|path| Some(existing_home()?.join(path)));
+                    let at_home = below_home.and_then(|path| Some(own_home()?.join(path)));
                     let locks = self.locked.iter().chain(&at_home).map(|data| lock_beside(data));
                     let locks = locks.collect::<Result<Vec<_>, _>>()?;
                     self.lock = Some(Lock::acquire(&locks, wait)?);
@@ -115,9 +115,9 @@ impl Vault {
     }
 }
 
-/// Users without a home folder have no keychain to guard either.
-fn existing_home() -> Option<PathBuf> {
-    home_of_effective_user().filter(|home| home.is_dir())
+/// Users without a home folder of their own have no keychain to guard either.
+fn own_home() -> Option<PathBuf> {
+    home_of_effective_user().filter(|home| is_ours(home))
 }
 
 #[cfg(feature = "keychain")]

@@ -246,12 +246,11 @@ fn child() {
             let (answer, took) = timed(|| store.unseal(Duration::from_secs(2)));
             assert_eq!(answer.unwrap_err().kind, Refused);
             let prompted = std::env::var_os("DISPLAY").is_some();
-            let expected =
-                Duration::from_millis(if prompted { 1_900 } else { 0 })..Duration::from_millis(3_000);
+            let expected = Duration::from_millis(if prompted { 1_900 } else { 0 })..LIMIT * 4;
             assert!(expected.contains(&took), "{took:?}");
             let (answer, took) = timed(|| store.load(&Slot::Active));
             assert_eq!(answer.unwrap_err().kind, Locked);
-            assert!(took < Duration::from_secs(1), "{took:?}");
+            assert!(took < LIMIT * 2, "{took:?}");
         }
         "find it absent" => {
             for (call, kind) in every_call(&store) {
@@ -262,7 +261,7 @@ fn child() {
         "find it silent" => {
             let (answer, took) = timed(|| store.load(&Slot::Active));
             assert_eq!(answer.unwrap_err().kind, TimedOut);
-            assert!((LIMIT..LIMIT + Duration::from_secs(1)).contains(&took), "{took:?}");
+            assert!((LIMIT..LIMIT * 4).contains(&took), "{took:?}");
             for (call, kind) in every_call(&store) {
                 assert_eq!(kind, Some(TimedOut), "{call}");
             }
@@ -321,7 +320,7 @@ fn every_call(store: &LimitedStore) -> [(&'static str, Option<StoreFailureKind>)
             ("delete", kind(store.delete(&Slot::Active, &held))),
         ]
     });
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < LIMIT * 2, "{took:?}");
     results
 }
 

@@ -10,7 +10,7 @@ use doorkey_core::secret::Secret;
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 use doorkey_store::{CredentialStore, LimitedStore, MemoryStore, Swap};
 
-const LIMIT: Duration = Duration::from_millis(300);
+const LIMIT: Duration = Duration::from_secs(1);
 
 /// Every call waits for a word from the test.
 struct SlowStore {
@@ -77,7 +77,7 @@ fn a_slow_call_is_given_up_and_the_next_ones_fail_at_once() {
 
     let (result, took) = timed(|| kind(store.load(&Slot::Active)));
     assert_eq!(result, StoreFailureKind::TimedOut);
-    assert!((LIMIT..LIMIT * 2).contains(&took), "{took:?}");
+    assert!((LIMIT..LIMIT * 5).contains(&took), "{took:?}");
 
     // Even if it would answer now: what was slow once is not trusted again in this process.
     (0..9).for_each(|_| go.send(()).unwrap());

@@ -47,13 +47,12 @@ fn waiting_is_bounded_and_a_killed_holder_lets_go() {
     let failure = acquire(&path, wait).unwrap_err();
     assert_eq!(failure.kind, StoreFailureKind::Busy, "{failure}");
     let waited = started.elapsed();
-    assert!((wait..wait * 3).contains(&waited), "{waited:?}");
+    assert!((wait..LONG / 2).contains(&waited), "{waited:?}");
 
     holder.kill().unwrap();
     holder.wait().unwrap();
-    let started = Instant::now();
-    acquire(&path, wait).unwrap();
-    assert!(started.elapsed() < Duration::from_millis(100), "free at once");
+    // Not quite at once: a process that another test is just starting holds every descriptor until its exec.
+    acquire(&path, LONG).unwrap();
 }
 
 #[test]
@@ -76,12 +75,12 @@ fn two_names_of_one_file_count_once() {
     fs::create_dir(folder.join("real")).unwrap();
     symlink("real", folder.join("alias")).unwrap();
     let names: [PathBuf; 3] = [folder.join("real/x"), folder.join("alias/x"), folder.join("other")];
-    let lock = Lock::acquire(&names, Duration::ZERO).unwrap();
+    let lock = Lock::acquire(&names, LONG).unwrap();
     for name in &names {
         assert_eq!(acquire(name, Duration::ZERO).unwrap_err().kind, StoreFailureKind::Busy, "{name:?}");
     }
     drop(lock);
-    Lock::acquire(&names, Duration::ZERO).unwrap();
+    Lock::acquire(&names, LONG).unwrap();
 }
 
 #[test]
@@ -90,7 +89,7 @@ fn of_several_locks_all_or_none_are_held() {
     let names = [folder.join("first"), folder.join("second")];
     let second = acquire(&names[1], LONG).unwrap();
     assert_eq!(Lock::acquire(&names, Duration::from_millis(20)).unwrap_err().kind, StoreFailureKind::Busy);
-    acquire(&names[0], Duration::ZERO).unwrap();
+    acquire(&names[0], LONG).unwrap();
     drop(second);
 }
 

@@ -63,7 +63,7 @@ fn every_operation_has_its_answer() {
     let write = |expected| StoreOp::Write { backend, slot: slot.clone(), expected, record: record.clone() };
     let delete = || StoreOp::Delete { backend, slot: slot.clone(), expected: version.clone() };
     let held = StoreAnswer::Records(vec![(slot.clone(), record.clone())]);
-    let lock = || StoreOp::Lock { wait: Duration::ZERO };
+    let lock = || StoreOp::Lock { wait: Duration::from_secs(10) };
     let rows = [
         (StoreOp::ReadLedger, StoreAnswer::Ledger(Ledger::default())),
         (StoreOp::Unlock, StoreAnswer::Done),
@@ -93,7 +93,7 @@ fn every_operation_has_its_answer() {
 fn its_locks_keep_another_vault_out() {
     let folder = Scratch::new("vault-locks");
     let (mut one, mut two) = (vault(&folder), vault(&folder));
-    assert_eq!(one.perform(StoreOp::Lock { wait: Duration::ZERO }), StoreAnswer::Done);
+    assert_eq!(one.perform(StoreOp::Lock { wait: Duration::from_secs(10) }), StoreAnswer::Done);
     let busy = two.perform(StoreOp::Lock { wait: Duration::from_millis(20) });
     assert_eq!(kind(&busy), StoreFailureKind::Busy);
     assert_eq!(one.perform(StoreOp::Unlock), StoreAnswer::Done);

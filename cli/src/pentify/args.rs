@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 /// The Pentify Terminal: sign in, and use the API.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "pentify", version, about, disable_help_subcommand = true, propagate_version = true)]
 #[command(
     after_help = "Exit codes: 0 ok, 1 internal, 2 usage, 3 not signed in, 4 timed out, 5 denied or consumed, \
@@ -34,7 +34,7 @@ pub struct Cli {
 }
 
 /// What to do.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub enum Command {
     /// Sign in with the browser
     Login(LoginArgs),
@@ -67,7 +67,7 @@ pub enum Command {
 }
 
 /// Arguments of `login`.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct LoginArgs {
     /// Only print the link
     #[arg(long)]
@@ -78,7 +78,7 @@ pub struct LoginArgs {
 }
 
 /// Arguments of `logout`.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct LogoutArgs {
     /// Revoke the key on the server, too
     #[arg(long)]
@@ -86,7 +86,7 @@ pub struct LogoutArgs {
 }
 
 /// Arguments of `status`.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct StatusArgs {
     /// Ask the service whether it accepts the token
     #[arg(long)]
@@ -97,7 +97,7 @@ pub struct StatusArgs {
 }
 
 /// Other ways to sign in.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub enum AuthCommand {
     /// Store an API token that you have, after checking it
     UseToken {
@@ -108,14 +108,14 @@ pub enum AuthCommand {
 }
 
 /// What to do with scans.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub enum ScansCommand {
     /// List the scans
     List,
 }
 
 /// Arguments of `api`.
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct ApiArgs {
     /// GET, POST, PUT, PATCH or DELETE
     pub method: String,

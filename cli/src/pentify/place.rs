@@ -7,6 +7,8 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::record::Backend;
 use doorkey_core::service::{PENTIFY_API, PENTIFY_APP, Service};
 use doorkey_core::url::Url;
+#[cfg(feature = "sandbox")]
+use doorkey_store::create_folders;
 use doorkey_store::{KeychainConfig, Vault, VaultConfig};
 
 use crate::environment::Environment;
@@ -57,6 +59,12 @@ impl Place {
     #[cfg(feature = "sandbox")]
     pub fn sandbox(environment: &Environment) -> Result<Self, Failure> {
         let folder = environment.state_home().ok_or_else(no_home)?.join("doorkey").join("sandbox");
+        // Root in another user's home writes nothing there.
+        create_folders(&folder).map_err(|e| {
+            let (cause, next) = e.parts();
+            let failure = Failure::new(Exit::Store, "store_refused", cause);
+            next.map_or(failure.clone(), |next| failure.next(next))
+        })?;
         let running = super::sandbox::start(folder.join("service.json"))?;
         let (api, app) = (running.api.clone(), running.app.clone());
         let service = Service::pentify(api, app, environment.hostname.clone()).sandboxed();

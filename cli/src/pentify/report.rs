@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use doorkey_core::envelope::json_object;
 use doorkey_core::exchange::not_the_api;
-use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::failure::Failure;
 use doorkey_core::http::HttpResponse;
 use doorkey_core::keep::Kept;
 use doorkey_core::login::LoggedIn;
@@ -38,7 +38,9 @@ pub fn logged_in(printer: Printer, service: &Service, logged_in: &LoggedIn) {
             printer.line(&format!("{GREEN}✓{RESET} Signed in to {}{email}{workspace}", service.name));
             let key = paired.key_name.as_deref().unwrap_or("an API key");
             printer.line(&format!("  {key} is stored in the {}", name(kept.backend)));
-            printer.line(&format!("  {DIM}see and revoke it at {}{RESET}", service.keys_page()));
+            if !service.is_sandbox() {
+                printer.line(&format!("  {DIM}see and revoke it at {}{RESET}", service.keys_page()));
+            }
         }
         None => printer.line(&format!("{GREEN}✓{RESET} Switched{workspace}")),
     }
@@ -70,7 +72,7 @@ pub fn logged_out(printer: Printer, service: &Service, logged_out: &LoggedOut, v
     }
     if *revoked && !printer.json {
         printer.line("  the key is revoked");
-    } else if *was_signed_in && !revoked {
+    } else if *was_signed_in && !revoked && !service.is_sandbox() {
         printer.message(&format!("The key itself lives on; revoke it at {}", service.keys_page()));
     }
     if variable_set {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use doorkey_blocking::{Driver, HttpTransport, SystemClock};
 use doorkey_core::call::{Call, Called};
+use doorkey_core::exchange::not_the_api;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::login::{Login, LoginOptions};
@@ -171,7 +172,7 @@ impl Session<'_> {
         let body = report::body_of(&service, &called.response)?;
         // Without a list there is nothing to say about scans, least of all that there are none.
         let scans = body.get("data").and_then(serde_json::Value::as_array);
-        let scans = scans.ok_or_else(|| report::unexpected_answer(&service))?;
+        let scans = scans.ok_or_else(|| not_the_api(&service))?;
         if printer.json {
             printer.json(&body);
         } else {

@@ -38,12 +38,14 @@ pub fn rows() -> Vec<Row> {
             ..ROW
         },
         Row {
-            name: "a redirect instead of every poll",
+            name: "redirects instead of polls' answers, as from a captive portal, then a refusal",
             answers: |other| {
-                vec![Answer::with_headers(307, &format!("location: {other}/auth/terminal/poll\r\n"), "")]
+                let redirect =
+                    || Answer::with_headers(307, &format!("location: {other}/auth/terminal/poll\r\n"), "");
+                vec![redirect(), redirect(), redirect(), DENIED()]
             },
-            exit: 8,
-            code: "wrong_host",
+            exit: 5,
+            code: "access_denied",
 
             stderr: "Open this page in a browser and authorize this device (box):\n\
                 \n\
@@ -52,8 +54,8 @@ pub fn rows() -> Vec<Row> {
                 The page shows this check code: …\n\
                 waiting for the browser, … left: nothing heard yet\n\
                 waiting for the browser, … left: trouble: HTTP 307 that is not from the API\n\
-                error: http://API does not answer like the Pentify API (HTTP 307 three times)\n\
-                \x20 → check PENTIFY_API_URL and the proxy settings",
+                error: this device was refused in the browser (request req_7)\n\
+                \x20 → run `pentify login` again if that was a mistake",
             ..LOGIN
         },
         Row {

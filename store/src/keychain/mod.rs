@@ -14,7 +14,7 @@ use keyring_core::api::CredentialStoreApi as _;
 use keyring_core::{Entry, Error};
 use zeroize::Zeroizing;
 
-use crate::credential_store::{CredentialStore, Swap};
+use crate::credential_store::{CredentialStore, Swap, spare_the_others};
 use crate::failure::failure;
 
 #[cfg(target_os = "macos")]
@@ -113,9 +113,10 @@ impl CredentialStore for KeychainStore {
         let mut found = Vec::new();
         for entry in self.platform.search(&platform::spec(&self.service)).map_err(told)? {
             let Some(slot) = self.slot(&entry) else { continue };
-            // An entry that vanished in between is no entry.
-            if let Some(record) = self.read(&entry)? {
-                found.push((slot, record));
+            match self.read(&entry) {
+                // An entry that vanished in between is no entry.
+                Ok(record) => found.extend(record.map(|record| (slot, record))),
+                Err(failure) => spare_the_others(&slot, failure)?,
             }
         }
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
