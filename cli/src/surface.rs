@@ -73,7 +73,9 @@ impl Lines {
         let (true, Some(waiting)) = (self.terminal, &self.waiting) else { return };
         let left = waiting.expires_at.since(now.mono);
         let state = describe(&waiting.last_poll);
-        let text = format!("\r\x1b[K  waiting for the browser · {} left · {state}", minutes(left));
+        // Without line wrap: what does not fit must not push the link off the screen, line by line.
+        let text =
+            format!("\r\x1b[K\x1b[?7l  waiting for the browser · {} left · {state}\x1b[?7h", minutes(left));
         let mut stderr = io::stderr();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }
