@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -17,7 +18,7 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "TOKEN")]
     pub api_token: Option<String>,
     /// A workspace, by slug or name; other commands than login and logout use its token for this call only
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub workspace: Option<String>,
     /// Print JSON on standard output
     #[arg(long, global = true)]
