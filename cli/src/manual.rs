@@ -1,6 +1,6 @@
 //! Completion scripts and manual pages, the same way for every command.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,7 +10,10 @@ use doorkey_core::failure::{Exit, Failure};
 /// Prints a completion script.
 pub fn completions(mut command: clap::Command, shell: Shell) -> ExitCode {
     let name = command.get_name().to_owned();
-    clap_complete::generate(shell, &mut command, name, &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    // A closed pipe ends the reader's interest, not our work.
+    let _ = io::stdout().write_all(&script);
     ExitCode::SUCCESS
 }
 
