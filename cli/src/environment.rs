@@ -69,6 +69,11 @@ impl Environment {
         }
     }
 
+    /// Whether a line on the terminal can be drawn over itself.
+    pub fn redraws(&self) -> bool {
+        self.terminal && self.get("TERM") != Some("dumb")
+    }
+
     /// Whether a person is here to look at a page, and there may be a browser to show it.
     pub fn can_open_pages(&self) -> bool {
         let browser = self.browser();

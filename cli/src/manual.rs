@@ -1,6 +1,6 @@
 //! Completion scripts and manual pages, the same way for every command.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -31,7 +31,10 @@ pub fn run(manual: &Manual, mut command: clap::Command) -> Result<ExitCode, Fail
     match manual {
         Manual::Completions { shell } => {
             let name = command.get_name().to_owned();
-            clap_complete::generate(*shell, &mut command, name, &mut io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut command, name, &mut script);
+            // A closed pipe ends the reader's interest, not our work.
+            let _ = io::stdout().write_all(&script);
         }
         Manual::Man { folder } => clap_mangen::generate_to(command, folder).map_err(|e| {
             let message = format!("cannot write to {}: {e}", folder.display());

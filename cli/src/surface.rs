@@ -20,7 +20,10 @@ use crate::printer::{BOLD, DIM, Printer, RESET};
 #[derive(Debug)]
 pub struct Lines {
     printer: Printer,
+    /// Whether a person can be asked.
     terminal: bool,
+    /// Whether a line can be drawn over itself.
+    redraws: bool,
     service: Service,
     waiting: Option<Waiting>,
     on_link: Option<LinkHook>,
@@ -49,8 +52,14 @@ struct Waiting {
 
 impl Lines {
     /// Lines for one command.
-    pub fn new(printer: Printer, terminal: bool, service: Service, on_link: Option<LinkHook>) -> Self {
-        Self { printer, terminal, service, waiting: None, on_link, link: None }
+    pub fn new(
+        printer: Printer,
+        terminal: bool,
+        redraws: bool,
+        service: Service,
+        on_link: Option<LinkHook>,
+    ) -> Self {
+        Self { printer, terminal, redraws, service, waiting: None, on_link, link: None }
     }
 
     fn say(&mut self, text: &str) {
@@ -70,16 +79,18 @@ impl Lines {
     }
 
     fn draw_status(&self, now: Now) {
-        let (true, Some(waiting)) = (self.terminal, &self.waiting) else { return };
+        let (true, Some(waiting)) = (self.redraws, &self.waiting) else { return };
         let left = waiting.expires_at.since(now.mono);
         let state = describe(&waiting.last_poll);
-        let text = format!("\r\x1b[K  waiting for the browser · {} left · {state}", minutes(left));
+        // Without line wrap: what does not fit must not push the link off the screen, line by line.
+        let text =
+            format!("\r\x1b[K\x1b[?7l  waiting for the browser · {} left · {state}\x1b[?7h", minutes(left));
         let mut stderr = io::stderr();
         let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
     }
 
     fn clear_status(&self) {
-        if self.terminal && self.waiting.is_some() {
+        if self.redraws && self.waiting.is_some() {
             let mut stderr = io::stderr();
             let _ = stderr.write_all(b"\r\x1b[K").and_then(|()| stderr.flush());
         }
@@ -114,8 +125,8 @@ impl Surface for Lines {
             Notice::Waiting { last_poll, expires_at, .. } => {
                 let changed = self.waiting.as_ref().is_none_or(|waiting| waiting.last_poll != *last_poll);
                 self.waiting = Some(Waiting { expires_at: *expires_at, last_poll: last_poll.clone() });
-                // Without a terminal only what is news is worth a line.
-                if !self.terminal && changed {
+                // Where nothing can be drawn over, only what is news is worth a line.
+                if !self.redraws && changed {
                     let left = minutes(expires_at.since(now.mono));
                     let state = describe(last_poll);
                     self.printer.message(&format!("waiting for the browser, {left} left: {state}"));

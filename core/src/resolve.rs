@@ -305,7 +305,7 @@ pub(crate) fn not_signed_in(service: &Service, workspace: Option<&str>) -> Failu
         Some(name) => {
             let name = crate::text::harmless(name);
             Failure::new(Exit::NotSignedIn, "not_signed_in", format!("not signed in to workspace {name:?}"))
-                .next(format!("{} with --workspace", login))
+                .next(format!("{} --workspace {name:?}`", login.trim_end_matches('`')))
         }
     }
 }

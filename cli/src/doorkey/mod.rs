@@ -16,9 +16,9 @@ use crate::manual;
 use crate::printer::Printer;
 use crate::usage;
 
-/// doorkey: a login for command-line programs.
+/// doorkey: a login for command-line programs; its sandbox and its traces
 #[derive(Debug, Parser)]
-#[command(name = "doorkey", version, about, disable_help_subcommand = true, propagate_version = true)]
+#[command(name = "doorkey", version, disable_help_subcommand = true, propagate_version = true)]
 struct Cli {
     /// Print JSON on standard output
     #[arg(long, global = true)]

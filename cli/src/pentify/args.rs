@@ -2,21 +2,23 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 /// The Pentify Terminal: sign in, and use the API.
 #[derive(Parser)]
-#[command(name = "pentify", version, about, disable_help_subcommand = true, propagate_version = true)]
+#[command(name = "pentify", version, disable_help_subcommand = true, propagate_version = true)]
 #[command(
     after_help = "Exit codes: 0 ok, 1 internal, 2 usage, 3 not signed in, 4 timed out, 5 denied or consumed, \
-    6 store, 7 network, 8 server, 9 refused by the API, 130 interrupted."
+    6 store, 7 network, 8 server, 9 refused by the API, 130 interrupted.\n\nEnvironment: PENTIFY_API_TOKEN, \
+    PENTIFY_API_URL, PENTIFY_APP_URL, BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY."
 )]
 pub struct Cli {
-    /// Use this API token instead of the environment's and the stored one (visible in the process list)
+    /// Use this API token instead of PENTIFY_API_TOKEN and the stored one (visible in the process list)
     #[arg(long, global = true, value_name = "TOKEN")]
     pub api_token: Option<String>,
     /// A workspace, by slug or name; other commands than login and logout use its token for this call only
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub workspace: Option<String>,
     /// Print JSON on standard output
     #[arg(long, global = true)]

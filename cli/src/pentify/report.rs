@@ -92,8 +92,10 @@ pub fn status(printer: Printer, service: &Service, status: &StatusReport, explai
     }
     match &status.winner {
         Ok(winner) => {
+            let accepted = !matches!(status.check, Some(Err(_)));
+            let mark = if accepted { format!("{GREEN}✓{RESET}") } else { format!("{YELLOW}✗{RESET}") };
             printer.line(&format!(
-                "{GREEN}✓{RESET} {}{}",
+                "{mark} {}{}",
                 signed_in(service, winner),
                 in_workspace(winner.record.workspace.as_ref())
             ));

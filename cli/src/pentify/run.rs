@@ -230,7 +230,8 @@ impl Session<'_> {
         let Place { service, vault, .. } = self.place;
         let trace = self.trace.as_deref().map(|path| TraceFile::create(path, &task, &service));
         let mut trace = trace.transpose()?;
-        let mut lines = Lines::new(self.printer, self.environment.terminal, service.clone(), hook);
+        let (terminal, redraws) = (self.environment.terminal, self.environment.redraws());
+        let mut lines = Lines::new(self.printer, terminal, redraws, service.clone(), hook);
         let transport = Box::new(HttpTransport::new(self.environment.proxies(), USER_AGENT));
         let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
         let watch = self.watch.clone();

@@ -16,6 +16,24 @@ pub fn rows() -> Vec<Row> {
             ..USAGE
         },
         Row {
+            name: "an empty workspace, as from an unset variable",
+            args: &["login", "--workspace", ""],
+            stderr: "error: a value is required for '--workspace <NAME>' but none was supplied\n\
+                \n\
+                For more information, try '--help'.",
+            ..USAGE
+        },
+        Row {
+            name: "a token where a command belongs is not repeated",
+            args: &["auth", "pt_live_0123456789abcdef"],
+            stderr: "error: unrecognized subcommand 'pt_live_…'\n\
+                \n\
+                Usage: pentify auth [OPTIONS] <COMMAND>\n\
+                \n\
+                For more information, try '--help'.",
+            ..USAGE
+        },
+        Row {
             name: "an unknown command",
             args: &["logn"],
             stderr: "error: unrecognized subcommand 'logn'\n\

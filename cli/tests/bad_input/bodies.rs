@@ -71,7 +71,7 @@ pub fn rows() -> Vec<Row> {
             code: "unexpected_answer",
 
             stderr: "error: http://API does not answer like the Pentify API; nothing was stored\n\
-                \x20 → check the network and PENTIFY_API_URL",
+                \x20 → check the network, PENTIFY_API_URL and the proxy settings",
             ..USE_STDIN
         },
         Row {

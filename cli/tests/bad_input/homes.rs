@@ -76,7 +76,7 @@ pub fn rows() -> Vec<Row> {
             exit: 6,
             code: "stored_nowhere",
 
-            stderr: "error: the token could not be stored (keychain: there is no D-Bus session here; file: could not write ~/.config/pentify/.credentials.new: No space left on device (os error 28))\n\
+            stderr: "error: the token could not be stored (keychain: there is no D-Bus session here; file: could not write ~/.config/pentify/.state.json.new: No space left on device (os error 28))\n\
                 \x20 → make room and try again",
             ..USE_STDIN
         },

@@ -125,7 +125,7 @@ pub fn rows() -> Vec<Row> {
             also: unasked,
 
             stderr: "error: not signed in to workspace \"a�[2J\"\n\
-                \x20 → run `pentify login` with --workspace",
+                \x20 → run `pentify login --workspace \"a\u{fffd}[2J\"`",
             ..ROW
         },
         Row {
