@@ -11,7 +11,7 @@ use doorkey_core::notice::Notice;
 use doorkey_core::record::{Backend, Slot};
 use doorkey_core::resolve::{Given, Resolved, Source};
 use doorkey_core::status::{Status, StatusOptions, StatusReport};
-use doorkey_core::store::{StoreFailureKind, StoreOp};
+use doorkey_core::store::{StoreFailureKind, StoreOp, Unsettled};
 use doorkey_core::task::Task;
 use world::{FILE, KEYCHAIN, World, elsewhere, envelope, record, server, slot};
 
@@ -149,6 +149,42 @@ fn a_write_that_comes_true_after_its_time_limit_is_not_believed_and_removed_late
     world.server = Box::new(server("blue", "pt_live_b", &[]));
     login(&mut world, None).unwrap().unwrap();
     assert_eq!(world.token(KEYCHAIN, &slot("acme")), None);
+}
+
+#[test]
+fn what_cannot_be_cleared_away_is_told_and_remembered() {
+    for (kind, told) in [(StoreFailureKind::Refused, true), (StoreFailureKind::Absent, false)] {
+        let mut world = World::new(server("acme", "pt_live_new", &[]));
+        world.put(FILE, "acme", "pt_live_old", true);
+        world.broken.insert(FILE, kind);
+        assert_eq!(login(&mut world, None).unwrap().unwrap().kept.backend, KEYCHAIN);
+        let stale =
+            world.notices.iter().filter(|n| matches!(n, Notice::StaleEntry { backend: FILE, .. })).count();
+        assert_eq!(stale, usize::from(told), "told once, if at all");
+        let slots: Vec<&Slot> =
+            world.ledger.unsettled.iter().filter(|u| u.backend == FILE).map(|u| &u.slot).collect();
+        assert_eq!(slots, [&slot("acme"), &Slot::Active]);
+        world.broken.clear();
+        assert_eq!(resolved(&mut world).unwrap().record.token.expose_secret(), "pt_live_new");
+        // The next login clears it away.
+        world.server = Box::new(server("blue", "pt_live_b", &[]));
+        login(&mut world, None).unwrap().unwrap();
+        assert_eq!((world.stores[&FILE].len(), world.ledger.unsettled.len()), (0, 0));
+    }
+}
+
+#[test]
+fn a_mark_for_one_version_spares_every_other() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    let late = record("blue", "pt_live_old").version();
+    let newer = world.put(KEYCHAIN, "blue", "pt_live_b", false);
+    let left = |version| Unsettled { backend: KEYCHAIN, slot: slot("blue"), version: Some(version) };
+    world.ledger.unsettled = vec![left(late)];
+    login(&mut world, None).unwrap().unwrap();
+    assert_eq!(world.token(KEYCHAIN, &slot("blue")), Some("pt_live_b"));
+    world.ledger.unsettled = vec![left(newer.version())];
+    login(&mut world, None).unwrap().unwrap();
+    assert_eq!(world.token(KEYCHAIN, &slot("blue")), None);
 }
 
 #[test]

@@ -100,6 +100,8 @@ fn every_row_of_the_answers_table() {
         ("403, another code", envelope(403, "blocked"), Ends(Exit::Server, "blocked")),
         ("403 without an envelope", html(403), PollsAt(4_500)),
         ("redeemed", envelope(410, "pairing_consumed"), Ends(Exit::Denied, "pairing_consumed")),
+        ("410, another code", envelope(410, "gone"), Ends(Exit::Server, "gone")),
+        ("400, another code", envelope(400, "bad_request"), Ends(Exit::Server, "bad_request")),
         ("our bug", envelope(400, "validation_error"), Ends(Exit::Internal, "validation_error")),
         ("400 without an envelope", html(400), PollsAt(4_500)),
         ("rate limited", envelope(429, "rate_limited").header("retry-after", "7"), PollsAt(9_000)),
@@ -272,6 +274,81 @@ fn an_answer_lost_before_anybody_authorized_explains_nothing() {
 }
 
 #[test]
+fn an_answer_that_a_gateway_swallowed_counts_as_lost() {
+    for (answer, lost) in [
+        (HttpResponse::new(502, "<html>"), true),
+        (HttpResponse::new(500, ""), true),
+        (HttpResponse::new(200, "<html>"), true),
+        (HttpResponse::new(404, "<html>"), false),
+        (envelope(429, "rate_limited").header("retry-after", "1"), false),
+    ] {
+        let (mut table, id) = first_poll();
+        table.reply(id, answer);
+        let (at, _) = table.next_wake().unwrap();
+        table.jump_to(at);
+        let (id, _) = table.expect_poll_now();
+        table.reply(id, envelope(410, "pairing_consumed"));
+        assert_eq!(table.outcome().is_none(), lost, "the person is asked only if it may have been our own");
+    }
+}
+
+#[test]
+fn the_service_repeats_a_token_for_a_while_only() {
+    let (mut table, mut id) = first_poll();
+    table.lose(id, FailureKind::AnswerLost);
+    let lost_at = table.millis();
+    let mut waits = Vec::new();
+    for _ in 0..10 {
+        let (at, _) = table.next_wake().unwrap();
+        table.jump_to(at);
+        (id, _) = table.expect_poll_now();
+        let now = table.millis();
+        table.lose(id, FailureKind::NotSent);
+        waits.push((now - lost_at, table.next_wake().unwrap().0 - now));
+    }
+    for (since, wait) in waits {
+        assert_eq!(wait > 7_500, since >= 30_000, "{since} ms after the loss it waits {wait} ms");
+    }
+}
+
+#[test]
+fn a_429_without_a_time_backs_off_more_each_time() {
+    let (mut table, mut id) = first_poll();
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let now = table.millis();
+        table.reply(id, HttpResponse::new(429, "slow down"));
+        let (at, _) = table.next_wake().unwrap();
+        waits.push(at - now);
+        table.jump_to(at);
+        (id, _) = table.expect_poll_now();
+    }
+    assert!(waits[0] == 3_750 && waits[5] > 20_000 && waits.is_sorted(), "{waits:?}");
+}
+
+#[test]
+fn a_poll_that_fits_before_the_end_still_leaves() {
+    for (answered_at, next) in [
+        (297_000, (299_500, WakeReason::NextPoll)),
+        (297_200, (299_700, WakeReason::NextPoll)),
+        (297_499, (299_999, WakeReason::NextPoll)),
+        (297_500, (TTL, WakeReason::PairingExpiry)),
+        (299_000, (TTL, WakeReason::PairingExpiry)),
+    ] {
+        let (mut table, mut id) = first_poll();
+        while table.millis() < 290_000 {
+            table.reply(id, not_yet());
+            let (at, _) = table.next_wake().unwrap();
+            table.jump_to(at);
+            (id, _) = table.expect_poll_now();
+        }
+        table.jump_to(answered_at);
+        table.reply(id, not_yet());
+        assert_eq!(table.next_wake(), Some(next), "{answered_at}");
+    }
+}
+
+#[test]
 fn the_end_comes_at_three_hundred_seconds_sharp() {
     let (mut table, mut id) = first_poll();
     let mut last = 0;
@@ -298,7 +375,12 @@ fn the_end_comes_at_three_hundred_seconds_sharp() {
 
 #[test]
 fn a_poll_in_flight_at_the_end_is_awaited_and_its_token_taken() {
-    for (arrives, token) in [(TTL + 9_400, true), (TTL + 9_400, false)] {
+    for (arrives, answer, token) in [
+        (TTL + 9_400, paired(), true),
+        (TTL + 10_000, paired(), true),
+        (TTL + 10_001, paired(), false),
+        (TTL + 9_400, not_yet(), false),
+    ] {
         let (mut table, mut id) = first_poll();
         while table.millis() < TTL - 500 {
             table.reply(id, not_yet());
@@ -309,8 +391,8 @@ fn a_poll_in_flight_at_the_end_is_awaited_and_its_token_taken() {
         table.expect_silence_until(TTL);
         table.event(Event::Woke);
         assert_eq!(table.outcome(), None, "one is in flight");
-        table.expect_silence_until(arrives);
-        table.reply(id, if token { paired() } else { not_yet() });
+        table.jump_to(arrives);
+        table.reply(id, answer);
         assert_eq!(table.outcome().unwrap().is_ok(), token);
     }
 }
@@ -318,6 +400,7 @@ fn a_poll_in_flight_at_the_end_is_awaited_and_its_token_taken() {
 #[test]
 fn a_driver_that_never_answers_is_not_awaited_for_ever() {
     let (mut table, _) = first_poll();
+    assert_eq!(table.next_wake(), Some((TTL + 10_000, WakeReason::PairingExpiry)));
     table.expect_silence_until(TTL + 10_000);
     table.event(Event::Woke);
     assert_eq!(table.failure().exit, Exit::TimedOut);
@@ -353,6 +436,23 @@ fn stale_and_unasked_events_change_nothing() {
     assert!(matches!(table.event(Event::Started { jitter_seed: 1 }), Disposition::Ignored(_)));
     assert!(matches!(table.event(Event::Answered { id, yes: true }), Disposition::Ignored(_)));
     assert_eq!(table.machine, before);
+}
+
+#[test]
+fn entropy_and_answers_of_others_are_not_taken() {
+    let other = doorkey_core::command::CommandId(77);
+    let mut table = Timetable::new(service(), Pairing::new(None, true));
+    let entropy = doorkey_core::secret::Entropy::new([1; 32]);
+    assert!(matches!(table.event(Event::Entropy { id: other, entropy }), Disposition::Ignored(_)));
+    assert!(table.notices.is_empty());
+    let (mut table, id) = first_poll();
+    table.lose(id, FailureKind::AnswerLost);
+    let (at, _) = table.next_wake().unwrap();
+    table.jump_to(at);
+    let (id, _) = table.expect_poll_now();
+    table.reply(id, envelope(410, "pairing_consumed"));
+    assert!(matches!(table.event(Event::Answered { id: other, yes: false }), Disposition::Ignored(_)));
+    assert_eq!(table.outcome(), None);
 }
 
 #[test]

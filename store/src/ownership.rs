@@ -89,7 +89,7 @@ mod unix {
         Ok(())
     }
 
-    /// Creates what is missing of a folder, each level 0700; then accepts it by [`check_folder`]. Nothing is created
+    /// Creates what is missing of a folder, each level 0700; then checks that it is ours and closed to others. Nothing is created
     /// below another user's folder, so that root in someone's home writes nothing there.
     ///
     /// # Errors
