@@ -12,6 +12,7 @@ use doorkey_core::failure::Failure;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use doorkey_core::machine::{Disposition, Logic, Machine, Outcome, WakeReason};
 use doorkey_core::notice::Notice;
+use doorkey_core::pairing::Pairing;
 use doorkey_core::secret::Entropy;
 use doorkey_core::service::Service;
 use doorkey_core::store::StoreOp;
@@ -23,6 +24,19 @@ pub const ORIGIN: u64 = 1_000_000;
 pub fn service() -> Service {
     let url = |text| Url::parse(text).unwrap();
     Service::pentify(url("https://api.pentify.io"), url("https://app.pentify.io"), "build-box".into())
+}
+
+/// A pairing whose page is open.
+pub fn start_pairing(service: Service) -> Timetable<Pairing> {
+    let mut table = Timetable::new(service, Pairing::new(None, true));
+    table.give_entropy();
+    let Command::OpenPage { id, url } = table.take() else { panic!("the page is opened") };
+    assert_eq!(
+        url.to_string(),
+        "https://app.pentify.io/auth/terminal-pair?device_id=…&device_name=build-box"
+    );
+    table.event(Event::PageOpened { id });
+    table
 }
 
 pub struct Timetable<L: Logic> {
