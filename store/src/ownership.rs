@@ -89,8 +89,8 @@ mod unix {
         Ok(())
     }
 
-    /// Creates what is missing of a folder, each level 0700; then checks that it is ours and closed to others. Nothing is created
-    /// below another user's folder, so that root in someone's home writes nothing there.
+    /// Creates what is missing of a folder, each level 0700; then checks that it is ours and closed to others.
+    /// Nothing is created below another user's folder, so that root in someone's home writes nothing there.
     ///
     /// # Errors
     /// `Refused` if a folder is not ours or cannot be made.
