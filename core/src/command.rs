@@ -1,8 +1,11 @@
 //! What a machine asks its driver to do.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::http::HttpRequest;
+use crate::money::Money;
 use crate::notice::Notice;
 use crate::store::StoreOp;
 use crate::url::Url;
@@ -52,8 +55,26 @@ pub enum Command {
         /// What to ask.
         question: Question,
     },
+    /// Let the person choose one of several workspaces.
+    Choose {
+        /// For [`Event::Chosen`](crate::event::Event::Chosen).
+        id: CommandId,
+        /// In the order in which the service names them; never empty.
+        choices: Vec<Choice>,
+    },
     /// Show something to the person.
     Show(Notice),
+}
+
+/// A workspace to choose. Its texts are harmless to show.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Choice {
+    /// Its name.
+    pub name: String,
+    /// Its short name.
+    pub slug: String,
+    /// Its credit balance, if the service said so.
+    pub balance: Option<Money>,
 }
 
 /// A question with the answers yes and no.
@@ -62,4 +83,6 @@ pub enum Command {
 pub enum Question {
     /// The pairing was used up, probably by an answer that got lost: pair again?
     PairAgain,
+    /// There is a connection already: sign in again?
+    Reconnect,
 }

@@ -67,4 +67,11 @@ pub enum Event {
         /// The answer.
         yes: bool,
     },
+    /// The person chose.
+    Chosen {
+        /// Of the command.
+        id: CommandId,
+        /// Which of the choices, from 0; `None`: none, or nobody can be asked.
+        index: Option<usize>,
+    },
 }

@@ -87,7 +87,7 @@ impl Logic for Exchange {
                 if failure.kind == FailureKind::Misconfigured {
                     return Step::fail(unsendable(failure));
                 }
-                let host = cx.service.api.origin();
+                let host = self.request.url.origin();
                 if failure.kind == FailureKind::BodyTooLarge {
                     // No accident of the network: it would be as long the next time.
                     return Step::fail(
@@ -96,7 +96,7 @@ impl Logic for Exchange {
                             "unexpected_answer",
                             format!("{host}: {}", describe(failure)),
                         )
-                        .next("check PENTIFY_API_URL and the proxy settings"),
+                        .next(format!("check {} and the proxy settings", cx.service.api_variable)),
                     );
                 }
                 let failure = Failure::new(
@@ -163,7 +163,7 @@ fn refusal(service: &Service, response: &HttpResponse) -> Failure {
             "redirect_refused",
             format!("{} answers with a redirect, which is never followed with a token", service.api.origin()),
         )
-        .next("check PENTIFY_API_URL and the proxy settings"),
+        .next(format!("check {} and the proxy settings", service.api_variable)),
         (400..=428 | 430..=499, _) => Failure::new(
             Exit::RefusedByApi,
             stable(if status == 404 { "not_found" } else { "refused" }),
@@ -193,7 +193,7 @@ pub fn not_the_api(service: &Service) -> Failure {
     let host = service.api.origin();
     let message = format!("{host} does not answer like the {} API", service.name);
     Failure::new(Exit::Server, "unexpected_answer", message)
-        .next("check the network, PENTIFY_API_URL and the proxy settings")
+        .next(format!("check the network, {} and the proxy settings", service.api_variable))
 }
 
 fn in_words(code: Option<&str>) -> String {

@@ -119,7 +119,7 @@ impl Keep {
         if !self.failed.is_empty() && self.marked_for != Some(backend) {
             let unsettled = self.ledger.unsettled.iter().chain(&self.left_behind).cloned().collect();
             let active = self.record.slug().map(ToOwned::to_owned);
-            let ledger = Ledger { backend: Some(backend), active, unsettled };
+            let ledger = Ledger { backend: Some(backend), active, unsettled, ..self.ledger.clone() };
             self.phase = Phase::Marking(cx.store(StoreOp::WriteLedger(ledger)), backend);
             return Step::Pending;
         }
@@ -236,6 +236,7 @@ impl Keep {
             backend: Some(home),
             active: self.record.slug().map(ToOwned::to_owned),
             unsettled: core::mem::take(&mut self.left_behind),
+            ..core::mem::take(&mut self.ledger)
         };
         self.phase = Phase::WritingLedger(cx.store(StoreOp::WriteLedger(self.ledger.clone())), home);
         Step::Pending

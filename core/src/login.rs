@@ -17,7 +17,6 @@ use crate::notice::Notice;
 use crate::pairing::{Paired, Pairing};
 use crate::record::{Backend, Record, Slot};
 use crate::resolve::{by_workspace, is_settled, reading_order, refused_by_all, store_failure, unexpected};
-use crate::service::Service;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 
@@ -65,7 +64,7 @@ enum Phase {
         found: Vec<(Backend, Slot, Record)>,
         looks: usize,
     },
-    Checking(Exchange, Backend, Record),
+    Checking(Exchange, Backend, Box<Record>),
     Pairing(Pairing),
     Keeping(Box<Keep>, Option<Paired>),
 }
@@ -123,7 +122,7 @@ impl Login {
                 let url = cx.service.api.join(cx.service.paths.usage);
                 let mut exchange = Exchange::new(HttpRequest::new(Method::Get, url).bearer(&record.token));
                 let step = exchange.start(cx);
-                self.phase = Phase::Checking(exchange, backend, record);
+                self.phase = Phase::Checking(exchange, backend, Box::new(record));
                 self.checked(cx, step)
             }
             Ok(_) => self.pair(cx),
@@ -136,7 +135,7 @@ impl Login {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
             Step::Done(Ok(response)) if json_object(&response).is_some() => {
-                let keep = Box::new(Keep::new(record.clone(), &[*backend]));
+                let keep = Box::new(Keep::new(Record::clone(record), &[*backend]));
                 self.keep(cx, keep, None)
             }
             // A captive portal says 200, too.
@@ -170,12 +169,7 @@ impl Login {
             let (asked, picked) = (crate::text::harmless(asked), picked.slug.clone());
             cx.show(Notice::OtherWorkspace { asked, picked });
         }
-        let record = Record {
-            generation: None,
-            issuer: Some(cx.service.issuer.clone()),
-            workspace: paired.workspace.clone(),
-            token: paired.token.clone(),
-        };
+        let record = Record::new(cx.service.issuer.clone(), paired.workspace.clone(), paired.token.clone());
         let keep = Box::new(Keep::new(record, cx.service.backends));
         self.keep(cx, keep, Some(paired))
     }
@@ -286,9 +280,9 @@ impl Logic for Login {
         }
     }
 
-    fn interrupted(&self, service: &Service) -> Failure {
-        let interrupted = Failure::interrupted();
-        match &self.phase {
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<LoggedIn> {
+        let (service, interrupted) = (cx.service, Failure::interrupted());
+        Step::fail(match &self.phase {
             Phase::Keeping(_, Some(_)) => {
                 Failure { message: "interrupted while the new token was being stored".into(), ..interrupted }
                     .next(format!(
@@ -298,7 +292,7 @@ impl Logic for Login {
                     ))
             }
             _ => interrupted,
-        }
+        })
     }
 
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {

@@ -197,7 +197,7 @@ impl Logout {
             workspace: target.and_then(|record| record.workspace),
             revoked: self.revoked,
         };
-        let id = cx.store(StoreOp::WriteLedger(Ledger { backend, active, unsettled }));
+        let id = cx.store(StoreOp::WriteLedger(Ledger { backend, active, unsettled, ..Ledger::default() }));
         self.phase = Phase::WritingLedger(id, logged_out, hidden.map(|(_, failure)| failure));
         Step::Pending
     }

@@ -1,10 +1,11 @@
 //! What all machines have in common: commands out, events in, a deadline, an outcome.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::backoff::Jitter;
-use crate::command::{Command, CommandId, Question};
+use crate::command::{Choice, Command, CommandId, Question};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::http::HttpRequest;
@@ -29,6 +30,10 @@ pub enum WakeReason {
     PairingExpiry,
     /// A request is to be tried again.
     Retry,
+    /// A device code expires.
+    CodeExpiry,
+    /// What another process stores is to be looked for again.
+    LookAgain,
 }
 
 /// What became of an event.
@@ -52,10 +57,10 @@ pub trait Logic {
     /// Takes an event. One that does not fit is [`Step::Ignored`] and has changed nothing.
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Self::Output>;
 
-    /// What to tell the person whose interrupt ends it here.
-    fn interrupted(&self, service: &Service) -> Failure {
-        let _ = service;
-        Failure::interrupted()
+    /// The person interrupts. It ends here, unless something must be brought to its end first.
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<Self::Output> {
+        let _ = cx;
+        Step::fail(Failure::interrupted())
     }
 
     /// When it wants [`Event::Woke`], queued commands aside.
@@ -114,8 +119,12 @@ impl<L: Logic> Machine<L> {
         }
         let step = match (&event, self.started) {
             (Event::Cancelled, _) => {
-                self.outbox.forget_queued();
-                Step::fail(self.logic.interrupted(&self.service))
+                let cx = &mut Context { now, service: &self.service, outbox: &mut self.outbox };
+                let step = self.logic.interrupted(cx);
+                if matches!(step, Step::Done(_)) {
+                    self.outbox.forget_queued();
+                }
+                step
             }
             (Event::Started { jitter_seed }, false) => {
                 self.started = true;
@@ -212,6 +221,13 @@ impl Context<'_> {
     pub fn ask(&mut self, question: Question) -> CommandId {
         let id = self.outbox.next_id();
         self.outbox.queue.push_back(Command::Ask { id, question });
+        id
+    }
+
+    /// Queues a choice for the person.
+    pub fn choose(&mut self, choices: Vec<Choice>) -> CommandId {
+        let id = self.outbox.next_id();
+        self.outbox.queue.push_back(Command::Choose { id, choices });
         id
     }
 

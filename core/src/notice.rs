@@ -3,7 +3,9 @@
 use alloc::string::String;
 use core::time::Duration;
 
+use crate::failure::Failure;
 use crate::record::Backend;
+use crate::secret::Secret;
 use crate::store::StoreFailure;
 use crate::time::Timestamp;
 use crate::url::{Text, Url};
@@ -76,6 +78,62 @@ pub enum Notice {
     },
     /// What is remembered without secrets could not be written.
     LedgerNotWritten(StoreFailure),
+    /// A device authorization has begun (RFC 8628 §3.3): the person opens the page, compares or types the code, and
+    /// approves.
+    DeviceCode {
+        /// The code, which is a secret.
+        user_code: Secret,
+        /// The page for typing the code.
+        verification_uri: Url,
+        /// The page with the code filled in, if the issuer has one.
+        verification_uri_complete: Option<Url>,
+        /// When the code expires.
+        expires_at: Timestamp,
+    },
+    /// The service is an older deployment, which mints API keys.
+    LegacyService,
+    /// The account has no workspace yet: the page creates one.
+    CreateWorkspace {
+        /// The page.
+        page: Url,
+        /// When waiting for it ends.
+        expires_at: Timestamp,
+    },
+    /// Nobody can be asked here which workspace to use: the page asks.
+    ChooseInBrowser {
+        /// The page, whose address is a secret.
+        page: Url,
+        /// When waiting for it ends.
+        expires_at: Timestamp,
+    },
+    /// From here to [`Notice::RotationEnded`] a refresh token is on its way: an interrupt waits for the end.
+    RotationStarted,
+    /// Whatever came of it is stored.
+    RotationEnded,
+    /// An interrupt came in between: the rotation is brought to its end first.
+    FinishingRotation,
+    /// The new tokens could not be stored where they belong; the emergency file has them.
+    KeptInEmergencyFile {
+        /// Why.
+        failure: StoreFailure,
+    },
+    /// The new tokens could not be stored at all; only this command has them.
+    NotKept {
+        /// Why.
+        failure: StoreFailure,
+    },
+    /// What the emergency file had is back where it belongs.
+    Recovered,
+    /// The token in use cannot be renewed now; it is used for as long as it lives.
+    NotRenewed {
+        /// Why.
+        failure: Failure,
+    },
+    /// Older plain text credentials were moved to where they belong.
+    Moved {
+        /// Where they are now.
+        to: Backend,
+    },
     /// The key could not be revoked on the server; it is forgotten here all the same.
     NotRevoked {
         /// Why.

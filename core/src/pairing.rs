@@ -459,7 +459,7 @@ fn wrong_host(service: &Service) -> Step<Paired> {
             "wrong_host",
             format!("{host} does not answer like the {} API (HTTP 404 three times)", service.name),
         )
-        .next("check PENTIFY_API_URL and the proxy settings"),
+        .next(format!("check {} and the proxy settings", service.api_variable)),
     )
 }
 

@@ -1,15 +1,16 @@
 //! What is stored: credential records, their versions, and the slots they lie in.
 
 use alloc::borrow::ToOwned;
-use alloc::string::{String, ToString};
+use alloc::boxed::Box;
+use alloc::string::String;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::record_form;
+use crate::rotation::Rotation;
 use crate::secret::{Entropy, Fingerprint, Secret};
-
-/// The version of the record's JSON form that this code writes and reads.
-const FORM: u32 = 1;
+use crate::url::Url;
 
 /// A workspace, as far as the service told us about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -40,7 +41,14 @@ impl Generation {
         Self { login: Fingerprint::of(bytes).as_str().to_owned(), counter: 1 }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// The next write of the same login.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self { login: self.login.clone(), counter: self.counter.saturating_add(1) }
+    }
+
+    /// Reads back what `Display` wrote.
+    pub fn parse(text: &str) -> Option<Self> {
         let (login, counter) = text.rsplit_once('.')?;
         Some(Self { login: login.to_owned(), counter: counter.parse().ok()? })
     }
@@ -89,11 +97,58 @@ pub struct Record {
     pub issuer: Option<String>,
     /// The workspace it belongs to, if known.
     pub workspace: Option<Workspace>,
-    /// The token itself.
+    /// The token itself: an API token or key, or a session's refresh token. Empty in a tombstone.
     pub token: Secret,
+    /// `Some`: the token is a refresh token that rotates.
+    pub rotation: Option<Box<Rotation>>,
+    /// The gateway for the workspace's inference, if the service named one.
+    pub gateway: Gateway,
+}
+
+/// Where inference requests go, and what signs them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Gateway {
+    /// Its base, if it is not the service's own.
+    pub url: Option<Url>,
+    /// The key for signatures.
+    pub signing_key: Option<Secret>,
 }
 
 impl Record {
+    /// A token of that issuer which has not been stored yet.
+    pub fn new(issuer: String, workspace: Option<Workspace>, token: Secret) -> Self {
+        Self { issuer: Some(issuer), workspace, ..Self::bare(token) }
+    }
+
+    /// A token that another tool stored, or that was given on the spot.
+    pub fn bare(token: Secret) -> Self {
+        Self {
+            generation: None,
+            issuer: None,
+            workspace: None,
+            token,
+            rotation: None,
+            gateway: Gateway::default(),
+        }
+    }
+
+    /// A refresh token that another program stored.
+    pub fn bare_refresh(token: Secret) -> Self {
+        Self { rotation: Some(Box::default()), ..Self::bare(token) }
+    }
+
+    /// What stays of a record that was deleted: whatever a slow writer of the same login still writes does not fit
+    /// on top of it (invariant 6).
+    #[must_use]
+    pub fn tombstone(generation: Generation) -> Self {
+        Self { generation: Some(generation), ..Self::bare(Secret::default()) }
+    }
+
+    /// Whether this stands for a credential that was deleted.
+    pub fn is_tombstone(&self) -> bool {
+        self.token.expose_secret().is_empty()
+    }
+
     /// What compare-and-swap compares.
     pub fn version(&self) -> Version {
         match &self.generation {
@@ -109,16 +164,7 @@ impl Record {
 
     /// The record as one line of JSON; a bare token as it is.
     pub fn encode(&self) -> Secret {
-        let Some(generation) = &self.generation else { return self.token.clone() };
-        let written = Written {
-            v: FORM,
-            r#gen: generation.to_string(),
-            origin: self.issuer.clone(),
-            workspace: self.workspace.clone(),
-            token: self.token.expose_secret(),
-        };
-        // Serialising strings and numbers into memory has no way to fail.
-        Secret::new(serde_json::to_string(&written).unwrap_or_default())
+        record_form::encode(self)
     }
 
     /// Reads a record, or a bare token.
@@ -126,29 +172,7 @@ impl Record {
     /// # Errors
     /// [`UnreadableRecord`] says what is wrong; it never repeats the content.
     pub fn decode(text: &Secret) -> Result<Self, UnreadableRecord> {
-        let trimmed = text.expose_secret().trim();
-        if !trimmed.starts_with('{') {
-            return match trimmed {
-                "" => Err(UnreadableRecord::Empty),
-                bare if bare.chars().any(|c| c.is_control() || c.is_whitespace()) => {
-                    Err(UnreadableRecord::Malformed)
-                }
-                bare => {
-                    Ok(Self { generation: None, issuer: None, workspace: None, token: Secret::from(bare) })
-                }
-            };
-        }
-        let read: Read = serde_json::from_str(trimmed).map_err(|_| UnreadableRecord::Malformed)?;
-        if read.v != FORM {
-            return Err(UnreadableRecord::NewerForm(read.v));
-        }
-        let generation = Generation::parse(&read.r#gen).ok_or(UnreadableRecord::Malformed)?;
-        Ok(Self {
-            generation: Some(generation),
-            issuer: read.origin,
-            workspace: read.workspace,
-            token: Secret::new(read.token),
-        })
+        record_form::decode(text)
     }
 }
 
@@ -202,28 +226,4 @@ impl Backend {
             Self::File => "file",
         }
     }
-}
-
-#[derive(Serialize)]
-struct Written<'a> {
-    v: u32,
-    r#gen: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workspace: Option<Workspace>,
-    token: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Read {
-    v: u32,
-    #[serde(default)]
-    r#gen: String,
-    #[serde(default)]
-    origin: Option<String>,
-    #[serde(default)]
-    workspace: Option<Workspace>,
-    #[serde(default)]
-    token: String,
 }

@@ -168,7 +168,7 @@ pub(crate) fn given_token(service: &Service, given: &Given) -> Result<Option<Res
     if !is_api_token(token) {
         return Err(malformed_token(service, place));
     }
-    let record = Record { generation: None, issuer: None, workspace: None, token: token.clone() };
+    let record = Record::bare(token.clone());
     Ok(Some(Resolved { source, record }))
 }
 
@@ -275,6 +275,7 @@ pub(crate) fn store_failure(failure: StoreFailure) -> Failure {
         StoreFailureKind::Refused => "mend that, then try again",
         StoreFailureKind::Unreadable => "move it away, then sign in again",
         StoreFailureKind::Busy => "try again in a moment",
+        StoreFailureKind::Shared => "keep it on a local disk",
     };
     let (message, next) = failure.parts();
     let code = match failure.kind {
@@ -285,6 +286,7 @@ pub(crate) fn store_failure(failure: StoreFailure) -> Failure {
         StoreFailureKind::Refused => "store_refused",
         StoreFailureKind::Unreadable => "store_unreadable",
         StoreFailureKind::Busy => "store_busy",
+        StoreFailureKind::Shared => "store_shared",
     };
     Failure::new(Exit::Store, code, message).next(next.unwrap_or(of_kind))
 }
@@ -322,5 +324,5 @@ fn other_issuer(service: &Service, issuer: &str) -> Failure {
         "other_issuer",
         format!("the stored token belongs to {issuer}; it was not sent to {}", service.api.origin()),
     )
-    .next(format!("{} for this host, or unset PENTIFY_API_URL", service.login_command()))
+    .next(format!("{} for this host, or unset {}", service.login_command(), service.api_variable))
 }

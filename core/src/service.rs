@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
+use crate::oauth::{Dialect, OAuth};
 use crate::record::Backend;
 use crate::url::Url;
 
@@ -25,16 +26,26 @@ pub struct Service {
     pub device_name: String,
     /// The environment variable with a token.
     pub token_variable: &'static str,
+    /// The environment variable with the API's base, for messages.
+    pub api_variable: &'static str,
     /// Where credentials go, best first.
     pub backends: &'static [Backend],
     /// Whether a person can answer a prompt of the operating system's keychain.
     pub person_present: bool,
+    /// This machine's id, the same after a restart; `None` if it has none.
+    pub machine_id: Option<String>,
+    /// The id of this run of the machine, new with every restart; empty if it is unknown.
+    pub boot_id: String,
     /// Names in the stores.
     pub names: StoreNames,
-    /// Paths of the endpoints.
+    /// Paths of the endpoints of a service that pairs.
     pub paths: Paths,
     /// Timing of the pairing.
     pub pairing: PairingPolicy,
+    /// The issuer of rotating sessions; `None`: the service pairs and mints API tokens.
+    pub oauth: Option<OAuth>,
+    /// Base of the inference gateway, if the service has one.
+    pub gateway: Option<Url>,
     /// Timing of API requests.
     pub retry: RetryPolicy,
 }
@@ -115,38 +126,61 @@ impl Service {
             app,
             device_name,
             token_variable: "PENTIFY_API_TOKEN",
+            api_variable: "PENTIFY_API_URL",
             backends: &[Backend::Keychain, Backend::File],
             person_present: false,
+            machine_id: None,
+            boot_id: String::new(),
             names: StoreNames {
                 keychain_service: "pentify-terminal",
                 keychain_account: "api-token",
                 folder: "pentify",
             },
-            paths: Paths {
-                pair_page: "/auth/terminal-pair",
-                keys_page: "/settings/api-keys",
-                poll: "/auth/terminal/poll",
-                usage: "/v1/usage",
-                profile: "/v1/profile",
-                scans: "/v1/scans",
-                current_key: "/v1/keys/current",
+            paths: PATHS,
+            pairing: PAIRING,
+            oauth: None,
+            gateway: None,
+            retry: RETRY,
+        }
+    }
+
+    /// Pensar Apex at its default hosts or others: API, console, gateway and WorkOS.
+    pub fn pensar(api: Url, console: Url, gateway: Url, workos: &Url, device_name: String) -> Self {
+        let issuer = |api: &dyn core::fmt::Display, workos: &dyn core::fmt::Display| {
+            alloc::format!("{api} via {workos}")
+        };
+        Self {
+            name: "Pensar Console",
+            command: "pensar",
+            issuer: issuer(api.origin(), workos.origin()),
+            bare_issuer: issuer(&PENSAR_API, &WORKOS_API),
+            app: console,
+            device_name,
+            // Sessions and keys come from the stores alone.
+            token_variable: "",
+            api_variable: "PENSAR_API_URL",
+            backends: &[Backend::Keychain, Backend::File],
+            person_present: false,
+            machine_id: None,
+            boot_id: String::new(),
+            names: StoreNames {
+                keychain_service: "dev.pensar.apex",
+                keychain_account: "workos-refresh-token",
+                folder: ".pensar",
             },
-            pairing: PairingPolicy {
-                first_poll: Duration::from_secs(2),
-                interval: Duration::from_millis(2500),
-                slower_percent: 150,
-                ttl: Duration::from_secs(300),
-                repeat_window: Duration::from_secs(30),
-                last_poll_before_end: Duration::from_millis(500),
+            paths: PATHS,
+            pairing: PAIRING,
+            oauth: Some(OAuth {
+                device_authorization_endpoint: workos.join("/user_management/authorize/device"),
+                token_endpoint: workos.join("/user_management/authenticate"),
+                dialect: Dialect::Json,
+                client_id: None,
+                grace: Some(Duration::from_secs(10)),
                 request_limit: Duration::from_secs(10),
-            },
-            retry: RetryPolicy {
-                tries: 5,
-                first_wait: Duration::from_secs(1),
-                longest_wait: Duration::from_secs(30),
-                request_limit: Duration::from_secs(10),
-                patience: Duration::from_secs(120),
-            },
+            }),
+            gateway: Some(gateway),
+            retry: RETRY,
+            api,
         }
     }
 
@@ -176,6 +210,41 @@ impl Service {
     }
 }
 
+/// Pentify's, from its public pages; those marked "chosen" above are stated nowhere.
+const PATHS: Paths = Paths {
+    pair_page: "/auth/terminal-pair",
+    keys_page: "/settings/api-keys",
+    poll: "/auth/terminal/poll",
+    usage: "/v1/usage",
+    profile: "/v1/profile",
+    scans: "/v1/scans",
+    current_key: "/v1/keys/current",
+};
+const PAIRING: PairingPolicy = PairingPolicy {
+    first_poll: Duration::from_secs(2),
+    interval: Duration::from_millis(2500),
+    slower_percent: 150,
+    ttl: Duration::from_secs(300),
+    repeat_window: Duration::from_secs(30),
+    last_poll_before_end: Duration::from_millis(500),
+    request_limit: Duration::from_secs(10),
+};
+const RETRY: RetryPolicy = RetryPolicy {
+    tries: 5,
+    first_wait: Duration::from_secs(1),
+    longest_wait: Duration::from_secs(30),
+    request_limit: Duration::from_secs(10),
+    patience: Duration::from_secs(120),
+};
+
+/// Pensar's API.
+pub const PENSAR_API: &str = "https://api.pensar.dev";
+/// Pensar's pages.
+pub const PENSAR_CONSOLE: &str = "https://console.pensar.dev";
+/// Pensar's inference gateway.
+pub const PENSAR_GATEWAY: &str = "https://gateway.pensar.dev";
+/// The issuer of Pensar's sessions.
+pub const WORKOS_API: &str = "https://api.workos.com";
 /// Pentify's API.
 pub const PENTIFY_API: &str = "https://api.pentify.io";
 /// Pentify's pages.

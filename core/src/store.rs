@@ -52,6 +52,32 @@ pub enum StoreOp {
         /// What to write.
         record: Record,
     },
+    /// Find out whether the lock holds against everybody who may use the credential: not on a network file system,
+    /// where another machine may have its own. Answered with [`StoreAnswer::Done`] or
+    /// [`StoreFailureKind::Shared`].
+    CheckLock,
+    /// Read the emergency file (invariant 12). Answered with [`StoreAnswer::Records`] of at most one, in
+    /// [`Slot::Active`]; one that was never filled, or not to its end, is empty.
+    ReadEmergency,
+    /// Create the emergency file with room for so many bytes, or make room in it. What it holds is lost.
+    /// Answered with [`StoreAnswer::Done`].
+    ReserveEmergency {
+        /// No less than the record to be written will have.
+        bytes: usize,
+    },
+    /// Fill the emergency file. Answered with [`StoreAnswer::Done`].
+    WriteEmergency(Record),
+    /// Remove the emergency file. Answered with [`StoreAnswer::Done`], also when there is none.
+    RemoveEmergency,
+    /// Read what an older program left as plain text in a file of settings. Answered with
+    /// [`StoreAnswer::Records`] of at most one, in [`Slot::Active`].
+    ReadPlaintext,
+    /// Remove those values from the file of settings, if they are still this. Answered with
+    /// [`StoreAnswer::Done`] or [`StoreAnswer::Conflict`].
+    RemovePlaintext {
+        /// The version that must be there.
+        expected: Version,
+    },
     /// Delete a slot if it holds `expected` now. Answered with [`StoreAnswer::Done`] or
     /// [`StoreAnswer::Conflict`]; an empty slot is [`StoreAnswer::Done`].
     Delete {
@@ -105,6 +131,8 @@ pub enum StoreFailureKind {
     Unreadable,
     /// Another process holds the lock for too long.
     Busy,
+    /// It lies on a network file system, where a lock is no protection from other machines.
+    Shared,
 }
 
 impl StoreFailure {
@@ -128,6 +156,7 @@ impl StoreFailureKind {
             Self::Refused => "refused",
             Self::Unreadable => "unreadable",
             Self::Busy => "busy",
+            Self::Shared => "shared",
         }
     }
 }
@@ -147,6 +176,12 @@ pub struct Ledger {
     pub backend: Option<Backend>,
     /// The slug that the newest login or switch made active.
     pub active: Option<String>,
+    /// The id of that workspace, where a service has ids.
+    pub workspace_id: Option<String>,
+    /// The gateway that the service named, if it did.
+    pub gateway_url: Option<String>,
+    /// Whether the newest login is a rotating session.
+    pub session: bool,
     /// Entries in a backend that must not be believed and are removed once it can be reached: late writes, and
     /// what a newer login or a logout could not reach.
     pub unsettled: Vec<Unsettled>,

@@ -49,12 +49,11 @@ impl UseToken {
         let Some(usage) = json_object(&response).filter(|_| response.status == 200) else {
             return Step::fail(rejected(cx, not_the_api(cx.service)));
         };
-        let record = Record {
-            generation: None,
-            issuer: Some(cx.service.issuer.clone()),
-            workspace: usage.get("workspace").and_then(workspace),
-            token: self.token.clone(),
-        };
+        let record = Record::new(
+            cx.service.issuer.clone(),
+            usage.get("workspace").and_then(workspace),
+            self.token.clone(),
+        );
         let mut keep = Box::new(Keep::new(record, cx.service.backends));
         let step = keep.start(cx);
         self.phase = Phase::Keeping(keep);

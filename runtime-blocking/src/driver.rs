@@ -224,6 +224,10 @@ impl<'a> Driver<'a> {
                 let (answer, results) = (self.surface.ask(question), self.results.clone());
                 thread::spawn(move || results.send(Input::Event(Event::Answered { id, yes: answer() })));
             }
+            Command::Choose { id, choices } => {
+                let (choice, results) = (self.surface.choose(&choices), self.results.clone());
+                thread::spawn(move || results.send(Input::Event(Event::Chosen { id, index: choice() })));
+            }
             Command::Show(notice) => self.surface.show(self.clock.now(), &notice),
             _ => {}
         }

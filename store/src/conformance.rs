@@ -242,12 +242,12 @@ fn record(slug: &str, counter: u64) -> Record {
         generation: Some(Generation { login: "0123456789abcdef".to_owned(), counter }),
         issuer: Some("https://api.example".to_owned()),
         workspace: Some(Workspace { id: None, name: Some(slug.to_owned()), slug: slug.to_owned() }),
-        token: Secret::new(format!("pt_live_{counter}")),
+        ..Record::bare(Secret::new(format!("pt_live_{counter}")))
     }
 }
 
 fn bare(token: &str) -> Record {
-    Record { generation: None, issuer: None, workspace: None, token: Secret::from(token) }
+    Record::bare(Secret::from(token))
 }
 
 fn expect_load(store: &dyn CredentialStore, slot: &Slot, expected: Option<&Record>) -> Result<(), String> {

@@ -45,6 +45,7 @@ impl LedgerFile {
             backend: read.backend,
             active: read.active,
             unsettled: unsettled.collect::<Result<_, _>>()?,
+            ..Ledger::default()
         })
     }
 

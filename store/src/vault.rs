@@ -99,6 +99,15 @@ impl Vault {
             StoreOp::Write { backend, slot, expected, record } => {
                 swapped(self.backend(backend)?.write(&slot, expected.as_ref(), &record)?)
             }
+            StoreOp::CheckLock
+            | StoreOp::ReadEmergency
+            | StoreOp::ReserveEmergency { .. }
+            | StoreOp::WriteEmergency(_)
+            | StoreOp::RemoveEmergency
+            | StoreOp::ReadPlaintext
+            | StoreOp::RemovePlaintext { .. } => {
+                return Err(failure(StoreFailureKind::Absent, "rotating sessions are not kept here"));
+            }
             StoreOp::Delete { backend, slot, expected } => {
                 swapped(self.backend(backend)?.delete(&slot, &expected)?)
             }

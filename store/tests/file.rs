@@ -31,7 +31,7 @@ fn record(counter: u64) -> Record {
         generation: Some(Generation { login: "aa".into(), counter }),
         issuer: Some("https://api.example".into()),
         workspace: Some(Workspace { id: None, name: None, slug: "acme".into() }),
-        token: Secret::new(format!("pt_live_{counter}_{}", "x".repeat(20_000))),
+        ..Record::bare(Secret::new(format!("pt_live_{counter}_{}", "x".repeat(20_000))))
     }
 }
 

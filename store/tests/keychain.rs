@@ -34,14 +34,12 @@ fn store() -> LimitedStore {
 fn record(counter: u64) -> Record {
     Record {
         generation: Some(Generation { login: "aa".into(), counter }),
-        issuer: None,
-        workspace: None,
-        token: Secret::new(format!("pt_live_{counter}")),
+        ..Record::bare(Secret::new(format!("pt_live_{counter}")))
     }
 }
 
 fn bare(token: &str) -> Record {
-    Record { generation: None, issuer: None, workspace: None, token: Secret::from(token) }
+    Record::bare(Secret::from(token))
 }
 
 /// Runs a role of `child` inside a session.

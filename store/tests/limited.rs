@@ -57,7 +57,7 @@ fn slow() -> (LimitedStore, MemoryStore, Sender<()>) {
 }
 
 fn bare(token: &str) -> Record {
-    Record { generation: None, issuer: None, workspace: None, token: Secret::from(token) }
+    Record::bare(Secret::from(token))
 }
 
 fn kind<T: std::fmt::Debug>(result: Result<T, StoreFailure>) -> StoreFailureKind {

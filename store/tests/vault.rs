@@ -42,6 +42,7 @@ fn full() -> Ledger {
                 version: Some(Version::Fingerprint(Secret::from("pt_live_x").fingerprint())),
             },
         ],
+        ..Ledger::default()
     }
 }
 
@@ -58,7 +59,7 @@ fn every_operation_has_its_answer() {
     let mut vault = vault(&folder);
     let backend = Backend::File;
     let slot = Slot::Workspace(String::new());
-    let record = Record { generation: None, issuer: None, workspace: None, token: Secret::from("pt_live_x") };
+    let record = Record::bare(Secret::from("pt_live_x"));
     let version = record.version();
     let write = |expected| StoreOp::Write { backend, slot: slot.clone(), expected, record: record.clone() };
     let delete = || StoreOp::Delete { backend, slot: slot.clone(), expected: version.clone() };

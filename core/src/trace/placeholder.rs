@@ -4,9 +4,12 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 
-use serde_json::Value;
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::{Value, json};
 
-use crate::secret::{Entropy, Secret};
+use crate::jwt::Lifetime;
+use crate::secret::{Entropy, Fingerprint, Secret};
+use crate::time::WallTime;
 use crate::token::is_api_token;
 
 /// Shorter texts than this are replaced where they stand for a secret, but not searched for in other texts.
@@ -68,6 +71,16 @@ impl Placeholders {
         self.secret(&Secret::from(text))
     }
 
+    /// Stands for a fingerprint: of the placeholder of its secret if that was seen already, so that a replay can tell
+    /// that they belong together; else it is opaque.
+    pub(super) fn fingerprint(&mut self, fingerprint: &Fingerprint) -> Value {
+        let of = self.secrets.iter().find(|(secret, _)| secret.fingerprint() == *fingerprint);
+        match of {
+            Some((secret, number)) => json!({"of": shape(secret.expose_secret(), *number)}),
+            None => json!({"opaque": self.derived(fingerprint.as_str())}),
+        }
+    }
+
     /// A text that is no secret itself, but might repeat one.
     pub(super) fn plain(&self, text: &str) -> String {
         let mut text = String::from(text);
@@ -111,6 +124,14 @@ pub(super) fn entropy(draw: u64) -> Entropy {
     Entropy::new(bytes)
 }
 
+/// The payload of a JSON Web Token that says the same of its lifetime, and nothing else.
+fn lifetime(secret: &Secret) -> Option<String> {
+    let claims = Lifetime::of(secret);
+    let seconds = |time: Option<WallTime>| time.map(WallTime::as_unix_seconds);
+    let payload = json!({"iat": seconds(claims.issued_at), "exp": seconds(claims.expires_at)});
+    (claims != Lifetime::default()).then(|| format!("{payload}"))
+}
+
 fn shape(secret: &str, number: usize) -> String {
     if secret.is_empty() {
         String::new()
@@ -118,6 +139,8 @@ fn shape(secret: &str, number: usize) -> String {
         format!("Bearer {}", shape(token, number))
     } else if is_api_token(&Secret::from(secret)) {
         format!("pt_live_placeholder-{number}")
+    } else if let Some(payload) = lifetime(&Secret::from(secret)) {
+        format!("e30.{}.placeholder-{number}", BASE64URL_NOPAD.encode(payload.as_bytes()))
     } else if secret.chars().any(|c| c.is_control() || c.is_whitespace()) {
         format!("placeholder {number}")
     } else {

@@ -1,11 +1,13 @@
 //! Tasks and events back from JSON, placeholders standing for secrets.
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use serde_json::Value;
 
@@ -14,8 +16,9 @@ use crate::event::Event;
 use crate::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
-use crate::record::{Backend, Generation, Record, Slot, Version, Workspace};
+use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
 use crate::resolve::Given;
+use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Body, Fingerprint, Secret};
 use crate::service::{SANDBOX_ISSUER, Service};
 use crate::status::StatusOptions;
@@ -52,7 +55,23 @@ pub(super) type Read<T> = Result<T, String>;
 
 pub(super) fn service(value: &Value) -> Read<Service> {
     let url = |key: &str| Url::parse(text(value, key)?).map_err(|e| format!("{key}: {e}"));
-    let mut service = Service::pentify(url("api")?, url("app")?, text(value, "device_name")?.to_owned());
+    let device_name = text(value, "device_name")?.to_owned();
+    let mut service = match value.get("oauth").filter(|oauth| !oauth.is_null()) {
+        None => Service::pentify(url("api")?, url("app")?, device_name),
+        Some(oauth) => {
+            let endpoint = Url::parse(text(oauth, "token_endpoint")?).map_err(|e| format!("oauth: {e}"))?;
+            let workos = Url::parse(&endpoint.origin().to_string()).map_err(|e| format!("oauth: {e}"))?;
+            let mut service =
+                Service::pensar(url("api")?, url("app")?, url("gateway")?, &workos, device_name);
+            if let Some(policy) = &mut service.oauth {
+                policy.client_id = optional(oauth, "client_id");
+                policy.grace = oauth.get("grace_ms").and_then(Value::as_u64).map(Duration::from_millis);
+            }
+            service
+        }
+    };
+    service.machine_id = optional(value, "machine_id");
+    service.boot_id = optional(value, "boot_id").unwrap_or_default();
     if text(value, "issuer")? == SANDBOX_ISSUER {
         service = service.sandboxed();
     }
@@ -120,6 +139,10 @@ pub(super) fn event(value: &Value, known: &Placeholders) -> Read<Event> {
         "page_opened" => Event::PageOpened { id: id()? },
         "page_not_opened" => Event::PageNotOpened { id: id()?, reason: text(fields, "reason")?.to_owned() },
         "answered" => Event::Answered { id: id()?, yes: flag(fields, "yes")? },
+        "chosen" => {
+            let index = fields.get("index").and_then(Value::as_u64);
+            Event::Chosen { id: id()?, index: index.map(usize::try_from).transpose().map_err(|_| "index")? }
+        }
         other => return Err(format!("unknown event {other:?}")),
     })
 }
@@ -223,6 +246,9 @@ fn ledger(value: &Value, known: &Placeholders) -> Read<Ledger> {
     Ok(Ledger {
         backend: optional(value, "backend").map(|name| backend(&name)).transpose()?,
         active: optional(value, "active"),
+        workspace_id: optional(value, "workspace_id"),
+        gateway_url: optional(value, "gateway_url"),
+        session: flag(value, "session")?,
         unsettled: list(value, "unsettled")?.iter().map(unsettled).collect::<Read<_>>()?,
     })
 }
@@ -247,12 +273,71 @@ fn record(value: &Value, known: &Placeholders) -> Read<Record> {
             })
             .transpose()?,
         token: known.meaning(text(value, "token")?),
+        rotation: value
+            .get("rotation")
+            .filter(|rotation| !rotation.is_null())
+            .map(|value| rotation(value, known).map(Box::new))
+            .transpose()?,
+        gateway: Gateway {
+            url: value
+                .pointer("/gateway/url")
+                .and_then(Value::as_str)
+                .map(Url::parse)
+                .transpose()
+                .map_err(|e| format!("gateway: {e}"))?,
+            signing_key: value
+                .pointer("/gateway/signing_key")
+                .and_then(Value::as_str)
+                .map(|key| known.meaning(key)),
+        },
     })
 }
 
+fn rotation(value: &Value, known: &Placeholders) -> Read<Rotation> {
+    let access = value.get("access").filter(|access| !access.is_null());
+    let access = access.map(|access| {
+        Ok::<_, String>(Access {
+            token: known.meaning(text(access, "token")?),
+            received: moment(field(access, "received")?)?,
+            lifetime: access.get("lifetime_ms").and_then(Value::as_u64).map(Duration::from_millis),
+        })
+    });
+    let journal = match (field(value, "journal")?.get("spending"), field(value, "journal")?.get("refused")) {
+        (Some(spending), _) => Journal::Spending(Spending {
+            attempt: u32::try_from(number(spending, "attempt")?).map_err(|_| "attempt")?,
+            started: moment(field(spending, "started")?)?,
+            last_resort: flag(spending, "last_resort")?,
+        }),
+        (None, Some(refused)) => Journal::Refused { interrupted: flag(refused, "interrupted")? },
+        (None, None) => Journal::Settled,
+    };
+    Ok(Rotation {
+        client_id: optional(value, "client_id"),
+        machine: optional(value, "machine"),
+        access: access.transpose()?,
+        journal,
+        spent: list(value, "spent")?.iter().map(|spent| fingerprint(spent, known)).collect::<Read<_>>()?,
+    })
+}
+
+fn moment(value: &Value) -> Read<Moment> {
+    Ok(Moment {
+        wall: WallTime::from_unix_millis(number(value, "wall")?),
+        mono: Timestamp::from_millis(number(value, "mono")?),
+        boot: text(value, "boot")?.to_owned(),
+    })
+}
+
+fn fingerprint(value: &Value, known: &Placeholders) -> Read<Fingerprint> {
+    if let Some(of) = optional(value, "of") {
+        return Ok(known.meaning(&of).fingerprint());
+    }
+    Ok(Fingerprint::from_hex(known.meaning(text(value, "opaque")?).expose_secret()))
+}
+
 fn version(value: &Value, known: &Placeholders) -> Read<Version> {
-    if let Some(fingerprint) = value.get("fingerprint").and_then(Value::as_str) {
-        return Ok(Version::Fingerprint(Fingerprint::from_hex(known.meaning(fingerprint).expose_secret())));
+    if let Some(value) = value.get("fingerprint") {
+        return fingerprint(value, known).map(Version::Fingerprint);
     }
     let login = value.get(0).and_then(Value::as_str).ok_or("a version")?;
     let counter = value.get(1).and_then(Value::as_u64).ok_or("a version")?;
@@ -279,8 +364,8 @@ fn request_failure_kind(name: &str) -> Read<FailureKind> {
 }
 
 fn store_failure_kind(name: &str) -> Read<StoreFailureKind> {
-    use StoreFailureKind::{Absent, Busy, Locked, Refused, TimedOut, Unreadable, Volatile};
-    let all = [Absent, Busy, Locked, Refused, TimedOut, Unreadable, Volatile];
+    use StoreFailureKind::{Absent, Busy, Locked, Refused, Shared, TimedOut, Unreadable, Volatile};
+    let all = [Absent, Busy, Locked, Refused, Shared, TimedOut, Unreadable, Volatile];
     all.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| "a kind of failure".to_owned())
 }
 

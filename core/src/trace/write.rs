@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,9 +12,11 @@ use crate::event::Event;
 use crate::http::{FailureKind, HttpRequest, HttpResponse};
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
+use crate::money::Money;
 use crate::record::{Record, Slot, Version};
 use crate::resolve::Given;
-use crate::secret::{Body, Secret};
+use crate::rotation::{Journal, Moment, Rotation, Spending};
+use crate::secret::Body;
 use crate::service::Service;
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp, Unsettled};
@@ -23,7 +26,7 @@ use crate::url::{Text, Url};
 use super::Recorder;
 
 /// Headers of answers that a machine looks at, or that help a reader.
-const KEPT_HEADERS: &[&str] = &["content-type", "date", "retry-after"];
+const KEPT_HEADERS: &[&str] = &["age", "content-type", "date", "retry-after", "www-authenticate"];
 
 pub(super) fn service(service: &Service) -> Value {
     json!({
@@ -33,6 +36,14 @@ pub(super) fn service(service: &Service) -> Value {
         "issuer": service.issuer,
         "device_name": service.device_name,
         "person_present": service.person_present,
+        "machine_id": service.machine_id,
+        "boot_id": service.boot_id,
+        "gateway": service.gateway.as_ref().map(ToString::to_string),
+        "oauth": service.oauth.as_ref().map(|oauth| json!({
+            "token_endpoint": oauth.token_endpoint.to_string(),
+            "client_id": oauth.client_id,
+            "grace_ms": oauth.grace.map(millis),
+        })),
         "backends": service.backends.iter().map(|backend| backend.as_str()).collect::<Vec<_>>(),
     })
 }
@@ -93,6 +104,7 @@ impl Recorder {
                 json!({"page_not_opened": {"id": id.0, "reason": self.placeholders.plain(reason)}})
             }
             Event::Answered { id, yes } => json!({"answered": {"id": id.0, "yes": yes}}),
+            Event::Chosen { id, index } => json!({"chosen": {"id": id.0, "index": index}}),
         }
     }
 
@@ -106,6 +118,14 @@ impl Recorder {
             Command::OpenPage { id, url } => json!({"open_page": {"id": id.0, "url": self.url(url)}}),
             Command::Ask { id, question } => {
                 json!({"ask": {"id": id.0, "question": format!("{question:?}")}})
+            }
+            // Names and balances are no secrets.
+            Command::Choose { id, choices } => {
+                let choices: Vec<Value> = choices
+                    .iter()
+                    .map(|choice| json!([choice.name, choice.slug, choice.balance.map(Money::to_json)]))
+                    .collect();
+                json!({"choose": {"id": id.0, "choices": choices}})
             }
             // `Debug` of a notice shows no secret.
             Command::Show(notice) => json!({"show": self.placeholders.plain(&format!("{notice:?}"))}),
@@ -157,6 +177,13 @@ impl Recorder {
                 "backend": backend.as_str(), "slot": self.slot(slot),
                 "expected": expected.as_ref().map(|version| self.version(version)), "record": self.record(record),
             }}),
+            StoreOp::CheckLock => json!("check_lock"),
+            StoreOp::ReadEmergency => json!("read_emergency"),
+            StoreOp::ReserveEmergency { .. } => json!("reserve_emergency"),
+            StoreOp::WriteEmergency(record) => json!({"write_emergency": self.record(record)}),
+            StoreOp::RemoveEmergency => json!("remove_emergency"),
+            StoreOp::ReadPlaintext => json!("read_plaintext"),
+            StoreOp::RemovePlaintext { expected } => json!({"remove_plaintext": self.version(expected)}),
             StoreOp::Delete { backend, slot, expected } => json!({"delete": {
                 "backend": backend.as_str(), "slot": self.slot(slot), "expected": self.version(expected),
             }}),
@@ -190,7 +217,11 @@ impl Recorder {
                     "version": version.as_ref().map(|version| self.version(version))})
             })
             .collect();
-        json!({"backend": ledger.backend.map(|backend| backend.as_str()), "active": ledger.active, "unsettled": unsettled})
+        json!({
+            "backend": ledger.backend.map(|backend| backend.as_str()), "active": ledger.active,
+            "workspace_id": ledger.workspace_id, "gateway_url": ledger.gateway_url, "session": ledger.session,
+            "unsettled": unsettled,
+        })
     }
 
     /// `null` for the active slot, else the slug.
@@ -207,7 +238,30 @@ impl Recorder {
             "issuer": record.issuer,
             "workspace": record.workspace.as_ref().map(|w| json!({"id": w.id, "name": w.name, "slug": w.slug})),
             "token": self.placeholders.secret(&record.token),
+            "rotation": record.rotation.as_ref().map(|rotation| self.rotation(rotation)),
+            "gateway": {
+                "url": record.gateway.url.as_ref().map(ToString::to_string),
+                "signing_key": record.gateway.signing_key.as_ref().map(|key| self.placeholders.secret(key)),
+            },
         })
+    }
+
+    fn rotation(&mut self, rotation: &Rotation) -> Value {
+        let access = rotation.access.as_ref().map(|access| {
+            json!({"token": self.placeholders.secret(&access.token), "received": moment(&access.received),
+                "lifetime_ms": access.lifetime.map(millis)})
+        });
+        let journal = match &rotation.journal {
+            Journal::Settled => json!("settled"),
+            Journal::Refused { interrupted } => json!({"refused": {"interrupted": interrupted}}),
+            Journal::Spending(Spending { attempt, started, last_resort }) => json!({"spending": {
+                "attempt": attempt, "started": moment(started), "last_resort": last_resort,
+            }}),
+        };
+        let spent: Vec<Value> =
+            rotation.spent.iter().map(|spent| self.placeholders.fingerprint(spent)).collect();
+        json!({"client_id": rotation.client_id, "machine": rotation.machine, "access": access,
+            "journal": journal, "spent": spent})
     }
 
     /// Login ids and fingerprints are derived from secrets.
@@ -215,10 +269,18 @@ impl Recorder {
         match version {
             Version::Generation(g) => json!([self.placeholders.derived(&g.login), g.counter]),
             Version::Fingerprint(fingerprint) => {
-                json!({"fingerprint": self.placeholders.secret(&Secret::from(fingerprint.as_str()))})
+                json!({"fingerprint": self.placeholders.fingerprint(fingerprint)})
             }
         }
     }
+}
+
+fn moment(moment: &Moment) -> Value {
+    json!({"wall": moment.wall.as_unix_millis(), "mono": moment.mono.as_millis(), "boot": moment.boot})
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn kept(response: &HttpResponse) -> Vec<Value> {

@@ -234,6 +234,7 @@ impl World {
             | StoreOp::LoadAll(backend)
             | StoreOp::Write { backend, .. }
             | StoreOp::Delete { backend, .. } => *backend,
+            other => panic!("no operation for API tokens: {other:?}"),
         };
         if let Some(kind) = self.broken.get(&backend) {
             return failed(*kind);
@@ -316,7 +317,7 @@ pub fn record(slug: &str, token: &str) -> Record {
         generation: Some(Generation { login: format!("login-of-{token}"), counter: 1 }),
         issuer: Some("https://api.pentify.io".into()),
         workspace: Some(Workspace { id: None, name: Some(slug.to_uppercase()), slug: slug.into() }),
-        token: Secret::from(token),
+        ..Record::bare(Secret::from(token))
     }
 }
 

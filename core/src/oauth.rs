@@ -1,0 +1,189 @@
+//! An OAuth 2.0 issuer: its endpoints and habits as data, and what its token endpoint answers.
+
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use form_urlencoded::Serializer;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::envelope::json_object;
+use crate::http::{HttpRequest, HttpResponse, Method};
+use crate::http_date::answered_at;
+use crate::jwt::Lifetime;
+use crate::secret::{Body, Secret};
+use crate::text::harmless;
+use crate::url::{Text, Url};
+
+/// The grant type of RFC 8628 §3.4.
+pub const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The grant type of RFC 6749 §6.
+pub const REFRESH_GRANT: &str = "refresh_token";
+/// A longer lifetime is a mistake, and counts as unknown.
+const LONGEST_LIFETIME: u64 = 100 * 365 * 24 * 60 * 60;
+
+/// An issuer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OAuth {
+    /// Where device and user codes come from (RFC 8628 §3.1).
+    pub device_authorization_endpoint: Url,
+    /// Where tokens come from (RFC 6749 §3.2).
+    pub token_endpoint: Url,
+    /// How requests are written.
+    pub dialect: Dialect,
+    /// The client's id; `None`: the service's API tells it.
+    pub client_id: Option<String>,
+    /// How long after its first use a refresh token is answered again; `None`: never (strict).
+    pub grace: Option<Duration>,
+    /// How long a request may take.
+    pub request_limit: Duration,
+}
+
+/// How requests to the endpoints are written. Answers are JSON in both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// `application/x-www-form-urlencoded`, the standard's own (RFC 6749 §4, RFC 8628 §3.1).
+    Form,
+    /// The same names as a JSON object (WorkOS).
+    Json,
+}
+
+/// A parameter of a request.
+pub type Parameter<'a> = (&'a str, Text);
+
+impl Dialect {
+    /// A `POST` of these parameters.
+    pub fn request(self, endpoint: &Url, parameters: &[Parameter<'_>]) -> HttpRequest {
+        let (content_type, body) = match self {
+            Self::Form => {
+                let mut form = Serializer::new(String::new());
+                form.extend_pairs(parameters.iter().map(|(name, value)| (*name, value.expose())));
+                ("application/x-www-form-urlencoded", Body::from(form.finish()))
+            }
+            Self::Json => {
+                let mut object = Map::new();
+                for (name, value) in parameters {
+                    object.insert((*name).into(), value.expose().into());
+                }
+                ("application/json", Body::from(ToString::to_string(&Value::Object(object))))
+            }
+        };
+        HttpRequest::new(Method::Post, endpoint.clone())
+            .header("accept", "application/json")
+            .body(content_type, body)
+    }
+}
+
+/// What a token endpoint answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum TokenReply {
+    /// Tokens (RFC 6749 §5.1).
+    Tokens(Tokens),
+    /// An error (RFC 6749 §5.2, RFC 8628 §3.5), whatever 2xx or 4xx status it came with.
+    Refused(OAuthError),
+    /// Nothing definite: another body, another status.
+    Unclear,
+}
+
+/// A successful answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tokens {
+    /// The access token.
+    pub access: Secret,
+    /// The refresh token, if one came with it.
+    pub refresh: Option<Secret>,
+    /// How long the access token lives from its receipt, if the answer or the token itself says so.
+    pub lifetime: Option<Duration>,
+}
+
+/// An error of an OAuth endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OAuthError {
+    /// The code, harmless to show.
+    pub code: String,
+    /// The description, harmless to show; never switched on.
+    pub description: Option<String>,
+    /// The whole answer's `interval`, if there is a sensible one.
+    pub interval: Option<Duration>,
+}
+
+impl TokenReply {
+    /// Reads an answer.
+    pub fn read(response: &HttpResponse) -> Self {
+        let Some(Value::Object(body)) = json_object(response) else { return Self::Unclear };
+        if !(200..300).contains(&response.status) && !(400..500).contains(&response.status) {
+            return Self::Unclear;
+        }
+        let token = |key: &str| {
+            let text = body.get(key).and_then(Value::as_str)?;
+            let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+            fits.then(|| Secret::from(text))
+        };
+        let reply = match (token("access_token"), OAuthError::of(&body)) {
+            (Some(access), _) if response.status < 300 => {
+                let lifetime = lifetime(&body, &access, response);
+                Self::Tokens(Tokens { access, refresh: token("refresh_token"), lifetime })
+            }
+            (_, Some(error)) => Self::Refused(error),
+            (_, None) => Self::Unclear,
+        };
+        wipe(Value::Object(body));
+        reply
+    }
+}
+
+impl OAuthError {
+    fn of(body: &Map<String, Value>) -> Option<Self> {
+        let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        Some(Self {
+            code: harmless(text("error")?),
+            description: text("error_description").map(harmless),
+            interval: body.get("interval").and_then(seconds),
+        })
+    }
+
+    /// Whether the request may be repeated as it is: pending, or a trouble that passes. Everything else is final
+    /// (invariant 3).
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "authorization_pending" | "slow_down" | "temporarily_unavailable" | "server_error"
+        )
+    }
+}
+
+/// A number of seconds, also written as a text or with decimals, which are rounded up; `None` if it is absurd.
+pub fn seconds(value: &Value) -> Option<Duration> {
+    let text = match value {
+        Value::Number(number) => ToString::to_string(number),
+        Value::String(text) => text.trim().into(),
+        _ => return None,
+    };
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(decimals) {
+        return None;
+    }
+    let more = u64::from(decimals.bytes().any(|b| b != b'0'));
+    let seconds = whole.parse::<u64>().ok()?.checked_add(more)?;
+    (seconds <= LONGEST_LIFETIME).then(|| Duration::from_secs(seconds))
+}
+
+/// `expires_in`, else what the token says of itself; the issuer's clock is compared with the issuer's clock only.
+fn lifetime(body: &Map<String, Value>, access: &Secret, response: &HttpResponse) -> Option<Duration> {
+    let claims = Lifetime::of(access);
+    body.get("expires_in")
+        .and_then(seconds)
+        .or_else(|| claims.duration())
+        .or_else(|| claims.left_at(answered_at(response)?))
+}
+
+/// The tokens' texts are copied out; what is left of the answer must not keep them.
+fn wipe(value: Value) {
+    match value {
+        Value::String(text) => drop(Zeroizing::new(text)),
+        Value::Array(items) => items.into_iter().for_each(wipe),
+        Value::Object(fields) => fields.into_iter().for_each(|(_, value)| wipe(value)),
+        _ => {}
+    }
+}

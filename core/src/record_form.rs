@@ -1,0 +1,329 @@
+//! Records as one line of JSON.
+//!
+//! A session's refresh token stands under `refreshToken` at the top level, where other programs of the same service
+//! look for it and may replace it: `fingerprint` tells whether the rest still belongs to it.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::record::{Gateway, Generation, Record, UnreadableRecord, Workspace};
+use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
+use crate::secret::{Fingerprint, Secret};
+use crate::time::{Timestamp, WallTime};
+use crate::url::Url;
+
+/// The version of the form that this code writes and reads.
+const FORM: u32 = 1;
+
+pub(crate) fn encode(record: &Record) -> Secret {
+    let Some(generation) = &record.generation else { return record.token.clone() };
+    let token = record.token.expose_secret();
+    let rotation = record.rotation.as_deref();
+    let access = rotation.and_then(|rotation| rotation.access.as_ref());
+    let written = Written {
+        v: FORM,
+        r#gen: generation.to_string(),
+        origin: record.issuer.clone(),
+        workspace: record.workspace.clone(),
+        ended: record.is_tombstone(),
+        token: (rotation.is_none() && !record.is_tombstone()).then_some(token),
+        refresh_token: rotation.map(|_| token),
+        fingerprint: rotation.map(|_| record.token.fingerprint().as_str().to_owned()),
+        access_token: access.map(|access| access.token.expose_secret()),
+        received: access.map(|access| MomentForm::from(&access.received)),
+        lifetime_ms: access.and_then(|access| access.lifetime).map(millis),
+        client_id: rotation.and_then(|rotation| rotation.client_id.as_deref()),
+        machine: rotation.and_then(|rotation| rotation.machine.as_deref()),
+        spending: rotation.and_then(|rotation| match &rotation.journal {
+            Journal::Spending(spending) => Some(SpendingForm {
+                attempt: spending.attempt,
+                started: MomentForm::from(&spending.started),
+                last_resort: spending.last_resort,
+            }),
+            _ => None,
+        }),
+        refused: rotation.and_then(|rotation| match &rotation.journal {
+            Journal::Refused { interrupted: true } => Some("interrupted"),
+            Journal::Refused { interrupted: false } => Some("invalid_grant"),
+            _ => None,
+        }),
+        spent: rotation.map(|r| r.spent.iter().map(Fingerprint::as_str).collect()).unwrap_or_default(),
+        signing_key: record.gateway.signing_key.as_ref().map(Secret::expose_secret),
+        gateway_url: record.gateway.url.as_ref().map(ToString::to_string),
+    };
+    // Serialising strings and numbers into memory has no way to fail.
+    Secret::new(serde_json::to_string(&written).unwrap_or_default())
+}
+
+pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
+    let trimmed = text.expose_secret().trim();
+    if !trimmed.starts_with('{') {
+        return match trimmed {
+            "" => Err(UnreadableRecord::Empty),
+            bare if !is_token(bare) => Err(UnreadableRecord::Malformed),
+            bare => Ok(Record::bare(Secret::from(bare))),
+        };
+    }
+    let read: Read = serde_json::from_str(trimmed).map_err(|_| UnreadableRecord::Malformed)?;
+    let refresh_token = read.refresh_token.clone().map(Secret::new);
+    let foreign = match (&refresh_token, &read.fingerprint) {
+        (Some(token), Some(fingerprint)) => token.fingerprint() != Fingerprint::from_hex(fingerprint),
+        (Some(_), None) => true,
+        (None, _) => false,
+    };
+    match (refresh_token, read.v) {
+        (Some(token), _) if foreign => match is_token(token.expose_secret()) {
+            true => Ok(Record::bare_refresh(token)),
+            false => Err(UnreadableRecord::Malformed),
+        },
+        (token, Some(FORM)) => read.into_record(token),
+        (_, Some(newer)) if newer > FORM => Err(UnreadableRecord::NewerForm(newer)),
+        _ => Err(UnreadableRecord::Malformed),
+    }
+}
+
+/// Whether a text can stand in a header as it is.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Written<'a> {
+    v: u32,
+    r#gen: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace: Option<Workspace>,
+    #[serde(skip_serializing_if = "is_false")]
+    ended: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received: Option<MomentForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifetime_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    machine: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spending: Option<SpendingForm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    spent: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signing_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Read {
+    v: Option<u32>,
+    #[serde(default)]
+    r#gen: String,
+    origin: Option<String>,
+    workspace: Option<Workspace>,
+    #[serde(default)]
+    ended: bool,
+    token: Option<String>,
+    refresh_token: Option<String>,
+    fingerprint: Option<String>,
+    access_token: Option<String>,
+    received: Option<MomentForm>,
+    lifetime_ms: Option<u64>,
+    client_id: Option<String>,
+    machine: Option<String>,
+    spending: Option<SpendingForm>,
+    refused: Option<String>,
+    #[serde(default)]
+    spent: Vec<String>,
+    signing_key: Option<String>,
+    gateway_url: Option<String>,
+}
+
+impl Read {
+    fn into_record(self, refresh_token: Option<Secret>) -> Result<Record, UnreadableRecord> {
+        let generation = Generation::parse(&self.r#gen).ok_or(UnreadableRecord::Malformed)?;
+        if self.ended {
+            return Ok(Record::tombstone(generation));
+        }
+        let rotates = refresh_token.is_some();
+        let token = refresh_token.or(self.token.map(Secret::new)).ok_or(UnreadableRecord::Malformed)?;
+        if !is_token(token.expose_secret()) {
+            return Err(UnreadableRecord::Malformed);
+        }
+        let received = self.received.unwrap_or_default();
+        let access = self.access_token.map(|token| Access {
+            token: Secret::new(token),
+            received: received.into(),
+            lifetime: self.lifetime_ms.map(Duration::from_millis),
+        });
+        let journal = match (self.spending, self.refused.as_deref()) {
+            (_, Some(why)) => Journal::Refused { interrupted: why == "interrupted" },
+            (Some(spending), None) => Journal::Spending(Spending {
+                attempt: spending.attempt,
+                started: spending.started.into(),
+                last_resort: spending.last_resort,
+            }),
+            (None, None) => Journal::Settled,
+        };
+        let rotation = Rotation {
+            client_id: self.client_id,
+            machine: self.machine,
+            access,
+            journal,
+            spent: self.spent.iter().map(|hex| Fingerprint::from_hex(hex)).collect(),
+        };
+        Ok(Record {
+            generation: Some(generation),
+            issuer: self.origin,
+            workspace: self.workspace,
+            token,
+            rotation: rotates.then(|| Box::new(rotation)),
+            gateway: Gateway {
+                // A URL that we would not send anything to counts as none.
+                url: self.gateway_url.and_then(|url| Url::parse(&url).ok()),
+                signing_key: self.signing_key.map(Secret::new),
+            },
+        })
+    }
+}
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct MomentForm {
+    wall: u64,
+    mono: u64,
+    #[serde(default)]
+    boot: String,
+}
+
+impl From<&Moment> for MomentForm {
+    fn from(moment: &Moment) -> Self {
+        Self { wall: moment.wall.as_unix_millis(), mono: moment.mono.as_millis(), boot: moment.boot.clone() }
+    }
+}
+
+impl From<MomentForm> for Moment {
+    fn from(form: MomentForm) -> Self {
+        Self {
+            wall: WallTime::from_unix_millis(form.wall),
+            mono: Timestamp::from_millis(form.mono),
+            boot: form.boot,
+        }
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SpendingForm {
+    attempt: u32,
+    started: MomentForm,
+    #[serde(default)]
+    last_resort: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(journal: Journal) -> Record {
+        let moment = |millis| Moment {
+            wall: WallTime::from_unix_millis(1_700_000_000_000 + millis),
+            mono: Timestamp::from_millis(millis),
+            boot: "b".into(),
+        };
+        let journal = match journal {
+            Journal::Spending(spending) => Journal::Spending(Spending { started: moment(7), ..spending }),
+            other => other,
+        };
+        let rotation = Rotation {
+            client_id: Some("client_1".into()),
+            machine: Some("m".into()),
+            access: Some(Access {
+                token: Secret::from("a.b.c"),
+                received: moment(5),
+                lifetime: Some(Duration::from_secs(300)),
+            }),
+            journal,
+            spent: alloc::vec![Fingerprint::of(b"earlier")],
+        };
+        Record {
+            generation: Generation::parse("login.3"),
+            workspace: Some(Workspace { id: None, name: None, slug: "acme".into() }),
+            rotation: Some(Box::new(rotation)),
+            gateway: Gateway {
+                url: Url::parse("https://gateway.pensar.dev").ok(),
+                signing_key: Some(Secret::from("sk")),
+            },
+            ..Record::new("https://api.workos.com".into(), None, Secret::from("refresh-1"))
+        }
+    }
+
+    #[test]
+    fn every_kind_of_record_comes_back_as_it_was() {
+        let spending = Spending { attempt: 2, started: Moment::default(), last_resort: true };
+        for record in [
+            session(Journal::Settled),
+            session(Journal::Spending(spending)),
+            session(Journal::Refused { interrupted: true }),
+            session(Journal::Refused { interrupted: false }),
+            Record::tombstone(Generation { login: "login".into(), counter: 9 }),
+            Record { generation: Generation::parse("l.1"), ..Record::bare(Secret::from("key")) },
+            Record::bare(Secret::from("key")),
+        ] {
+            assert_eq!(Record::decode(&record.encode()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_that_another_program_put_there_is_a_bare_one() {
+        let ours = session(Journal::Settled).encode();
+        let changed = Secret::new(ours.expose_secret().replace("refresh-1", "refresh-2"));
+        let foreign = Secret::from(r#"{"refreshToken":"refresh-2","accessToken":"x","other":1}"#);
+        for text in [changed, foreign] {
+            assert_eq!(Record::decode(&text), Ok(Record::bare_refresh(Secret::from("refresh-2"))));
+        }
+    }
+
+    #[test]
+    fn what_is_no_record() {
+        for (text, why) in [
+            ("", UnreadableRecord::Empty),
+            ("a b", UnreadableRecord::Malformed),
+            ("{}", UnreadableRecord::Malformed),
+            (r#"{"v":1,"gen":"l.1"}"#, UnreadableRecord::Malformed),
+            (r#"{"v":1,"gen":"l","token":"t"}"#, UnreadableRecord::Malformed),
+            (r#"{"v":1,"gen":"l.1","token":""}"#, UnreadableRecord::Malformed),
+            (r#"{"v":2,"gen":"l.1","token":"t"}"#, UnreadableRecord::NewerForm(2)),
+            (r#"{"refreshToken":"a\nb"}"#, UnreadableRecord::Malformed),
+            (r#"{"refreshToken":""}"#, UnreadableRecord::Malformed),
+        ] {
+            assert_eq!(Record::decode(&Secret::from(text)), Err(why), "{text}");
+        }
+    }
+}
