@@ -317,7 +317,7 @@ pub(crate) fn unexpected<T>() -> Step<T> {
     Step::fail(Failure::new(Exit::Internal, "internal", "a store gave an answer to another question"))
 }
 
-fn other_issuer(service: &Service, issuer: &str) -> Failure {
+pub(crate) fn other_issuer(service: &Service, issuer: &str) -> Failure {
     let issuer: String = crate::text::harmless(issuer);
     Failure::new(
         Exit::NotSignedIn,

@@ -6,6 +6,7 @@ use crate::logout::LogoutOptions;
 use crate::resolve::Given;
 use crate::secret::Secret;
 use crate::status::StatusOptions;
+use crate::verdict::Refusal;
 
 /// One run of a machine, before it begins.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,11 @@ pub enum Task {
     Logout(LogoutOptions),
     /// [`Status`](crate::status::Status).
     Status(StatusOptions),
+    /// [`Session`](crate::session::Session).
+    Session {
+        /// The token that was refused, if one was.
+        refusal: Option<Refusal>,
+    },
     /// [`Call`](crate::call::Call).
     Call {
         /// Where the token may come from.

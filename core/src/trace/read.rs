@@ -26,6 +26,7 @@ use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, Unsettle
 use crate::task::Task;
 use crate::time::{Now, Timestamp, WallTime};
 use crate::url::{Text, Url};
+use crate::verdict::{Refusal, RefusalKind};
 
 use super::placeholder::{Placeholders, entropy};
 use super::write::failure_kind;
@@ -101,6 +102,12 @@ pub(super) fn task(value: &Value) -> Read<Task> {
             explain: flag(fields, "explain")?,
             check: flag(fields, "check")?,
         }),
+        "session" if fields.is_null() => Task::Session { refusal: None },
+        "session" => {
+            let token = fingerprint(field(fields, "token")?, &Placeholders::default())?;
+            let kind = if flag(fields, "rights")? { RefusalKind::Rights } else { RefusalKind::Token };
+            Task::Session { refusal: Some(Refusal { token, kind }) }
+        }
         "call" => {
             Task::Call { given: given(field(fields, "given")?), request: request(field(fields, "request")?)? }
         }

@@ -13,6 +13,7 @@ use crate::login::Login;
 use crate::logout::Logout;
 use crate::machine::{Disposition, Logic, Machine};
 use crate::service::Service;
+use crate::session::Session;
 use crate::status::Status;
 use crate::task::Task;
 use crate::time::Now;
@@ -111,6 +112,9 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         }
         Task::Logout(options) => Box::new(Machine::new(service, Logout::new(options))),
         Task::Status(options) => Box::new(Machine::new(service, Status::new(options))),
+        Task::Session { refusal } => {
+            Box::new(Machine::new(service, refusal.map_or_else(Session::new, Session::after)))
+        }
         Task::Call { given, request } => Box::new(Machine::new(service, Call::new(given, request))),
     }
 }

@@ -22,6 +22,7 @@ use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp, Unsettled};
 use crate::task::Task;
 use crate::url::{Text, Url};
+use crate::verdict::RefusalKind;
 
 use super::Recorder;
 
@@ -72,6 +73,10 @@ impl Recorder {
             Task::Status(StatusOptions { given, explain, check }) => {
                 json!({"status": {"given": self.given(given), "explain": explain, "check": check}})
             }
+            Task::Session { refusal } => json!({"session": refusal.as_ref().map(|refusal| json!({
+                "token": self.placeholders.fingerprint(&refusal.token),
+                "rights": refusal.kind == RefusalKind::Rights,
+            }))}),
             Task::Call { given, request } => {
                 json!({"call": {"given": self.given(given), "request": self.request(request)}})
             }

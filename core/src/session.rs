@@ -1,0 +1,675 @@
+//! Which token to use now: the stored one, or one that is rotated first (invariants 4 to 12).
+//!
+//! What is good is used without the lock. Else the lock is taken, everything is read again, and only what was read
+//! then counts. While another process holds the lock, this one looks from time to time whether the other has
+//! already made what it needs.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use core::time::Duration;
+
+use crate::backoff::backoff;
+use crate::client_id::ClientId;
+use crate::command::CommandId;
+use crate::event::Event;
+use crate::failure::{Exit, Failure};
+use crate::keep::Kept;
+use crate::lookup::{Found, Lookup, check_issuer};
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::notice::Notice;
+use crate::record::{Backend, Generation, Record, Slot, Version};
+use crate::resolve::{not_signed_in, store_failure, unexpected};
+use crate::rotate::{End, Rotate, Rotated};
+use crate::rotation::{Journal, Spending};
+use crate::secret::Secret;
+use crate::service::Service;
+use crate::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::time::Timestamp;
+use crate::verdict::{Refusal, Stuck, Verdict, grace_left, is_alive, judge};
+
+/// How long to wait for the lock before looking again at what its holder has stored.
+const LOCK_SLICE: Duration = Duration::from_millis(100);
+/// How long to wait for the lock altogether, with a token that still lives and without one.
+const PATIENCE_ALIVE: Duration = Duration::from_secs(2);
+const PATIENCE_DEAD: Duration = Duration::from_secs(30);
+/// How often, and how far apart, to look for a newer record after the issuer refused a token.
+const NEWER_LOOKS: u32 = 4;
+const NEWER_PAUSE: Duration = Duration::from_millis(500);
+/// Changes of the record by others, in a row, before giving up: nobody writes that often.
+const ROUNDS: u32 = 5;
+/// How often nothing was sent before giving up.
+const TRIES: u32 = 3;
+
+/// The machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Session {
+    refusal: Option<Refusal>,
+    /// Filled in before the lock is taken, where a rotation will need it.
+    client_id: Option<String>,
+    first: Option<Generation>,
+    /// The login whose new pair was thrown away: only the same one is adopted.
+    login: Option<String>,
+    /// When the waiting for the lock began.
+    waiting_since: Option<Timestamp>,
+    rounds: u32,
+    tries: u32,
+    locked: bool,
+    phase: Phase,
+}
+
+/// What to send requests with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Bearer {
+    /// This; with all that is stored beside it, and where.
+    Good(Box<Kept>),
+    /// Nothing better than what was refused.
+    NothingNewer,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    New,
+    Looking(Lookup),
+    Drawing(CommandId),
+    Asking(Box<ClientId>),
+    Locking(CommandId, Box<Found>),
+    Merging(CommandId, Box<Found>),
+    Discarding(CommandId, Box<Found>),
+    CheckingLock(CommandId, Box<Kept>, Spending),
+    Rotating(Box<Rotate>, Box<Kept>),
+    Unlocking(CommandId, Box<Then>),
+    Waiting(Timestamp),
+    /// The issuer refused the token of this version: perhaps another client has just got a newer one.
+    AwaitingNewer {
+        at: Timestamp,
+        looks: u32,
+        refused: Refused,
+    },
+    LookingForNewer {
+        lookup: Lookup,
+        looks: u32,
+        refused: Refused,
+    },
+    LockingToMark(CommandId, Refused),
+    LookingToMark(Lookup, Refused),
+    Marking(CommandId, Refused),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Refused {
+    version: Version,
+    interrupted: bool,
+}
+
+/// What follows when the lock is given back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Then {
+    End(Box<Result<Bearer, Failure>>),
+    LookAgain,
+    Wait(Duration),
+    AwaitNewer(Refused),
+}
+
+impl Session {
+    /// Any token that is good by its age.
+    pub fn new() -> Self {
+        Self {
+            refusal: None,
+            client_id: None,
+            first: None,
+            login: None,
+            waiting_since: None,
+            rounds: 0,
+            tries: 0,
+            locked: false,
+            phase: Phase::New,
+        }
+    }
+
+    /// Another token than the one that was refused.
+    pub fn after(refusal: Refusal) -> Self {
+        Self { refusal: Some(refusal), ..Self::new() }
+    }
+
+    fn look(&mut self, cx: &mut Context<'_>) -> Step<Bearer> {
+        let mut lookup = Lookup::default();
+        let step = lookup.start(cx);
+        self.phase = Phase::Looking(lookup);
+        self.looked(cx, step)
+    }
+
+    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<Bearer> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(Err(failure)) => self.finish(cx, Err(failure)),
+            Step::Done(Ok(found)) if self.locked => self.settle(cx, found),
+            Step::Done(Ok(found)) => self.consider(cx, found),
+        }
+    }
+
+    /// Without the lock: is it good as it is, or must it be changed?
+    fn consider(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
+        let (backend, record) = match usable(cx, &found, self.login.as_deref()) {
+            Ok(usable) => usable,
+            Err(failure) => return Step::fail(failure),
+        };
+        let verdict = judge(cx.service, cx.now, &record, self.refusal.as_ref());
+        match verdict {
+            Verdict::Use if found.emergency.is_none() => self.use_it(backend, record),
+            Verdict::NothingNewer => Step::Done(Ok(Bearer::NothingNewer)),
+            Verdict::Stuck(stuck) if found.emergency.is_none() => {
+                let end = self.stuck(cx, backend, record, stuck);
+                self.finish(cx, end)
+            }
+            _ => {
+                let rotation = record.rotation.as_ref();
+                let stored_id = rotation.and_then(|rotation| rotation.client_id.clone());
+                let known = cx.service.oauth.as_ref().and_then(|oauth| oauth.client_id.clone());
+                self.client_id = stored_id.or(known).or(self.client_id.take());
+                if record.generation.is_none() && self.first.is_none() {
+                    self.phase = Phase::Drawing(cx.draw_entropy());
+                    return Step::Pending;
+                }
+                if rotation.is_some() && self.client_id.is_none() {
+                    let mut asking = Box::new(ClientId::new(cx.service));
+                    let step = asking.start(cx);
+                    self.phase = Phase::Asking(asking);
+                    return self.told_client_id(cx, step);
+                }
+                self.lock(cx, found)
+            }
+        }
+    }
+
+    fn told_client_id(&mut self, cx: &mut Context<'_>, step: Step<String>) -> Step<Bearer> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(Err(failure)) => Step::fail(failure),
+            Step::Done(Ok(client_id)) => {
+                self.client_id = Some(client_id);
+                self.look(cx)
+            }
+        }
+    }
+
+    fn lock(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
+        self.waiting_since.get_or_insert(cx.now.mono);
+        let id = cx.store(StoreOp::Lock { wait: LOCK_SLICE });
+        self.phase = Phase::Locking(id, Box::new(found));
+        Step::Pending
+    }
+
+    /// Another process holds the lock, or there is no lock to be relied on.
+    fn not_locked(&mut self, cx: &mut Context<'_>, found: &Found, failure: &StoreFailure) -> Step<Bearer> {
+        let (backend, record) = match usable(cx, found, self.login.as_deref()) {
+            Ok(usable) => usable,
+            Err(failure) => return Step::fail(failure),
+        };
+        let alive = is_alive(cx.service, cx.now, &record, self.refusal.as_ref());
+        let patience = if alive { PATIENCE_ALIVE } else { PATIENCE_DEAD };
+        let waited = self.waiting_since.map(|since| cx.now.mono.since(since)).unwrap_or_default();
+        if failure.kind == StoreFailureKind::Busy && waited < patience {
+            return self.look(cx);
+        }
+        let end = self.live_or(cx, backend, record, store_failure(failure.clone()));
+        self.finish(cx, end)
+    }
+
+    /// With the lock: what the emergency file has goes where it belongs, or goes.
+    fn settle(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
+        if let (Some(rescued), Some((backend, held))) = (found.rescued(), &found.held) {
+            let (backend, expected, record) = (*backend, Some(held.version()), rescued.clone());
+            let id = cx.store(StoreOp::Write { backend, slot: Slot::Active, expected, record });
+            self.phase = Phase::Merging(id, Box::new(found));
+            return Step::Pending;
+        }
+        if found.emergency.is_some() {
+            self.phase = Phase::Discarding(cx.store(StoreOp::RemoveEmergency), Box::new(found));
+            return Step::Pending;
+        }
+        self.decide(cx, &found)
+    }
+
+    fn merged(&mut self, cx: &mut Context<'_>, mut found: Box<Found>, answer: &StoreAnswer) -> Step<Bearer> {
+        match answer {
+            StoreAnswer::Done => {
+                cx.show(Notice::Recovered);
+                let rescued = found.rescued().cloned();
+                if let (Some((_, held)), Some(rescued)) = (&mut found.held, rescued) {
+                    *held = rescued;
+                }
+                self.phase = Phase::Discarding(cx.store(StoreOp::RemoveEmergency), found);
+                Step::Pending
+            }
+            StoreAnswer::Conflict => self.again(cx, false),
+            StoreAnswer::Failed(failure) => {
+                let Some((backend, record)) = found.newest().map(|(backend, r)| (backend, r.clone())) else {
+                    return unexpected();
+                };
+                let end = self.live_or(cx, backend, record, store_failure(failure.clone()));
+                self.finish(cx, end)
+            }
+            _ => unexpected(),
+        }
+    }
+
+    /// With the lock, and nothing left over: the one place that decides for a rotation.
+    fn decide(&mut self, cx: &mut Context<'_>, found: &Found) -> Step<Bearer> {
+        let (backend, record) = match usable(cx, found, self.login.as_deref()) {
+            Ok(usable) => usable,
+            Err(failure) => return self.finish(cx, Err(failure)),
+        };
+        match judge(cx.service, cx.now, &record, self.refusal.as_ref()) {
+            Verdict::Use => self.finish(cx, Ok(Bearer::Good(Box::new(Kept { backend, record })))),
+            Verdict::NothingNewer => self.finish(cx, Ok(Bearer::NothingNewer)),
+            Verdict::Stuck(stuck) => {
+                let end = self.stuck(cx, backend, record, stuck);
+                self.finish(cx, end)
+            }
+            Verdict::Rotate(spending) => {
+                let held = Box::new(Kept { backend, record });
+                self.phase = Phase::CheckingLock(cx.store(StoreOp::CheckLock), held, spending);
+                Step::Pending
+            }
+        }
+    }
+
+    fn rotate(&mut self, cx: &mut Context<'_>, held: Box<Kept>, spending: Spending) -> Step<Bearer> {
+        let stored_id = held.record.rotation.as_ref().and_then(|rotation| rotation.client_id.clone());
+        let (client_id, first) = (stored_id.or_else(|| self.client_id.clone()), self.first.clone());
+        let generation = held.record.generation.clone();
+        let (Some(client_id), Some(first)) = (client_id, first.or(generation)) else {
+            // Another program has put a token of its own there just now; what it needs is asked for without the lock.
+            return self.again(cx, false);
+        };
+        let machine = cx.service.machine_id.clone();
+        let mut rotate =
+            Box::new(Rotate::new(held.backend, held.record.clone(), spending, first, client_id, machine));
+        let step = rotate.start(cx);
+        self.phase = Phase::Rotating(rotate, held);
+        self.rotated(cx, step)
+    }
+
+    fn rotated(&mut self, cx: &mut Context<'_>, step: Step<Rotated>) -> Step<Bearer> {
+        let Rotated { end, interrupted } = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return self.finish(cx, Err(failure)),
+            Step::Done(Ok(rotated)) => rotated,
+        };
+        let Phase::Rotating(rotate, held) = core::mem::replace(&mut self.phase, Phase::New) else {
+            return unexpected();
+        };
+        if interrupted {
+            return self.finish(cx, Err(Failure::interrupted()));
+        }
+        let Kept { backend, record } = *held;
+        match end {
+            End::New(record) => self.finish(cx, Ok(Bearer::Good(Box::new(Kept { backend, record })))),
+            End::Overtaken { discarded } => {
+                if discarded {
+                    self.login = record.generation.map(|generation| generation.login);
+                }
+                self.again(cx, discarded)
+            }
+            End::Unwritable(failure) => {
+                let end = self.live_or(cx, backend, record, store_failure(failure));
+                self.finish(cx, end)
+            }
+            End::Misconfigured(failure) => {
+                let end = self.live_or(cx, backend, record, failure);
+                self.finish(cx, end)
+            }
+            End::Transient { failure, wait } => {
+                self.tries += 1;
+                let wait = wait.unwrap_or_else(|| cx.jittered(backoff(&cx.service.retry, self.tries)));
+                if self.tries < TRIES && wait <= cx.service.retry.patience {
+                    cx.show(Notice::Retrying { reason: failure.message, wait });
+                    return self.unlock(cx, Then::Wait(wait));
+                }
+                let end = self.live_or(cx, backend, record, failure);
+                self.finish(cx, end)
+            }
+            End::Unknown(failure) => {
+                self.tries += 1;
+                let wait = cx.jittered(backoff(&cx.service.retry, self.tries));
+                let journal = rotate.journal();
+                let left = grace_left(cx.service, cx.now, journal).filter(|_| !journal.last_resort);
+                if left.is_some_and(|left| wait < left) {
+                    cx.show(Notice::Retrying { reason: failure.message, wait });
+                    return self.unlock(cx, Then::Wait(wait));
+                }
+                let end = self.live_or(cx, backend, record, failure);
+                self.finish(cx, end)
+            }
+            End::Refused => {
+                let journal = rotate.journal();
+                let interrupted = journal.attempt > 1;
+                let refused = Refused { version: rotate.version(), interrupted };
+                self.unlock(cx, Then::AwaitNewer(refused))
+            }
+        }
+    }
+
+    /// The record changed under our hands: from the beginning.
+    fn again(&mut self, cx: &mut Context<'_>, spent: bool) -> Step<Bearer> {
+        self.rounds += 1;
+        if self.rounds < ROUNDS || spent {
+            return self.unlock(cx, Then::LookAgain);
+        }
+        let detail = "another program keeps changing the stored session".into();
+        self.finish(cx, Err(store_failure(StoreFailure { kind: StoreFailureKind::Busy, detail })))
+    }
+
+    fn unlock(&mut self, cx: &mut Context<'_>, then: Then) -> Step<Bearer> {
+        self.locked = false;
+        self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), Box::new(then));
+        Step::Pending
+    }
+
+    /// The end, once the lock is back if it was held.
+    fn finish(&mut self, cx: &mut Context<'_>, end: Result<Bearer, Failure>) -> Step<Bearer> {
+        if self.locked { self.unlock(cx, Then::End(Box::new(end))) } else { Step::Done(end) }
+    }
+
+    fn unlocked(&mut self, cx: &mut Context<'_>, then: Then) -> Step<Bearer> {
+        match then {
+            Then::End(end) => Step::Done(*end),
+            Then::LookAgain => self.look(cx),
+            Then::Wait(wait) => {
+                self.phase = Phase::Waiting(cx.now.mono + wait);
+                Step::Pending
+            }
+            Then::AwaitNewer(refused) => {
+                let at = cx.now.mono + NEWER_PAUSE;
+                self.phase = Phase::AwaitingNewer { at, looks: 0, refused };
+                Step::Pending
+            }
+        }
+    }
+
+    fn looked_for_newer(
+        &mut self,
+        cx: &mut Context<'_>,
+        step: Step<Found>,
+        looks: u32,
+        refused: Refused,
+    ) -> Step<Bearer> {
+        let found = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(found)) => found,
+        };
+        if found.held.as_ref().map(|(_, record)| record.version()) != Some(refused.version.clone()) {
+            return self.look(cx);
+        }
+        if looks < NEWER_LOOKS {
+            self.phase = Phase::AwaitingNewer { at: cx.now.mono + NEWER_PAUSE, looks, refused };
+            return Step::Pending;
+        }
+        self.phase = Phase::LockingToMark(cx.store(StoreOp::Lock { wait: PATIENCE_ALIVE }), refused);
+        Step::Pending
+    }
+
+    /// Nobody has a newer one: the refresh token is dead, and is never sent again.
+    fn mark(&mut self, cx: &mut Context<'_>, found: &Found, refused: Refused) -> Step<Bearer> {
+        match &found.held {
+            Some((backend, record)) if record.version() == refused.version => {
+                let mut record = record.clone();
+                record.generation = record.generation.as_ref().map(Generation::next);
+                let interrupted = refused.interrupted;
+                record.rotation.get_or_insert_default().journal = Journal::Refused { interrupted };
+                let (backend, expected) = (*backend, Some(refused.version.clone()));
+                let id = cx.store(StoreOp::Write { backend, slot: Slot::Active, expected, record });
+                self.phase = Phase::Marking(id, refused);
+                Step::Pending
+            }
+            _ => self.unlock(cx, Then::LookAgain),
+        }
+    }
+
+    fn use_it(&mut self, backend: Backend, record: Record) -> Step<Bearer> {
+        Step::Done(Ok(Bearer::Good(Box::new(Kept { backend, record }))))
+    }
+
+    /// A token that cannot be renewed is used for as long as it lives.
+    fn live_or(
+        &self,
+        cx: &mut Context<'_>,
+        backend: Backend,
+        record: Record,
+        failure: Failure,
+    ) -> Result<Bearer, Failure> {
+        if !is_alive(cx.service, cx.now, &record, self.refusal.as_ref()) {
+            return Err(failure);
+        }
+        cx.show(Notice::NotRenewed { failure });
+        Ok(Bearer::Good(Box::new(Kept { backend, record })))
+    }
+
+    fn stuck(
+        &self,
+        cx: &mut Context<'_>,
+        backend: Backend,
+        record: Record,
+        stuck: Stuck,
+    ) -> Result<Bearer, Failure> {
+        let failure = explain(cx.service, stuck);
+        self.live_or(cx, backend, record, failure)
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Bearer {
+    /// The token to send, if there is one.
+    pub fn token(&self) -> Option<&Secret> {
+        match self {
+            Self::Good(kept) => bearer_of(&kept.record),
+            Self::NothingNewer => None,
+        }
+    }
+}
+
+/// What a record's requests are authorized with: the access token of a session, else the token itself.
+pub fn bearer_of(record: &Record) -> Option<&Secret> {
+    match &record.rotation {
+        None => Some(&record.token),
+        Some(rotation) => rotation.access.as_ref().map(|access| &access.token),
+    }
+}
+
+impl Logic for Session {
+    type Output = Bearer;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Bearer> {
+        self.look(cx)
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Bearer> {
+        match (core::mem::replace(&mut self.phase, Phase::New), event) {
+            (Phase::Looking(mut lookup), event) => {
+                let step = lookup.handle(cx, event);
+                self.phase = Phase::Looking(lookup);
+                self.looked(cx, step)
+            }
+            (Phase::Asking(mut asking), event) => {
+                let step = asking.handle(cx, event);
+                self.phase = Phase::Asking(asking);
+                self.told_client_id(cx, step)
+            }
+            (Phase::Rotating(mut rotate, held), event) => {
+                let step = rotate.handle(cx, event);
+                self.phase = Phase::Rotating(rotate, held);
+                self.rotated(cx, step)
+            }
+            (Phase::LookingForNewer { mut lookup, looks, refused }, event) => {
+                let step = lookup.handle(cx, event);
+                self.phase = Phase::LookingForNewer { lookup, looks, refused: refused.clone() };
+                self.looked_for_newer(cx, step, looks, refused)
+            }
+            (Phase::LookingToMark(mut lookup, refused), event) => {
+                let step = lookup.handle(cx, event);
+                self.phase = Phase::LookingToMark(lookup, refused.clone());
+                match step {
+                    Step::Ignored(reason) => Step::Ignored(reason),
+                    Step::Pending => Step::Pending,
+                    Step::Done(Err(failure)) => self.finish(cx, Err(failure)),
+                    Step::Done(Ok(found)) => self.mark(cx, &found, refused),
+                }
+            }
+            (Phase::Drawing(id), Event::Entropy { id: answered, entropy }) if id == *answered => {
+                self.first = Some(Generation::first(entropy));
+                self.look(cx)
+            }
+            (Phase::Waiting(at), Event::Woke) if at <= cx.now.mono => {
+                self.waiting_since = None;
+                self.look(cx)
+            }
+            (Phase::AwaitingNewer { at, looks, refused }, Event::Woke) if at <= cx.now.mono => {
+                let mut lookup = Lookup::default();
+                let step = lookup.start(cx);
+                let looks = looks + 1;
+                self.phase = Phase::LookingForNewer { lookup, looks, refused: refused.clone() };
+                self.looked_for_newer(cx, step, looks, refused)
+            }
+            (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
+                self.store_answered(cx, phase, answer)
+            }
+            (phase, event) => {
+                self.phase = phase;
+                match event {
+                    Event::Woke => Step::Ignored("nothing is due"),
+                    _ => Step::Ignored("not waited for"),
+                }
+            }
+        }
+    }
+
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<Bearer> {
+        match &mut self.phase {
+            Phase::Rotating(rotate, _) => {
+                // It only takes note.
+                rotate.interrupted(cx);
+                Step::Pending
+            }
+            _ => Step::fail(Failure::interrupted()),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        match &self.phase {
+            Phase::Asking(asking) => asking.deadline(),
+            Phase::Rotating(rotate, _) => rotate.deadline(),
+            Phase::Waiting(at) => Some((*at, WakeReason::Retry)),
+            Phase::AwaitingNewer { at, .. } => Some((*at, WakeReason::LookAgain)),
+            _ => None,
+        }
+    }
+}
+
+impl Session {
+    fn store_answered(&mut self, cx: &mut Context<'_>, phase: Phase, answer: &StoreAnswer) -> Step<Bearer> {
+        match (phase, answer) {
+            (Phase::Locking(..), StoreAnswer::Done) => {
+                self.locked = true;
+                self.look(cx)
+            }
+            (Phase::Locking(_, found), StoreAnswer::Failed(failure)) => self.not_locked(cx, &found, failure),
+            (Phase::Merging(_, found), answer) => self.merged(cx, found, answer),
+            // A file that cannot be removed holds nothing newer than the record.
+            (Phase::Discarding(_, found), _) => self.decide(cx, &Found { emergency: None, ..*found }),
+            (Phase::CheckingLock(_, held, spending), StoreAnswer::Done) => self.rotate(cx, held, spending),
+            (Phase::CheckingLock(_, held, _), StoreAnswer::Failed(failure)) => {
+                let end = self.live_or(cx, held.backend, held.record, store_failure(failure.clone()));
+                self.finish(cx, end)
+            }
+            (Phase::Unlocking(_, then), _) => self.unlocked(cx, *then),
+            (Phase::LockingToMark(_, refused), StoreAnswer::Done) => {
+                self.locked = true;
+                let mut lookup = Lookup::default();
+                // Its first step is a store operation.
+                let _pending = lookup.start(cx);
+                self.phase = Phase::LookingToMark(lookup, refused);
+                Step::Pending
+            }
+            // Not marked: the next one who needs it finds out for himself.
+            (Phase::LockingToMark(_, refused), StoreAnswer::Failed(_)) => {
+                Step::fail(explain(cx.service, refused.stuck()))
+            }
+            (Phase::Marking(_, refused), StoreAnswer::Failed(_)) => {
+                let failure = explain(cx.service, refused.stuck());
+                self.finish(cx, Err(failure))
+            }
+            (Phase::Marking(..), StoreAnswer::Done | StoreAnswer::Conflict) => {
+                self.unlock(cx, Then::LookAgain)
+            }
+            _ => unexpected(),
+        }
+    }
+}
+
+impl Phase {
+    /// The store operation that it waits for.
+    fn waits_for(&self) -> Option<CommandId> {
+        match self {
+            Self::Locking(id, _)
+            | Self::Merging(id, _)
+            | Self::Discarding(id, _)
+            | Self::CheckingLock(id, ..)
+            | Self::Unlocking(id, _)
+            | Self::LockingToMark(id, _)
+            | Self::Marking(id, _) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+impl Refused {
+    fn stuck(&self) -> Stuck {
+        if self.interrupted { Stuck::Interrupted } else { Stuck::Expired }
+    }
+}
+
+/// The newest record, if it is a credential of this service and of the login that counts.
+fn usable(cx: &Context<'_>, found: &Found, login: Option<&str>) -> Result<(Backend, Record), Failure> {
+    let newest = found.newest().filter(|(_, record)| !record.is_tombstone());
+    let Some((backend, record)) = newest else { return Err(not_signed_in(cx.service, None)) };
+    check_issuer(cx, record)?;
+    let same = |login: &str| record.generation.as_ref().is_some_and(|g| g.login == login);
+    if login.is_some_and(|login| !same(login)) {
+        return Err(Failure::new(
+            Exit::NotSignedIn,
+            "signed_in_as_someone_else",
+            "somebody signed in anew while this session was being renewed; nothing was sent with the new one",
+        )
+        .next("run the command again to use it"));
+    }
+    Ok((backend, record.clone()))
+}
+
+fn explain(service: &Service, stuck: Stuck) -> Failure {
+    let login = service.login_command();
+    let failure = |code: &'static str, message: &'static str| Failure::new(Exit::NotSignedIn, code, message);
+    match stuck {
+        Stuck::Expired => failure("session_expired", "the session has expired").next(login),
+        Stuck::Interrupted | Stuck::Undecided => failure(
+            "rotation_interrupted",
+            "renewing the session was interrupted, and whether the new tokens were issued cannot be found out",
+        )
+        .next(login),
+        Stuck::Copied => failure(
+            "copied_home",
+            "this session was made on another machine; renewing it here would end it there",
+        )
+        .next(format!("{login} on this machine")),
+    }
+}

@@ -1,0 +1,136 @@
+//! Whether a session's token is used as it is, or rotated first: the rules of invariants 8 to 10, as one function.
+
+use core::time::Duration;
+
+use crate::record::Record;
+use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
+use crate::secret::Fingerprint;
+use crate::service::Service;
+use crate::time::Now;
+
+/// What is left of a grace period must be enough for a request to arrive.
+const ARRIVAL: Duration = Duration::from_secs(1);
+
+/// A token that the service refused.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// Which token.
+    pub token: Fingerprint,
+    /// How.
+    pub kind: RefusalKind,
+}
+
+/// How a token was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// 401, or 403 with `invalid_token` (RFC 6750 §3.1): the token itself.
+    Token,
+    /// Another 403: most likely a matter of rights.
+    Rights,
+}
+
+/// What to do with a record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Verdict {
+    /// Its bearer is used.
+    Use,
+    /// It is rotated; the journal will say this.
+    Rotate(Spending),
+    /// It should be rotated, but must not be.
+    Stuck(Stuck),
+    /// It was refused, and a rotation would not help.
+    NothingNewer,
+}
+
+/// Why there will be no rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Stuck {
+    /// The issuer does not accept the refresh token any more.
+    Expired,
+    /// A rotation was interrupted, and its outcome will never be known.
+    Interrupted,
+    /// The same, but once the access token is dead it is tried once more.
+    Undecided,
+    /// The session belongs to another machine.
+    Copied,
+}
+
+/// Judges a record that is no tombstone.
+pub(crate) fn judge(service: &Service, now: Now, record: &Record, refusal: Option<&Refusal>) -> Verdict {
+    let refusal = refusal.filter(|refusal| Some(&refusal.token) == bearer(record).as_ref());
+    let Some(rotation) = &record.rotation else {
+        return if refusal.is_some() { Verdict::NothingNewer } else { Verdict::Use };
+    };
+    if let Some(access) = &rotation.access {
+        match refusal {
+            None if !access.is_due(now, &service.boot_id) => return Verdict::Use,
+            Some(refusal) if !would_help(service, now, access, refusal) => return Verdict::NothingNewer,
+            _ => {}
+        }
+    }
+    if rotation.machine.is_some() && rotation.machine != service.machine_id {
+        return Verdict::Stuck(Stuck::Copied);
+    }
+    match &rotation.journal {
+        Journal::Settled => Verdict::Rotate(Spending {
+            attempt: 1,
+            started: Moment::new(now, &service.boot_id),
+            last_resort: false,
+        }),
+        Journal::Refused { interrupted: true } => Verdict::Stuck(Stuck::Interrupted),
+        Journal::Refused { interrupted: false } => Verdict::Stuck(Stuck::Expired),
+        Journal::Spending(spending) => again(service, now, rotation, spending, refusal),
+    }
+}
+
+/// Whether a bearer may still be accepted, though it should be rotated.
+pub(crate) fn is_alive(service: &Service, now: Now, record: &Record, refusal: Option<&Refusal>) -> bool {
+    let refused = refusal.is_some_and(|refusal| Some(&refusal.token) == bearer(record).as_ref());
+    let alive = |access: &Access| access.is_alive(now, &service.boot_id);
+    !refused && record.rotation.as_ref().is_none_or(|r| r.access.as_ref().is_some_and(alive))
+}
+
+/// Until when, from now, the issuer answers a refresh token again that is being spent.
+pub(crate) fn grace_left(service: &Service, now: Now, spending: &Spending) -> Option<Duration> {
+    let grace = service.oauth.as_ref()?.grace?;
+    let age = spending.started.age(now, &service.boot_id)?;
+    grace.checked_sub(age).filter(|left| *left >= ARRIVAL)
+}
+
+fn again(
+    service: &Service,
+    now: Now,
+    rotation: &Rotation,
+    spending: &Spending,
+    refusal: Option<&Refusal>,
+) -> Verdict {
+    let attempt = spending.attempt.saturating_add(1);
+    if !spending.last_resort && grace_left(service, now, spending).is_some() {
+        return Verdict::Rotate(Spending { attempt, ..spending.clone() });
+    }
+    if spending.last_resort {
+        return Verdict::Stuck(Stuck::Interrupted);
+    }
+    let lives = |access: &Access| access.is_alive(now, &service.boot_id);
+    if refusal.is_none() && rotation.access.as_ref().is_some_and(lives) {
+        return Verdict::Stuck(Stuck::Undecided);
+    }
+    Verdict::Rotate(Spending { attempt, last_resort: true, ..spending.clone() })
+}
+
+fn would_help(service: &Service, now: Now, access: &Access, refusal: &Refusal) -> bool {
+    if access.is_young(now, &service.boot_id) {
+        return false;
+    }
+    match refusal.kind {
+        RefusalKind::Token => true,
+        RefusalKind::Rights => access.left(now, &service.boot_id).is_none_or(|left| left.is_zero()),
+    }
+}
+
+fn bearer(record: &Record) -> Option<Fingerprint> {
+    match &record.rotation {
+        None => Some(record.token.fingerprint()),
+        Some(rotation) => rotation.access.as_ref().map(|access| access.token.fingerprint()),
+    }
+}
