@@ -1,13 +1,18 @@
 //! One authorized request: the token from where it is, retries, and the 401.
 
+use alloc::boxed::Box;
+
 use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::Record;
-use crate::resolve::{Given, Resolve, Resolved, Source};
+use crate::resolve::{Given, Resolve, Resolved, Source, unexpected};
+use crate::secret::Secret;
+use crate::session::{Bearer, Session, bearer_of};
 use crate::time::Timestamp;
+use crate::verdict::{Refusal, RefusalKind};
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,40 +29,61 @@ pub struct Called {
     pub response: HttpResponse,
     /// Where the token came from.
     pub source: Source,
+    /// What was stored beside the token.
+    pub record: Record,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
-    Resolving(Resolve),
-    Exchanging(Exchange, Resolved),
-    /// The stored token was refused: perhaps another shell has stored a newer one meanwhile.
-    Reresolving(Resolve, Resolved, Failure),
+    New,
+    Finding(Box<Finding>),
+    Exchanging(Exchange, Box<Resolved>),
+    /// The stored token was refused: perhaps there is a newer one meanwhile, or one can be had.
+    FindingNewer(Box<Finding>, Box<Resolved>, Failure),
     /// With the newer one.
-    ExchangingAgain(Exchange, Resolved),
+    ExchangingAgain(Exchange, Box<Resolved>),
+}
+
+/// Where the token comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Finding {
+    Token(Resolve),
+    Session(Session),
 }
 
 impl Call {
     /// A call with `request`, to which the token is added. It must go to the service's API.
     pub fn new(given: Given, request: HttpRequest) -> Self {
-        let phase = Phase::Resolving(Resolve::new(given.clone()));
-        Self { given, request, phase }
+        Self { given, request, phase: Phase::New }
     }
 
-    fn exchange(&self, record: &Record) -> Exchange {
-        Exchange::new(self.request.clone().bearer(&record.token))
+    fn find(&self, cx: &Context<'_>, refusal: Option<Refusal>) -> Box<Finding> {
+        Box::new(match cx.service.oauth {
+            None => Finding::Token(Resolve::new(self.given.clone())),
+            Some(_) => Finding::Session(refusal.map_or_else(Session::new, Session::after)),
+        })
     }
 
-    fn resolved(&mut self, cx: &mut Context<'_>, step: Step<Resolved>) -> Step<Called> {
+    fn exchange(&mut self, cx: &mut Context<'_>, found: Resolved, again: bool) -> Step<Called> {
+        let Some(bearer) = bearer(&found) else { return unexpected() };
+        let mut exchange = Exchange::new(self.request.clone().bearer(bearer));
+        let step = exchange.start(cx);
+        let found = Box::new(found);
+        self.phase = match again {
+            false => Phase::Exchanging(exchange, found),
+            true => Phase::ExchangingAgain(exchange, found),
+        };
+        self.exchanged(cx, step)
+    }
+
+    fn found(&mut self, cx: &mut Context<'_>, step: Step<Option<Resolved>>) -> Step<Called> {
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
             Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(resolved)) => {
-                let mut exchange = self.exchange(&resolved.record);
-                let step = exchange.start(cx);
-                self.phase = Phase::Exchanging(exchange, resolved);
-                self.exchanged(cx, step)
-            }
+            // Nothing was refused, so there is nothing to be newer than.
+            Step::Done(Ok(None)) => unexpected(),
+            Step::Done(Ok(Some(found))) => self.exchange(cx, found, false),
         }
     }
 
@@ -66,45 +92,42 @@ impl Call {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
             Step::Done(Ok(response)) => {
-                let source = self.source();
-                return Step::Done(Ok(Called { response, source }));
+                return match core::mem::replace(&mut self.phase, Phase::New) {
+                    Phase::Exchanging(_, found) | Phase::ExchangingAgain(_, found) => {
+                        let Resolved { source, record } = *found;
+                        Step::Done(Ok(Called { response, source, record }))
+                    }
+                    _ => unexpected(),
+                };
             }
             Step::Done(Err(failure)) => failure,
         };
-        match &self.phase {
-            Phase::Exchanging(_, used)
-                if failure.exit == Exit::NotSignedIn && matches!(used.source, Source::Store(_)) =>
-            {
-                let mut resolve = Resolve::new(self.given.clone());
-                let (used, step) = (used.clone(), resolve.start(cx));
-                self.phase = Phase::Reresolving(resolve, used, failure);
-                self.resolved_again(cx, step)
-            }
-            _ => Step::fail(blame(cx, failure, self.source())),
+        match core::mem::replace(&mut self.phase, Phase::New) {
+            Phase::Exchanging(exchange, used) => match refusal(cx, &exchange, &used) {
+                Some(refusal) => {
+                    let mut finding = self.find(cx, Some(refusal));
+                    let step = finding.start(cx);
+                    self.phase = Phase::FindingNewer(finding, used, failure);
+                    self.found_newer(cx, step)
+                }
+                None => Step::fail(blame(cx, failure, used.source)),
+            },
+            Phase::ExchangingAgain(_, used) => Step::fail(blame(cx, failure, used.source)),
+            _ => Step::fail(failure),
         }
     }
 
-    fn resolved_again(&mut self, cx: &mut Context<'_>, step: Step<Resolved>) -> Step<Called> {
-        let Phase::Reresolving(_, used, failure) = &self.phase else {
+    fn found_newer(&mut self, cx: &mut Context<'_>, step: Step<Option<Resolved>>) -> Step<Called> {
+        let Phase::FindingNewer(_, used, failure) = &self.phase else {
             return Step::Ignored("not waited for");
         };
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
-            Step::Done(Ok(newer)) if newer.record.token != used.record.token => {
-                let mut exchange = self.exchange(&newer.record);
-                let step = exchange.start(cx);
-                self.phase = Phase::ExchangingAgain(exchange, newer);
-                self.exchanged(cx, step)
-            }
+            Step::Done(Ok(Some(newer))) if bearer(&newer) != bearer(used) => self.exchange(cx, newer, true),
+            // That a session cannot be renewed says more than that its token was refused.
+            Step::Done(Err(why)) if cx.service.oauth.is_some() => Step::fail(why),
             Step::Done(_) => Step::fail(failure.clone()),
-        }
-    }
-
-    fn source(&self) -> Source {
-        match &self.phase {
-            Phase::Exchanging(_, r) | Phase::ExchangingAgain(_, r) | Phase::Reresolving(_, r, _) => r.source,
-            Phase::Resolving(_) => Source::Flag,
         }
     }
 }
@@ -113,34 +136,110 @@ impl Logic for Call {
     type Output = Called;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Called> {
-        let Phase::Resolving(resolve) = &mut self.phase else { return Step::Ignored("started already") };
-        let step = resolve.start(cx);
-        self.resolved(cx, step)
+        let mut finding = self.find(cx, None);
+        let step = finding.start(cx);
+        self.phase = Phase::Finding(finding);
+        self.found(cx, step)
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Called> {
         match &mut self.phase {
-            Phase::Resolving(resolve) => {
-                let step = resolve.handle(cx, event);
-                self.resolved(cx, step)
+            Phase::Finding(finding) => {
+                let step = finding.handle(cx, event);
+                self.found(cx, step)
             }
             Phase::Exchanging(exchange, _) | Phase::ExchangingAgain(exchange, _) => {
                 let step = exchange.handle(cx, event);
                 self.exchanged(cx, step)
             }
-            Phase::Reresolving(resolve, ..) => {
-                let step = resolve.handle(cx, event);
-                self.resolved_again(cx, step)
+            Phase::FindingNewer(finding, ..) => {
+                let step = finding.handle(cx, event);
+                self.found_newer(cx, step)
             }
+            Phase::New => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<Called> {
+        match &mut self.phase {
+            Phase::Finding(finding) | Phase::FindingNewer(finding, ..) => match finding.interrupted(cx) {
+                Step::Done(Err(failure)) => Step::fail(failure),
+                _ => Step::Pending,
+            },
+            _ => Step::fail(Failure::interrupted()),
         }
     }
 
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         match &self.phase {
             Phase::Exchanging(exchange, _) | Phase::ExchangingAgain(exchange, _) => exchange.deadline(),
-            Phase::Resolving(_) | Phase::Reresolving(..) => None,
+            Phase::Finding(finding) | Phase::FindingNewer(finding, ..) => finding.deadline(),
+            Phase::New => None,
         }
     }
+}
+
+impl Logic for Finding {
+    /// `None`: nothing newer than what was refused.
+    type Output = Option<Resolved>;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Option<Resolved>> {
+        match self {
+            Self::Token(resolve) => resolved(resolve.start(cx)),
+            Self::Session(session) => borne(session.start(cx)),
+        }
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Option<Resolved>> {
+        match self {
+            Self::Token(resolve) => resolved(resolve.handle(cx, event)),
+            Self::Session(session) => borne(session.handle(cx, event)),
+        }
+    }
+
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<Option<Resolved>> {
+        match self {
+            Self::Token(resolve) => resolved(resolve.interrupted(cx)),
+            Self::Session(session) => borne(session.interrupted(cx)),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        match self {
+            Self::Token(resolve) => resolve.deadline(),
+            Self::Session(session) => session.deadline(),
+        }
+    }
+}
+
+fn resolved(step: Step<Resolved>) -> Step<Option<Resolved>> {
+    match step {
+        Step::Ignored(reason) => Step::Ignored(reason),
+        Step::Pending => Step::Pending,
+        Step::Done(end) => Step::Done(end.map(Some)),
+    }
+}
+
+fn borne(step: Step<Bearer>) -> Step<Option<Resolved>> {
+    match step {
+        Step::Ignored(reason) => Step::Ignored(reason),
+        Step::Pending => Step::Pending,
+        Step::Done(end) => Step::Done(end.map(|bearer| match bearer {
+            Bearer::Good(kept) => Some(Resolved { source: Source::Store(kept.backend), record: kept.record }),
+            Bearer::NothingNewer => None,
+        })),
+    }
+}
+
+fn bearer(found: &Resolved) -> Option<&Secret> {
+    bearer_of(&found.record)
+}
+
+/// What a second try would have to better: only what was stored can have changed since.
+fn refusal(cx: &Context<'_>, exchange: &Exchange, used: &Resolved) -> Option<Refusal> {
+    let kind = exchange.refused().filter(|_| matches!(used.source, Source::Store(_)))?;
+    let token = bearer(used)?.fingerprint();
+    (kind == RefusalKind::Token || cx.service.oauth.is_some()).then_some(Refusal { token, kind })
 }
 
 /// A refused token is mended where it came from; a refused flag or variable never touches the store.

@@ -15,6 +15,7 @@ use crate::notice::Notice;
 use crate::pairing::{describe, unsendable};
 use crate::service::Service;
 use crate::time::Timestamp;
+use crate::verdict::RefusalKind;
 
 /// Sends a request until there is a definite answer: `GET` and `DELETE` are tried again after network failures, 429
 /// and 5xx; everything else is sent once. Ends with a 2xx answer or a failure.
@@ -22,6 +23,7 @@ use crate::time::Timestamp;
 pub struct Exchange {
     request: HttpRequest,
     tries: u32,
+    refused: Option<RefusalKind>,
     phase: Phase,
 }
 
@@ -35,7 +37,17 @@ enum Phase {
 impl Exchange {
     /// An exchange of this request.
     pub fn new(request: HttpRequest) -> Self {
-        Self { request: request.header("accept", "application/json"), tries: 0, phase: Phase::New }
+        Self {
+            request: request.header("accept", "application/json"),
+            tries: 0,
+            refused: None,
+            phase: Phase::New,
+        }
+    }
+
+    /// How the last answer refused the token, if it did.
+    pub fn refused(&self) -> Option<RefusalKind> {
+        self.refused
     }
 
     fn send(&mut self, cx: &mut Context<'_>) -> Step<HttpResponse> {
@@ -76,6 +88,7 @@ impl Logic for Exchange {
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<HttpResponse> {
         match (&self.phase, event) {
             (Phase::Sending(id), Event::Response { id: answered, response }) if id == answered => {
+                self.refused = refused(response);
                 match response.status {
                     200..=299 => Step::Done(Ok(response.clone())),
                     429 => self.again_or(cx, retry_after(response), refusal(cx.service, response)),
@@ -118,6 +131,17 @@ impl Logic for Exchange {
             Phase::Waiting(at) => Some((at, WakeReason::Retry)),
             _ => None,
         }
+    }
+}
+
+/// RFC 6750 §3.1.
+fn refused(response: &HttpResponse) -> Option<RefusalKind> {
+    let says = response.header_value("www-authenticate").unwrap_or_default();
+    match response.status {
+        401 => Some(RefusalKind::Token),
+        403 if says.contains("invalid_token") => Some(RefusalKind::Token),
+        403 => Some(RefusalKind::Rights),
+        _ => None,
     }
 }
 
