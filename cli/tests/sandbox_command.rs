@@ -27,7 +27,7 @@ fn it_announces_itself_on_stdout_and_tells_people_on_stderr() {
     assert_eq!(announced["env"]["PENTIFY_APP_URL"], announced["urls"]["app"]);
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     let ended = finish(child).expect(0);
-    assert_eq!(ended.json()["rules"].as_array().unwrap().len(), 7);
+    assert_eq!(ended.json()["rules"].as_array().unwrap().len(), 10);
     let export = format!("export PENTIFY_API_URL={}", announced["urls"]["api"].as_str().unwrap());
     assert!(ended.stderr.contains(&export), "{ended:?}");
 }

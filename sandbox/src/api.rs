@@ -5,6 +5,7 @@ use doorkey_core::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::account::{Account, SCOPES, Workspace};
+use crate::bearer::bearer;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::envelope::{Refusal, json_response};
@@ -118,13 +119,8 @@ fn with_key<'a>(
     now: Moment,
     request: &HttpRequest,
 ) -> Result<Caller<'a>, Refusal> {
-    let header = request.header_value("authorization").ok_or(INVALID_KEY)?;
-    // The scheme's name is case-insensitive (RFC 9110 §11.1).
-    let (scheme, token) = header.split_once(' ').ok_or(INVALID_KEY)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(INVALID_KEY);
-    }
-    let key = state.keys.get_mut(&Digest::of(token.trim())).ok_or(INVALID_KEY)?;
+    let token = bearer(request).ok_or(INVALID_KEY)?;
+    let key = state.keys.get_mut(&Digest::of(token)).ok_or(INVALID_KEY)?;
     if key.revoked.is_some() {
         return Err(INVALID_KEY);
     }

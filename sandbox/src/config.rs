@@ -5,13 +5,15 @@ use std::str::FromStr;
 
 use doorkey_core::url::Url;
 
+use crate::pensar;
+
 /// How a [`Service`](crate::Service) is set up. It is no part of its state: two servers can share one state and differ
 /// in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Config {
-    /// Where the API is reached.
+    /// Where Pentify's API is reached.
     pub api: Url,
-    /// Where the pages are reached.
+    /// Where Pentify's pages are reached.
     pub app: Url,
     /// Whether the published rate limits are enforced.
     pub rate_limit: bool,
@@ -21,12 +23,20 @@ pub struct Config {
     /// How much faster than its clients' time the service's time runs. Lifetimes are counted in the service's time;
     /// intervals and rates are the clients' and are counted in theirs.
     pub speed: Speed,
+    /// Where and how Pensar Apex is played besides Pentify.
+    pub pensar: Option<pensar::Config>,
 }
 
 impl Config {
-    /// A service at these two places, with its limits on and in real time.
+    /// Pentify at these two places, with its limits on and in real time.
     pub fn new(api: Url, app: Url) -> Self {
-        Self { api, app, rate_limit: true, strict_poll: false, speed: Speed::default() }
+        Self { api, app, rate_limit: true, strict_poll: false, speed: Speed::default(), pensar: None }
+    }
+
+    /// The same, and Pensar Apex.
+    #[must_use]
+    pub fn with_pensar(self, pensar: pensar::Config) -> Self {
+        Self { pensar: Some(pensar), ..self }
     }
 }
 

@@ -14,6 +14,7 @@ use ureq_proto::server::state::{Cleanup, ProvideResponse, RecvBody};
 use ureq_proto::server::{RecvRequestResult, Reply, SendResponseResult};
 
 use crate::desk::Desk;
+use crate::events::Delivery;
 use crate::fault::Answer;
 use crate::wire::{Unacceptable, head_of, request_from};
 
@@ -30,23 +31,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn serve(stream: Async<TcpStream>, origin: &Origin, desk: &Desk) -> io::Result<()> {
     let mut connection = Connection { stream, waiting: Vec::new() };
     while let Some((reply, request)) = connection.receive(origin).await? {
-        let answer = match &request {
-            Ok(request) => desk.handle(request).unwrap_or_else(|error| Answer::Whole(out_of_order(&error))),
-            Err(Unacceptable(status)) => Answer::Whole(HttpResponse::new(*status, "")),
-        };
-        let response = match answer {
-            Answer::Whole(response) => response,
-            Answer::Late(response) => {
-                Timer::after(desk.delay).await;
-                response
+        let (answer, told) = match &request {
+            Ok(request) => {
+                desk.handle(request).unwrap_or_else(|error| (Answer::Whole(out_of_order(&error)), None))
             }
-            Answer::Cut(response) => return connection.send_half(reply, &response).await,
-            Answer::Lost => return Ok(()),
-            // With no time to linger, the system resets the connection when it is closed.
-            Answer::Reset => return SockRef::from(&connection.stream).set_linger(Some(Duration::ZERO)),
+            Err(Unacceptable(status)) => (Answer::Whole(HttpResponse::new(*status, "")), None),
         };
-        let cleanup = within(PATIENCE, Box::pin(connection.send(reply, &response))).await?;
-        if cleanup.must_close_connection() || request.is_err() {
+        let (delivery, goes_on) = connection.answer(reply, answer, desk.delay).await;
+        if let (Ok(request), Some(id)) = (&request, told) {
+            desk.answered(request, id, delivery)?;
+        }
+        if !goes_on? || request.is_err() {
             break;
         }
     }
@@ -135,6 +130,43 @@ impl Connection {
         let length = self.stream.read(&mut part).await?;
         self.waiting.extend_from_slice(part.get(..length).unwrap_or_default());
         Ok(length)
+    }
+
+    /// Answers, and says what became of the answer and whether the connection goes on.
+    async fn answer(
+        &mut self,
+        reply: Reply<ProvideResponse>,
+        answer: Answer,
+        delay: Duration,
+    ) -> (Delivery, io::Result<bool>) {
+        let response = match answer {
+            Answer::Whole(response) => response,
+            Answer::Late(response) => {
+                Timer::after(delay).await;
+                response
+            }
+            Answer::Cut(response) => {
+                return (Delivery::Cut, self.send_half(reply, &response).await.map(|()| false));
+            }
+            Answer::Lost => return (Delivery::Lost, Ok(false)),
+            // With no time to linger, the system resets the connection when it is closed.
+            Answer::Reset => {
+                let linger = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+                return (Delivery::Reset, linger.map(|()| false));
+            }
+        };
+        let had_gone = self.client_has_gone();
+        let sent = within(PATIENCE, Box::pin(self.send(reply, &response))).await;
+        let delivery = if had_gone || sent.is_err() { Delivery::Gone } else { Delivery::Whole };
+        (delivery, sent.map(|cleanup| !cleanup.must_close_connection()))
+    }
+
+    /// Whether the client has closed its side. A first write would succeed all the same.
+    fn client_has_gone(&self) -> bool {
+        match self.stream.get_ref().peek(&mut [0]) {
+            Ok(length) => length == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
     }
 
     async fn send_half(&mut self, reply: Reply<ProvideResponse>, response: &HttpResponse) -> io::Result<()> {

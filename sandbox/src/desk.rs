@@ -5,14 +5,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use doorkey_core::http::HttpRequest;
-use doorkey_core::url::Origin;
+use doorkey_core::time::WallTime;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::door::Door;
+use crate::events::{Delivery, Events};
 use crate::fault::{Answer, Fault, Faults};
 use crate::grade::Grade;
 use crate::options::{Access, AccessLog, Options};
+use crate::pensar;
+use crate::place::Place;
 use crate::service::Service;
 use crate::state::State;
 use crate::state_file::{Ports, Saved, StateFile};
@@ -20,7 +23,6 @@ use crate::state_file::{Ports, Saved, StateFile};
 /// The service with all that it needs of the world.
 pub(crate) struct Desk {
     inner: Mutex<Inner>,
-    api: Origin,
     log: Option<AccessLog>,
     /// How late a slow answer is.
     pub(crate) delay: Duration,
@@ -33,15 +35,24 @@ struct Inner {
     faults: Faults,
     ports: Ports,
     file: Option<StateFile>,
+    events: Option<Events>,
 }
 
 impl Desk {
-    /// Opens the state, if it is kept in a file, and both doors.
-    pub(crate) fn open(options: Options) -> io::Result<(Self, [Door; 2])> {
+    /// Opens the state, if it is kept in a file, and all doors.
+    pub(crate) fn open(options: Options) -> io::Result<(Self, [Door; 6])> {
         let mut clock = Clock::new(options.speed);
         let mut file = options.state.as_deref().map(StateFile::open).transpose()?;
-        let mut doors =
-            Doors { shareable: file.is_some(), wanted: [options.api_port, options.app_port], saved: None };
+        let events = options.events.as_deref().map(Events::open).transpose()?;
+        let wanted = Ports {
+            api: options.api_port,
+            app: options.app_port,
+            pensar_api: options.pensar_api_port,
+            gateway: options.gateway_port,
+            console: options.console_port,
+            workos: options.workos_port,
+        };
+        let mut doors = Doors { shareable: file.is_some(), wanted, saved: None };
         let locked = file.as_ref().map(StateFile::lock).transpose()?;
         let mut state = None;
         if let Some(file) = &mut file {
@@ -53,13 +64,14 @@ impl Desk {
             }
         }
         let doors = doors.open()?;
-        let [api, app] = &doors;
-        let ports = Ports { api: api.port(), app: app.port() };
+        let ports = Ports::from_array(doors.each_ref().map(Door::port));
+        let [api, app, pensar_api, gateway, console, workos] = doors.each_ref().map(|door| door.base.clone());
+        let pensar = pensar::Config { api: pensar_api, gateway, console, workos, settings: options.pensar };
         let config = Config {
             rate_limit: options.rate_limit,
             strict_poll: options.faults.iter().any(|spec| spec.fault == Fault::StrictPoll),
             speed: options.speed,
-            ..Config::new(api.base.clone(), app.base.clone())
+            ..Config::new(api, app).with_pensar(pensar)
         };
         let state = match state {
             Some(state) => state,
@@ -76,17 +88,17 @@ impl Desk {
             faults: Faults::new(options.seed, &options.faults),
             ports,
             file,
+            events,
         };
-        let api = api.base.origin().clone();
-        Ok((Self { inner: Mutex::new(inner), api, log: options.log, delay: options.delay }, doors))
+        Ok((Self { inner: Mutex::new(inner), log: options.log, delay: options.delay }, doors))
     }
 
-    /// Answers one request.
+    /// Answers one request; gives the number of a request for tokens.
     ///
     /// # Errors
-    /// If the state can be neither loaded nor saved; then nothing has happened.
-    pub(crate) fn handle(&self, request: &HttpRequest) -> io::Result<Answer> {
-        let answer = self.inner().handle(request, request.url.origin() == &self.api)?;
+    /// If the state can be neither loaded nor saved; then nothing has happened. If the events log cannot be written.
+    pub(crate) fn handle(&self, request: &HttpRequest) -> io::Result<(Answer, Option<u64>)> {
+        let (answer, told) = self.inner().handle(request)?;
         if let Some(log) = &self.log {
             let status = match &answer {
                 Answer::Whole(response) | Answer::Late(response) | Answer::Cut(response) => {
@@ -97,7 +109,20 @@ impl Desk {
             let place = format!("{}{}", request.url.origin(), request.url.path());
             log(&Access { method: request.method.as_str(), place, status });
         }
-        Ok(answer)
+        Ok((answer, told))
+    }
+
+    /// Takes note of what became of the answer to a request for tokens.
+    ///
+    /// # Errors
+    /// As for [`Desk::handle`].
+    pub(crate) fn answered(&self, request: &HttpRequest, id: u64, delivery: Delivery) -> io::Result<()> {
+        let mut inner = self.inner();
+        if delivery == Delivery::Gone {
+            inner.change(|service, _| service.undelivered(request))?;
+        }
+        let now = inner.clock.now();
+        inner.events.as_ref().map_or(Ok(()), |events| events.answered(now, id, delivery))
     }
 
     /// What clients did wrong so far, with every server of this state.
@@ -114,16 +139,27 @@ impl Desk {
 }
 
 impl Inner {
-    fn handle(&mut self, request: &HttpRequest, for_api: bool) -> io::Result<Answer> {
-        let fault = if for_api { self.faults.next_fault() } else { None };
+    fn handle(&mut self, request: &HttpRequest) -> io::Result<(Answer, Option<u64>)> {
+        let place = self.config.place_of(request);
+        let is_for_programs = place.is_some_and(Place::is_for_programs);
+        let fault = if is_for_programs { self.faults.next_fault(request.url.path()) } else { None };
+        let (answer, told) = self.change(|service, now| service.handle_noting(now, request, fault))?;
+        if let (Some(told), Some(events)) = (&told, &self.events) {
+            events.asked(self.clock.now(), told, fault)?;
+        }
+        Ok((answer, told.map(|told| told.id)))
+    }
+
+    /// One change of the service, seen by every server of the same state or by none.
+    fn change<T>(&mut self, work: impl FnOnce(&mut Service, WallTime) -> T) -> io::Result<T> {
         let _locked = self.file.as_ref().map(StateFile::lock).transpose()?;
         self.reload()?;
         let now = self.clock.now();
         let Some(file) = &mut self.file else {
-            return Ok(self.service.handle_with(now, request, fault));
+            return Ok(work(&mut self.service, now));
         };
         let before = self.service.state().clone();
-        let answer = self.service.handle_with(now, request, fault);
+        let done = work(&mut self.service, now);
         if self.service.state() != &before {
             let saved = Saved::new(now.as_unix_millis(), self.ports, self.service.state().clone());
             if let Err(error) = file.save(&saved) {
@@ -131,7 +167,7 @@ impl Inner {
                 return Err(error);
             }
         }
-        Ok(answer)
+        Ok(done)
     }
 
     /// Takes over what another server of the same state did. Only under the file's lock.
@@ -150,18 +186,24 @@ impl Inner {
 struct Doors {
     shareable: bool,
     /// Asked for; 0 for any.
-    wanted: [u16; 2],
+    wanted: Ports,
     /// Where the state was served last, and whether nobody serves it now.
     saved: Option<(Ports, bool)>,
 }
 
 impl Doors {
-    fn open(&self) -> io::Result<[Door; 2]> {
-        let [api, app] = self.wanted;
-        let saved = self.saved.map(|(ports, alone)| (ports.api, ports.app, alone));
+    fn open(&self) -> io::Result<[Door; 6]> {
+        let (saved, alone) = self.saved.unwrap_or_default();
+        let saved = saved.to_array().map(|port| (port != 0).then_some((port, alone)));
+        let [api, app, pensar_api, gateway, console, workos] = self.wanted.to_array();
+        let [saved_api, saved_app, saved_pensar_api, saved_gateway, saved_console, saved_workos] = saved;
         Ok([
-            self.open_one(api, saved.map(|(api, _, alone)| (api, alone)))?,
-            self.open_one(app, saved.map(|(_, app, alone)| (app, alone)))?,
+            self.open_one(api, saved_api)?,
+            self.open_one(app, saved_app)?,
+            self.open_one(pensar_api, saved_pensar_api)?,
+            self.open_one(gateway, saved_gateway)?,
+            self.open_one(console, saved_console)?,
+            self.open_one(workos, saved_workos)?,
         ])
     }
 

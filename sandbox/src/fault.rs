@@ -8,7 +8,7 @@ use doorkey_core::http::HttpResponse;
 use crate::config::thousandths;
 use crate::digest::Digest;
 
-/// A way for the API to misbehave. Pages never do.
+/// A way for the places of programs to misbehave. Pages never do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     /// The request is handled, and the connection closed without an answer.
@@ -78,29 +78,38 @@ impl Answer {
     }
 }
 
-/// A fault and how often it happens: `reset` always, `reset:0.1` with a tenth of the requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A fault, how often it happens, and where: `reset` always, `reset:0.1` with a tenth of the requests,
+/// `reset:0.1@/v1/scans` with a tenth of those whose path begins so.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FaultSpec {
     /// The fault.
     pub fault: Fault,
     /// With how many of a thousand requests it happens.
     pub per_mille: u32,
+    /// What the paths of those requests begin with: `/` for all.
+    pub path: String,
 }
 
 impl FromStr for FaultSpec {
     type Err = FaultSpecError;
 
     fn from_str(text: &str) -> Result<Self, FaultSpecError> {
+        let (text, path) = text.split_once('@').unwrap_or((text, "/"));
+        if !path.starts_with('/') {
+            return Err(FaultSpecError::Path);
+        }
         let (name, rate) = text.split_once(':').map_or((text, None), |(name, rate)| (name, Some(rate)));
         let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name).ok_or(FaultSpecError::Name)?;
+        if fault == Fault::StrictPoll && (rate.is_some() || path != "/") {
+            return Err(FaultSpecError::StrictIsNoMatterOfDegree);
+        }
         let per_mille = match rate {
             None => 1000,
-            Some(_) if fault == Fault::StrictPoll => return Err(FaultSpecError::StrictIsNoMatterOfDegree),
             Some(rate) => {
                 thousandths(rate).filter(|it| (1..=1000).contains(it)).ok_or(FaultSpecError::Rate)?
             }
         };
-        Ok(Self { fault, per_mille })
+        Ok(Self { fault, per_mille, path: path.to_owned() })
     }
 }
 
@@ -111,7 +120,9 @@ pub enum FaultSpecError {
     Name,
     /// The rate is not between 0.001 and 1.
     Rate,
-    /// `strict-poll` takes no rate.
+    /// The path does not begin with `/`.
+    Path,
+    /// `strict-poll` takes neither rate nor path.
     StrictIsNoMatterOfDegree,
 }
 
@@ -123,7 +134,8 @@ impl fmt::Display for FaultSpecError {
                 f.write_str(&Fault::ALL.map(Fault::name).join(", "))
             }
             Self::Rate => f.write_str("the rate of a fault is between 0.001 and 1"),
-            Self::StrictIsNoMatterOfDegree => f.write_str("strict-poll takes no rate"),
+            Self::Path => f.write_str("the path after the @ of a fault begins with /"),
+            Self::StrictIsNoMatterOfDegree => f.write_str("strict-poll takes neither rate nor path"),
         }
     }
 }
@@ -141,19 +153,22 @@ pub struct Faults {
 impl Faults {
     /// Faults that are decided from `seed`. Where several fall on one request, the first of `specs` happens.
     pub fn new(seed: u64, specs: &[FaultSpec]) -> Self {
-        let specs = specs.iter().copied().filter(|spec| spec.fault != Fault::StrictPoll).collect();
+        let specs = specs.iter().filter(|spec| spec.fault != Fault::StrictPoll).cloned().collect();
         Self { seed, specs, count: 0 }
     }
 
-    /// What happens with the next request to the API.
-    pub fn next_fault(&mut self) -> Option<Fault> {
+    /// What happens with the next request of a program, which is for this path.
+    pub fn next_fault(&mut self, path: &str) -> Option<Fault> {
         self.count += 1;
-        let falls = |(spec, index): &(FaultSpec, u64)| {
+        let falls = |(spec, index): &(&FaultSpec, u64)| {
+            if !path.starts_with(&spec.path) {
+                return false;
+            }
             let parts = [self.seed, self.count, *index].map(u64::to_be_bytes);
             let parts = parts.each_ref().map(<[u8; 8]>::as_slice);
             Digest::of_parts("fault", &parts).first_number() % 1000 < u64::from(spec.per_mille)
         };
-        self.specs.iter().copied().zip(0..).find(falls).map(|(spec, _)| spec.fault)
+        self.specs.iter().zip(0..).find(falls).map(|(spec, _)| spec.fault)
     }
 }
 
@@ -163,7 +178,9 @@ mod tests {
 
     #[test]
     fn specs_are_read_from_the_command_line() {
-        let spec = |fault, per_mille| Ok(FaultSpec { fault, per_mille });
+        let spec_at =
+            |fault, per_mille, path: &str| Ok(FaultSpec { fault, per_mille, path: path.to_owned() });
+        let spec = |fault, per_mille| spec_at(fault, per_mille, "/");
         for (text, expected) in [
             ("lost-answer", spec(Fault::LostAnswer, 1000)),
             ("slow:0.25", spec(Fault::Slow, 250)),
@@ -172,6 +189,11 @@ mod tests {
             ("truncate", spec(Fault::Truncate, 1000)),
             ("reset:1.0", spec(Fault::Reset, 1000)),
             ("strict-poll", spec(Fault::StrictPoll, 1000)),
+            ("reset@/v1", spec_at(Fault::Reset, 1000, "/v1")),
+            ("lost-answer:0.1@/a/b", spec_at(Fault::LostAnswer, 100, "/a/b")),
+            ("reset@v1", Err(FaultSpecError::Path)),
+            ("reset@", Err(FaultSpecError::Path)),
+            ("strict-poll@/v1", Err(FaultSpecError::StrictIsNoMatterOfDegree)),
             ("strict-poll:0.5", Err(FaultSpecError::StrictIsNoMatterOfDegree)),
             ("reset:0", Err(FaultSpecError::Rate)),
             ("reset:1.001", Err(FaultSpecError::Rate)),
@@ -188,7 +210,7 @@ mod tests {
         let specs = ["reset:0.1".parse().unwrap(), "slow:0.5".parse().unwrap()];
         let run = |seed| {
             let mut faults = Faults::new(seed, &specs);
-            (0..4000).map(|_| faults.next_fault()).collect::<Vec<_>>()
+            (0..4000).map(|_| faults.next_fault("/")).collect::<Vec<_>>()
         };
         let first = run(1);
         assert_eq!(first, run(1));
@@ -197,7 +219,20 @@ mod tests {
         assert!((320..480).contains(&count(Some(Fault::Reset))), "{}", count(Some(Fault::Reset)));
         // Half of the nine tenths that were not reset.
         assert!((1600..2000).contains(&count(Some(Fault::Slow))), "{}", count(Some(Fault::Slow)));
-        let strict = Faults::new(1, &["strict-poll".parse().unwrap()]).next_fault();
+        let strict = Faults::new(1, &["strict-poll".parse().unwrap()]).next_fault("/");
         assert_eq!(strict, None);
+    }
+
+    #[test]
+    fn a_path_limits_a_fault() {
+        let mut faults = Faults::new(1, &["reset@/token".parse().unwrap(), "slow:1@/".parse().unwrap()]);
+        for (path, expected) in [
+            ("/token", Fault::Reset),
+            ("/token/x", Fault::Reset),
+            ("/tok", Fault::Slow),
+            ("/x/token", Fault::Slow),
+        ] {
+            assert_eq!(faults.next_fault(path), Some(expected), "{path}");
+        }
     }
 }

@@ -32,13 +32,16 @@
 
 mod account;
 mod api;
+mod bearer;
 mod clock;
 mod config;
 mod connection;
+mod credential;
 mod desk;
 mod digest;
 mod door;
 mod envelope;
+mod events;
 mod fault;
 mod form;
 mod grade;
@@ -50,13 +53,16 @@ mod options;
 mod page;
 mod pages;
 mod pairing;
+pub mod pensar;
 mod person;
+mod place;
 mod ratchet;
 mod server;
 mod service;
 mod session;
 mod state;
 mod state_file;
+mod visit;
 mod watch;
 mod wire;
 

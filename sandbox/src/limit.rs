@@ -33,6 +33,17 @@ impl Window {
         }
     }
 
+    /// How many came in the last minute.
+    pub(crate) fn len(&mut self, now: Moment, speed: Speed) -> usize {
+        self.forget_old(now, speed);
+        self.0.len()
+    }
+
+    /// Counts one, allowed or not.
+    pub(crate) fn count(&mut self, now: Moment) {
+        self.0.push_back(now);
+    }
+
     /// Drops what is older than a minute; says whether nothing is left.
     pub(crate) fn forget_old(&mut self, now: Moment, speed: Speed) -> bool {
         self.0.retain(|at| speed.real_millis(now.since(*at)) < MINUTE);

@@ -18,6 +18,8 @@ pub(crate) struct Form {
     pub(crate) action: String,
     pub(crate) is_post: bool,
     pub(crate) hidden: Vec<(String, String)>,
+    /// The names of fields that a person fills in.
+    pub(crate) fields: Vec<String>,
     pub(crate) buttons: Vec<Button>,
 }
 
@@ -47,6 +49,7 @@ impl Markup {
                             action: attribute(&tag, "action"),
                             is_post: attribute(&tag, "method").eq_ignore_ascii_case("post"),
                             hidden: Vec::new(),
+                            fields: Vec::new(),
                             buttons: Vec::new(),
                         });
                     }
@@ -83,6 +86,8 @@ impl Form {
             self.buttons.push(Button { name, value });
         } else if attribute(tag, "type") == "hidden" {
             self.hidden.push((name, value));
+        } else {
+            self.fields.push(name);
         }
     }
 }

@@ -30,6 +30,11 @@ impl Moment {
         Self(self.0.saturating_sub(millis))
     }
 
+    /// Whole seconds since the epoch, rounded down.
+    pub(crate) fn as_seconds(self) -> u64 {
+        self.0 / SECOND
+    }
+
     pub(crate) fn to_bytes(self) -> [u8; 8] {
         self.0.to_be_bytes()
     }
@@ -37,6 +42,15 @@ impl Moment {
     /// As the API writes dates.
     pub(crate) fn to_rfc3339(self) -> String {
         self.date_time().format(&Rfc3339).unwrap_or_default()
+    }
+
+    /// As a `Date` header has it: an IMF-fixdate (RFC 9110 §5.6.7).
+    pub(crate) fn to_http_date(self) -> String {
+        let at = self.date_time();
+        let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
+        let (weekday, month) = (weekday.get(..3).unwrap_or_default(), month.get(..3).unwrap_or_default());
+        let (hour, minute, second) = at.to_hms();
+        format!("{weekday}, {:02} {month} {} {hour:02}:{minute:02}:{second:02} GMT", at.day(), at.year())
     }
 
     /// As the pages write dates.
@@ -80,6 +94,7 @@ mod tests {
         let moment = Moment(1_767_139_201_999);
         assert_eq!(moment.to_rfc3339(), "2025-12-31T00:00:01Z");
         assert_eq!(moment.for_people(), "2025-12-31 00:00 UTC");
+        assert_eq!(moment.to_http_date(), "Wed, 31 Dec 2025 00:00:01 GMT");
         assert_eq!(moment.month(), ("2025-12-01T00:00:00Z".to_owned(), "2026-01-01T00:00:00Z".to_owned()));
         assert_eq!(Moment(u64::MAX).to_rfc3339(), "1970-01-01T00:00:00Z");
     }

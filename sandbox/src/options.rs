@@ -6,19 +6,30 @@ use std::time::Duration;
 
 use crate::config::Speed;
 use crate::fault::FaultSpec;
+use crate::pensar;
 
 /// Is told of every request and its answer.
 pub type AccessLog = Box<dyn Fn(&Access) + Send + Sync>;
 
 /// How to serve. Nearly every field is one flag of a command line.
 pub struct Options {
-    /// The port of the API on 127.0.0.1; 0 takes the one that the state file names, or a free one.
+    /// The port of Pentify's API on 127.0.0.1; 0 takes the one that the state file names, or a free one.
     pub api_port: u16,
-    /// The port of the pages, likewise.
+    /// The port of Pentify's pages, likewise.
     pub app_port: u16,
+    /// The port of Pensar's API, likewise.
+    pub pensar_api_port: u16,
+    /// The port of Pensar's gateway, likewise.
+    pub gateway_port: u16,
+    /// The port of Pensar's pages, likewise.
+    pub console_port: u16,
+    /// The port of Pensar's WorkOS, likewise.
+    pub workos_port: u16,
     /// Whether the published rate limits are enforced.
     pub rate_limit: bool,
-    /// How the API misbehaves.
+    /// How Pensar behaves.
+    pub pensar: pensar::Settings,
+    /// How the places of programs misbehave.
     pub faults: Vec<FaultSpec>,
     /// Decides which requests the faults fall on.
     pub seed: u64,
@@ -31,6 +42,9 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// Told of every request.
     pub log: Option<AccessLog>,
+    /// Where to write what requests for tokens came to: a line of JSON before each answer, and one after. A file that is
+    /// there is added to.
+    pub events: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -38,13 +52,19 @@ impl Default for Options {
         Self {
             api_port: 0,
             app_port: 0,
+            pensar_api_port: 0,
+            gateway_port: 0,
+            console_port: 0,
+            workos_port: 0,
             rate_limit: true,
+            pensar: pensar::Settings::default(),
             faults: Vec::new(),
             seed: 0,
             delay: Duration::from_secs(2),
             speed: Speed::default(),
             state: None,
             log: None,
+            events: None,
         }
     }
 }
@@ -54,12 +74,18 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("api_port", &self.api_port)
             .field("app_port", &self.app_port)
+            .field("pensar_api_port", &self.pensar_api_port)
+            .field("gateway_port", &self.gateway_port)
+            .field("console_port", &self.console_port)
+            .field("workos_port", &self.workos_port)
             .field("rate_limit", &self.rate_limit)
+            .field("pensar", &self.pensar)
             .field("faults", &self.faults)
             .field("seed", &self.seed)
             .field("delay", &self.delay)
             .field("speed", &self.speed)
             .field("state", &self.state)
+            .field("events", &self.events)
             .finish_non_exhaustive()
     }
 }

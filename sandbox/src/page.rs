@@ -49,7 +49,7 @@ impl Page {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
-                    title { (self.heading) " · Pentify sandbox" }
+                    title { (self.heading) " · " (visitor.site.brand()) " sandbox" }
                     link rel="icon" type="image/svg+xml" href="/icon.svg";
                     link rel="stylesheet" href="/style.css";
                 }
@@ -57,11 +57,11 @@ impl Page {
                     header {
                         p.brand {
                             img src="/icon.svg" alt="" width="28" height="28";
-                            span { "Pentify" }
+                            span { (visitor.site.brand()) }
                             span.badge { "sandbox" }
                         }
-                        @if let Some(account) = visitor.account {
-                            (signed_in(account.email, visitor))
+                        @if let Some(email) = &visitor.email {
+                            (signed_in(email, visitor))
                         }
                     }
                     main.wide[self.wide] {

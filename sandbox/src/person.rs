@@ -19,8 +19,10 @@ const MOST_STEPS: usize = 12;
 /// [`Service`](crate::Service), or over HTTP.
 #[derive(Clone, Debug)]
 pub struct Person {
-    email: String,
+    pub(crate) email: String,
     workspace: Option<String>,
+    /// What to write into the fields of these names.
+    entries: BTreeMap<&'static str, String>,
     cookies: BTreeMap<String, Secret>,
 }
 
@@ -36,7 +38,7 @@ pub struct LastPage {
 impl Person {
     /// Somebody who signs in as `email`, in a fresh browser.
     pub fn new(email: &str) -> Self {
-        Self { email: email.to_owned(), workspace: None, cookies: BTreeMap::new() }
+        Self { email: email.to_owned(), workspace: None, entries: BTreeMap::new(), cookies: BTreeMap::new() }
     }
 
     /// The same, who takes the workspace of this slug where there is a choice. Without it, the first.
@@ -46,7 +48,19 @@ impl Person {
         self
     }
 
-    /// Opens the link of a terminal and authorizes it.
+    /// The same, who types this user code where a page asks for one.
+    #[must_use]
+    pub fn entering(self, user_code: &str) -> Self {
+        self.writing("user_code", user_code)
+    }
+
+    /// The same, who writes this into the field of that name.
+    pub(crate) fn writing(mut self, field: &'static str, text: &str) -> Self {
+        self.entries.insert(field, text.to_owned());
+        self
+    }
+
+    /// Opens the link of a terminal, of either service, and authorizes it.
     ///
     /// # Errors
     /// If `send` fails, or if the walk ends on any other page than the one that confirms it.
@@ -55,10 +69,10 @@ impl Person {
         link: &Url,
         send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
     ) -> Result<LastPage, PersonError<E>> {
-        self.decide(link, "approve", pages::AUTHORIZED, send)
+        self.walk(link, ("decision", "approve"), pages::AUTHORIZED, send)
     }
 
-    /// Opens the link of a terminal and refuses.
+    /// Opens the link of a terminal, of either service, and refuses.
     ///
     /// # Errors
     /// As for [`Person::approve`].
@@ -67,13 +81,14 @@ impl Person {
         link: &Url,
         send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
     ) -> Result<LastPage, PersonError<E>> {
-        self.decide(link, "deny", pages::DENIED, send)
+        self.walk(link, ("decision", "deny"), pages::DENIED, send)
     }
 
-    fn decide<E>(
+    /// Goes on from a link, presses the wanted button, and ends on the page with this heading.
+    pub(crate) fn walk<E>(
         &mut self,
         link: &Url,
-        decision: &str,
+        wanted: (&str, &str),
         hoped_for: &str,
         mut send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
     ) -> Result<LastPage, PersonError<E>> {
@@ -87,20 +102,20 @@ impl Person {
                 continue;
             }
             let markup = Markup::read(response.body.as_bytes());
-            match self.next_step(&here, &markup, decision) {
+            let page = LastPage { status: response.status, heading: markup.heading.clone() };
+            // A page that refuses is not tried again.
+            let next = self.next_step(&here, &markup, wanted).filter(|_| page.status == 200);
+            match next {
                 Some(next) => request = next,
-                None => {
-                    let page = LastPage { status: response.status, heading: markup.heading };
-                    let done = page.status == 200 && page.heading == hoped_for;
-                    return if done { Ok(page) } else { Err(PersonError::Elsewhere(page)) };
-                }
+                None if page.status == 200 && page.heading == hoped_for => return Ok(page),
+                None => return Err(PersonError::Elsewhere(page)),
             }
         }
         Err(PersonError::Lost)
     }
 
     /// The button to press on a page, if there is one for us.
-    fn next_step(&self, here: &Url, markup: &Markup, decision: &str) -> Option<HttpRequest> {
+    fn next_step(&self, here: &Url, markup: &Markup, wanted: (&str, &str)) -> Option<HttpRequest> {
         let press = |name: &str, wanted: Option<&str>| {
             markup.forms.iter().find_map(|form| {
                 let fits = |button: &&Button| {
@@ -109,10 +124,36 @@ impl Person {
                 Some((form, form.buttons.iter().find(fits)?))
             })
         };
-        let (form, button) = press("decision", Some(decision))
+        let can_fill = |form: &&Form| {
+            !form.fields.is_empty()
+                && form.fields.iter().all(|field| self.entries.contains_key(field.as_str()))
+        };
+        let fill = || markup.forms.iter().find(can_fill).and_then(|form| Some((form, form.buttons.first()?)));
+        let (form, button) = press(wanted.0, Some(wanted.1))
             .or_else(|| press("email", Some(&self.email)))
-            .or_else(|| press("workspace", self.workspace.as_deref()))?;
-        submit(here, form, button)
+            .or_else(|| press("workspace", self.workspace.as_deref()))
+            .or_else(fill)?;
+        self.submit(here, form, button)
+    }
+
+    /// The request that pressing a button sends.
+    fn submit(&self, here: &Url, form: &Form, button: &Button) -> Option<HttpRequest> {
+        let pressed = (!button.name.is_empty()).then(|| (button.name.clone(), button.value.clone()));
+        let written = form
+            .fields
+            .iter()
+            .map(|field| (field.clone(), self.entries.get(field.as_str()).cloned().unwrap_or_default()));
+        let fields = form.hidden.iter().cloned().chain(written).chain(pressed);
+        let url = resolve(here, &form.action)?;
+        if !form.is_post {
+            let filled = fields.fold(url, |url, (name, value)| url.with(&name, Secret::new(value)));
+            return Some(HttpRequest::new(Method::Get, filled));
+        }
+        let body = Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = HttpRequest::new(Method::Post, url)
+            .header("origin", Text::from(here.origin().to_string()))
+            .body("application/x-www-form-urlencoded", body);
+        Some(request)
     }
 
     fn with_cookies(&self, request: HttpRequest) -> HttpRequest {
@@ -161,22 +202,6 @@ impl<E: fmt::Debug + fmt::Display> std::error::Error for PersonError<E> {}
 fn follow(here: &Url, response: &HttpResponse) -> Option<HttpRequest> {
     let url = resolve(here, response.header_value("location")?)?;
     Some(HttpRequest::new(Method::Get, url))
-}
-
-/// The request that pressing a button sends.
-fn submit(here: &Url, form: &Form, button: &Button) -> Option<HttpRequest> {
-    let pressed = (button.name.clone(), button.value.clone());
-    let fields = form.hidden.iter().cloned().chain([pressed]);
-    let url = resolve(here, &form.action)?;
-    if !form.is_post {
-        let filled = fields.fold(url, |url, (name, value)| url.with(&name, Secret::new(value)));
-        return Some(HttpRequest::new(Method::Get, filled));
-    }
-    let body = Serializer::new(String::new()).extend_pairs(fields).finish();
-    let request = HttpRequest::new(Method::Post, url)
-        .header("origin", Text::from(here.origin().to_string()))
-        .body("application/x-www-form-urlencoded", body);
-    Some(request)
 }
 
 /// An address found on a page. Ours are all paths of their own origin.

@@ -1,4 +1,4 @@
-//! The service behind two loopback ports.
+//! The service behind loopback ports, one for each of its origins.
 
 use std::cell::Cell;
 use std::fmt;
@@ -31,21 +31,29 @@ const MOST_CONNECTIONS: usize = 10_000;
 pub fn serve(options: Options) -> io::Result<Running> {
     let (desk, doors) = Desk::open(options)?;
     let desk = Arc::new(desk);
-    let [api, app] = doors.each_ref().map(|door| door.base.clone());
+    let [api, app, pensar_api, gateway, console, workos] = doors.each_ref().map(|door| door.base.clone());
     let (stop, stopped) = smol::channel::bounded(1);
     let served = Arc::clone(&desk);
     let thread = std::thread::Builder::new()
         .name("sandbox".to_owned())
         .spawn(move || run(doors, &served, &stopped))?;
-    Ok(Running { api, app, desk, stop, thread: Some(thread) })
+    Ok(Running { api, app, pensar_api, gateway, console, workos, desk, stop, thread: Some(thread) })
 }
 
 /// A sandbox that is being served. Dropping it stops it.
 pub struct Running {
-    /// Where the API is.
+    /// Where Pentify's API is.
     pub api: Url,
-    /// Where the pages are.
+    /// Where Pentify's pages are.
     pub app: Url,
+    /// Where Pensar's API is.
+    pub pensar_api: Url,
+    /// Where Pensar's gateway is.
+    pub gateway: Url,
+    /// Where Pensar's pages are.
+    pub console: Url,
+    /// Where Pensar's WorkOS is.
+    pub workos: Url,
     desk: Arc<Desk>,
     stop: Sender<()>,
     thread: Option<JoinHandle<()>>,
@@ -54,11 +62,23 @@ pub struct Running {
 impl Running {
     /// Where it is and how a client is told, for a machine to read.
     pub fn announcement(&self) -> Announcement {
-        let (api, app) = (self.api.origin().to_string(), self.app.origin().to_string());
-        Announcement {
-            urls: Urls { api: api.clone(), app: app.clone() },
-            env: Environment { pentify_api_url: api, pentify_app_url: app },
-        }
+        let urls = Urls {
+            api: self.api.origin().to_string(),
+            app: self.app.origin().to_string(),
+            pensar_api: self.pensar_api.origin().to_string(),
+            gateway: self.gateway.origin().to_string(),
+            console: self.console.origin().to_string(),
+            workos: self.workos.origin().to_string(),
+        };
+        let env = Environment {
+            pentify_api_url: urls.api.clone(),
+            pentify_app_url: urls.app.clone(),
+            pensar_api_url: urls.pensar_api.clone(),
+            pensar_gateway_url: urls.gateway.clone(),
+            pensar_console_url: urls.console.clone(),
+            workos_api_url: urls.workos.clone(),
+        };
+        Announcement { urls, env }
     }
 
     /// What clients did wrong so far.
@@ -77,7 +97,7 @@ impl Running {
 
 impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("api", &self.api).field("app", &self.app).finish_non_exhaustive()
+        f.debug_struct("Running").field("urls", &self.announcement().urls).finish_non_exhaustive()
     }
 }
 
@@ -103,34 +123,59 @@ pub struct Announcement {
 /// The base URLs of a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Urls {
-    /// The API.
+    /// Pentify's API.
     pub api: String,
-    /// The pages.
+    /// Pentify's pages.
     pub app: String,
+    /// Pensar's API.
+    pub pensar_api: String,
+    /// Pensar's gateway.
+    pub gateway: String,
+    /// Pensar's pages.
+    pub console: String,
+    /// Pensar's WorkOS.
+    pub workos: String,
 }
 
 /// The variables that point a client at a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub struct Environment {
-    /// The API.
+    /// Pentify's API.
     pub pentify_api_url: String,
-    /// The pages.
+    /// Pentify's pages.
     pub pentify_app_url: String,
+    /// Pensar's API.
+    pub pensar_api_url: String,
+    /// Pensar's gateway.
+    pub pensar_gateway_url: String,
+    /// Pensar's pages.
+    pub pensar_console_url: String,
+    /// Pensar's WorkOS.
+    pub workos_api_url: String,
 }
 
 impl Environment {
     /// Names and values, for a shell or a child process.
-    pub fn pairs(&self) -> [(&'static str, &str); 2] {
-        [("PENTIFY_API_URL", &self.pentify_api_url), ("PENTIFY_APP_URL", &self.pentify_app_url)]
+    pub fn pairs(&self) -> [(&'static str, &str); 6] {
+        [
+            ("PENTIFY_API_URL", &self.pentify_api_url),
+            ("PENTIFY_APP_URL", &self.pentify_app_url),
+            ("PENSAR_API_URL", &self.pensar_api_url),
+            ("PENSAR_GATEWAY_URL", &self.pensar_gateway_url),
+            ("PENSAR_CONSOLE_URL", &self.pensar_console_url),
+            ("WORKOS_API_URL", &self.workos_api_url),
+        ]
     }
 }
 
 /// The life of the thread: one executor for all connections, since requests meet the service one by one anyway.
-fn run([api, app]: [Door; 2], desk: &Arc<Desk>, stopped: &Receiver<()>) {
+fn run(doors: [Door; 6], desk: &Arc<Desk>, stopped: &Receiver<()>) {
     let executor = LocalExecutor::new();
     let open = Rc::new(Cell::new(0));
-    let doors = smol::future::race(accept(api, desk, &executor, &open), accept(app, desk, &executor, &open));
+    let [api, app, pensar_api, gateway, console, workos] =
+        doors.map(|door| accept(door, desk, &executor, &open));
+    let doors = api.or(app).or(pensar_api).or(gateway).or(console).or(workos);
     let stop = async {
         // `recv` ends, with an error, when the other side closes the channel.
         let _ = stopped.recv().await;

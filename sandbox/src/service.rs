@@ -2,7 +2,6 @@
 
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use doorkey_core::time::WallTime;
-use doorkey_core::url::{Origin, Url};
 
 use crate::config::Config;
 use crate::digest::Digest;
@@ -11,13 +10,18 @@ use crate::fault::{Answer, Fault};
 use crate::grade::Grade;
 use crate::moment::Moment;
 use crate::pairing::is_device_id;
+use crate::pensar::TokenRequest;
+use crate::place::Place;
+use crate::session::Site;
 use crate::state::State;
+use crate::visit::Pages;
 use crate::watch::Said;
-use crate::{api, pages};
+use crate::{api, pages, pensar};
 
 /// The sandbox's service. It is told the time and the request and answers; it does nothing else.
 ///
-/// Two origins are served, told apart by the URL of the request: programs use the API, browsers the pages.
+/// Pentify has two origins, Pensar four; the URL of a request tells them apart. Browsers use the pages, programs the
+/// others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     config: Config,
@@ -42,85 +46,151 @@ impl Service {
 
     /// What its clients did wrong so far.
     pub fn grade(&self) -> Grade {
-        self.state.watch.grade()
+        Grade { token_requests: self.state.pensar.tally.clone(), ..self.state.watch.grade() }
     }
 
     /// Answers one request at `now`, which is the sandbox's own time and never goes back.
     pub fn handle(&mut self, now: WallTime, request: &HttpRequest) -> HttpResponse {
-        let now = Moment::from(now);
-        let response = self.respond(now, request);
-        self.watch_answer(now, request, &response);
-        response
+        self.whole(Moment::from(now), request).0
     }
 
-    /// The same where `fault` happens, if the request is for the API.
+    /// The same where `fault` happens, if the request is not for a page.
     pub fn handle_with(&mut self, now: WallTime, request: &HttpRequest, fault: Option<Fault>) -> Answer {
-        let fault = fault.filter(|_| self.config.api.origin() == request.url.origin());
-        let moment = Moment::from(now);
-        match fault {
-            None | Some(Fault::StrictPoll) => Answer::Whole(self.handle(now, request)),
-            Some(Fault::Slow) => Answer::Late(self.handle(now, request)),
-            Some(Fault::Truncate) => Answer::Cut(self.respond(moment, request)),
-            Some(Fault::LostAnswer) => {
-                self.respond(moment, request);
-                Answer::Lost
+        self.handle_noting(now, request, fault).0
+    }
+
+    /// The same, and what a request for tokens came to.
+    pub fn handle_noting(
+        &mut self,
+        now: WallTime,
+        request: &HttpRequest,
+        fault: Option<Fault>,
+    ) -> (Answer, Option<TokenRequest>) {
+        let place = self.config.place_of(request);
+        let fault = fault.filter(|_| place.is_some_and(Place::is_for_programs));
+        let now = Moment::from(now);
+        let (answer, noted) = match fault {
+            None | Some(Fault::StrictPoll) => {
+                let (response, noted) = self.whole(now, request);
+                (Answer::Whole(response), noted)
             }
-            Some(Fault::Reset) => {
-                self.watch_request(moment, request);
-                Answer::Reset
+            Some(Fault::Slow) => {
+                let (response, noted) = self.whole(now, request);
+                (Answer::Late(response), noted)
             }
+            Some(Fault::Truncate) => {
+                let (response, noted) = self.respond(now, request);
+                (Answer::Cut(response), noted)
+            }
+            Some(Fault::LostAnswer) => (Answer::Lost, self.respond(now, request).1),
+            Some(Fault::Reset) => (Answer::Reset, self.not_handled(now, request)),
             Some(Fault::TooManyRequests) => {
-                self.watch_request(moment, request);
-                let response = Refusal::too_fast(1).into_response(request, moment);
-                self.watch_answer(moment, request, &response);
-                Answer::Whole(response)
+                let noted = self.not_handled(now, request);
+                let response = match place {
+                    Some(Place::Api) | None => Refusal::too_fast(1).into_response(request, now),
+                    Some(_) => pensar::too_fast(1),
+                };
+                let response = dated(place, now, response);
+                self.watch_answer(now, request, &response);
+                (Answer::Whole(response), noted)
             }
             Some(Fault::HtmlError) => {
-                self.watch_request(moment, request);
-                Answer::Whole(proxy_error())
+                let noted = self.not_handled(now, request);
+                (Answer::Whole(dated(place, now, proxy_error())), noted)
             }
+        };
+        (answer, noted)
+    }
+
+    /// Takes note that the answer to a request, given out as whole, did not reach the client after all.
+    pub fn undelivered(&mut self, request: &HttpRequest) {
+        if let Some(place) = self.config.place_of(request) {
+            pensar::undelivered(place, &mut self.state, request);
         }
     }
 
-    fn respond(&mut self, now: Moment, request: &HttpRequest) -> HttpResponse {
-        self.state.sweep(now, self.config.speed);
+    /// Answers, and takes note that the answer reaches the client.
+    fn whole(&mut self, now: Moment, request: &HttpRequest) -> (HttpResponse, Option<TokenRequest>) {
+        let (response, noted) = self.respond(now, request);
+        self.watch_answer(now, request, &response);
+        (response, noted)
+    }
+
+    fn respond(&mut self, now: Moment, request: &HttpRequest) -> (HttpResponse, Option<TokenRequest>) {
+        self.state.sweep(now, &self.config);
         self.watch_request(now, request);
-        if is_for(&self.config.api, request) {
-            api::respond(&mut self.state, &self.config, now, request)
-        } else if is_for(&self.config.app, request) {
-            pages::respond(&mut self.state, &self.config, now, request)
-        } else {
-            // A name that was made to point here by somebody else's DNS is not ours (RFC 9110 §15.5.20).
-            Refusal::new(421, "misdirected_request", "This host name is not served here.")
-                .into_response(request, now)
+        let place = self.config.place_of(request);
+        let (response, noted) = self.respond_at(place, now, request);
+        if let Some(noted) = &noted {
+            self.state.pensar.count(noted.outcome);
         }
+        (dated(place, now, response), noted)
+    }
+
+    fn respond_at(
+        &mut self,
+        place: Option<Place>,
+        now: Moment,
+        request: &HttpRequest,
+    ) -> (HttpResponse, Option<TokenRequest>) {
+        let Self { config, state } = self;
+        let pages = match (place, &config.pensar) {
+            (Some(Place::App), _) => {
+                Pages { site: Site::Pentify, base: &config.app, get: pages::get, post: pages::post }
+            }
+            (Some(Place::Console), Some(pensar)) => {
+                Pages { site: Site::Pensar, base: &pensar.console, get: pensar::get, post: pensar::post }
+            }
+            (Some(Place::Api), _) => return (api::respond(state, config, now, request), None),
+            (Some(place), Some(pensar)) => {
+                return pensar::respond(place, state, config, pensar, now, request);
+            }
+            // A name that was made to point here by somebody else's DNS is not ours (RFC 9110 §15.5.20).
+            _ => {
+                let refusal = Refusal::new(421, "misdirected_request", "This host name is not served here.");
+                return (refusal.into_response(request, now), None);
+            }
+        };
+        (pages.respond(state, config, now, request), None)
+    }
+
+    /// Takes note of a request that a fault keeps from being handled.
+    fn not_handled(&mut self, now: Moment, request: &HttpRequest) -> Option<TokenRequest> {
+        self.watch_request(now, request);
+        let place = self.config.place_of(request)?;
+        let noted = pensar::not_handled(place, &self.state.pensar, request)?;
+        self.state.pensar.count(noted.outcome);
+        Some(noted)
     }
 
     fn watch_request(&mut self, now: Moment, request: &HttpRequest) {
-        if !is_for(&self.config.api, request) {
-            self.state.watch.asked_elsewhere(request);
-            return;
-        }
-        self.state.watch.asked(request);
-        if let Some(device) = polling_device(request) {
-            self.state.watch.polled(device, now, self.config.speed);
+        let place = self.config.place_of(request);
+        self.state.watch.asked(place, request);
+        match place {
+            Some(Place::Api) => {
+                if let Some(device) = polling_device(request) {
+                    self.state.watch.polled(device, now, self.config.speed);
+                }
+            }
+            Some(place) => {
+                pensar::watch_request(place, &mut self.state, now, self.config.speed, request);
+            }
+            None => {}
         }
     }
 
     /// Notes an answer that reaches the client whole.
     fn watch_answer(&mut self, now: Moment, request: &HttpRequest, response: &HttpResponse) {
-        let Some(device) = polling_device(request).filter(|_| is_for(&self.config.api, request)) else {
-            return;
-        };
-        let said = match response.status {
-            200 | 403 | 410 => Said::Final,
-            429 => {
-                let seconds = response.header_value("retry-after").and_then(|value| value.parse().ok());
-                Said::Wait(seconds.unwrap_or(0))
+        let speed = self.config.speed;
+        match self.config.place_of(request) {
+            Some(Place::Api) => {
+                if let Some(device) = polling_device(request) {
+                    self.state.watch.answered(device, &Said::of(response), now, speed);
+                }
             }
-            _ => Said::GoOn,
-        };
-        self.state.watch.answered(device, &said, now, self.config.speed);
+            Some(place) => pensar::watch_answer(place, &mut self.state, now, speed, request, response),
+            None => {}
+        }
     }
 }
 
@@ -137,14 +207,10 @@ fn proxy_error() -> HttpResponse {
     HttpResponse::new(503, html).header("content-type", "text/html")
 }
 
-/// Whether a request is for this base URL. Where it came over a wire, its `Host` counts too.
-fn is_for(base: &Url, request: &HttpRequest) -> bool {
-    base.origin() == request.url.origin()
-        && request.header_value("host").is_none_or(|host| host == authority(base.origin()))
-}
-
-/// Host and port as they stand in a `Host` header.
-fn authority(origin: &Origin) -> String {
-    let whole = origin.to_string();
-    whole.split_once("://").map(|(_, authority)| authority.to_owned()).unwrap_or_default()
+/// WorkOS says what time it is, whatever else it says (RFC 9110 §6.6.1).
+fn dated(place: Option<Place>, now: Moment, response: HttpResponse) -> HttpResponse {
+    match place {
+        Some(Place::WorkOs) => response.header("date", now.to_http_date()),
+        _ => response,
+    }
 }

@@ -25,34 +25,75 @@ impl Session {
     }
 }
 
+/// Whose pages are asked for. Each has sign-ins of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    Pentify,
+    Pensar,
+}
+
+impl Site {
+    /// As its pages are headed.
+    pub(crate) fn brand(self) -> &'static str {
+        match self {
+            Self::Pentify => "Pentify",
+            Self::Pensar => "Pensar Console",
+        }
+    }
+
+    /// Cookies do not tell ports apart: two sites, and two sandboxes, on one machine need names of their own.
+    fn cookie_name(self, instance: &str) -> String {
+        let name = match self {
+            Self::Pentify => "pentify",
+            Self::Pensar => "pensar",
+        };
+        format!("{name}_sandbox_{instance}")
+    }
+
+    fn knows(self, email: &str, state: &State) -> bool {
+        match self {
+            Self::Pentify => Account::find(email).is_some(),
+            Self::Pensar => state.pensar.accounts.contains_key(email),
+        }
+    }
+}
+
 /// A browser that asks for a page.
 pub(crate) struct Visitor {
+    pub(crate) site: Site,
     cookie: String,
     /// Whether the cookie is new and must be sent along.
     is_new: bool,
-    pub(crate) account: Option<&'static Account>,
+    /// The address of the account that is signed in.
+    pub(crate) email: Option<String>,
 }
 
 impl Visitor {
     /// Recognises a browser by its cookie; a new one gets one, so that its forms can be told from others'.
-    pub(crate) fn of(request: &HttpRequest, state: &mut State) -> Self {
-        let name = cookie_name(&state.instance);
+    pub(crate) fn of(site: Site, request: &HttpRequest, state: &mut State) -> Self {
+        let name = site.cookie_name(&state.instance);
         let cookie = request.header_value("cookie").and_then(|header| cookie_value(header, &name));
         match cookie {
             Some(cookie) => {
                 let session = state.sessions.get(&Digest::of(cookie));
-                let account = session.and_then(|session| Account::find(&session.account));
-                Self { cookie: cookie.to_owned(), is_new: false, account }
+                let email = session.map(|session| session.account.clone());
+                let email = email.filter(|email| site.knows(email, state));
+                Self { site, cookie: cookie.to_owned(), is_new: false, email }
             }
-            None => Self { cookie: state.ratchet.next().to_base64url(), is_new: true, account: None },
+            None => Self { site, cookie: state.ratchet.next().to_base64url(), is_new: true, email: None },
         }
     }
 
+    /// Pentify's account that is signed in.
+    pub(crate) fn account(&self) -> Option<&'static Account> {
+        self.email.as_deref().and_then(Account::find)
+    }
+
     /// Signs in under a new cookie: one that somebody planted before is worth nothing.
-    pub(crate) fn sign_in(&mut self, account: &'static Account, state: &mut State, now: Moment) {
+    pub(crate) fn sign_in(&mut self, email: &str, state: &mut State, now: Moment) {
         self.sign_out(state);
-        self.cookie = state.open_session(account.email, now);
-        self.account = Some(account);
+        self.cookie = state.open_session(email, now);
+        self.email = Some(email.to_owned());
     }
 
     /// Signs out and forgets the cookie.
@@ -60,7 +101,7 @@ impl Visitor {
         state.sessions.remove(&Digest::of(&self.cookie));
         self.cookie = state.ratchet.next().to_base64url();
         self.is_new = true;
-        self.account = None;
+        self.email = None;
     }
 
     /// What every form carries.
@@ -76,14 +117,9 @@ impl Visitor {
     /// The header that gives a browser its cookie, if it needs one. Lax, so that a link from elsewhere finds the
     /// person signed in; forms are guarded by their own token and their origin.
     pub(crate) fn set_cookie(&self, instance: &str) -> Option<String> {
-        let name = cookie_name(instance);
+        let name = self.site.cookie_name(instance);
         self.is_new.then(|| format!("{name}={}; Path=/; HttpOnly; SameSite=Lax", self.cookie))
     }
-}
-
-/// Cookies do not tell ports apart: two sandboxes on one machine need two names.
-fn cookie_name(instance: &str) -> String {
-    format!("pentify_sandbox_{instance}")
 }
 
 fn cookie_value<'a>(header: &'a str, name: &str) -> Option<&'a str> {

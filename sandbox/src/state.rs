@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Speed;
+use crate::config::Config;
 use crate::digest::Digest;
 use crate::key::Key;
 use crate::limit::Window;
 use crate::moment::{DAY, Moment, SECOND};
 use crate::pairing::{Pairing, REMEMBERED, TTL};
+use crate::pensar;
 use crate::ratchet::Ratchet;
 use crate::session::Session;
 use crate::watch::Watch;
@@ -37,6 +38,8 @@ pub struct State {
     /// All clients of a sandbox come from one address, so the limit per address is one.
     pub(crate) polls: Window,
     pub(crate) watch: Watch,
+    #[serde(default)]
+    pub(crate) pensar: pensar::State,
     /// When what was over was last looked for.
     swept: Moment,
 }
@@ -53,13 +56,15 @@ impl State {
             keys: BTreeMap::new(),
             polls: Window::default(),
             watch: Watch::default(),
+            pensar: pensar::State::default(),
             swept: Moment::default(),
         }
     }
 
     /// Forgets what is over. That is looked for once a second, not with each of thousands of requests: whatever
     /// has a lifetime is checked against it where it is used.
-    pub(crate) fn sweep(&mut self, now: Moment, speed: Speed) {
+    pub(crate) fn sweep(&mut self, now: Moment, config: &Config) {
+        let speed = config.speed;
         if now.since(self.swept) < SECOND {
             return;
         }
@@ -75,6 +80,9 @@ impl State {
         }
         self.polls.forget_old(now, speed);
         self.watch.sweep(now, speed);
+        if let Some(pensar) = &config.pensar {
+            self.pensar.sweep(now, speed, &pensar.settings);
+        }
     }
 
     /// Remembers a link that was opened, unless it is known already.
@@ -108,7 +116,8 @@ impl State {
     }
 }
 
-fn forget_oldest<T>(of: &mut BTreeMap<Digest, T>, age: impl Fn(&T) -> Moment) {
+/// Makes room for one more.
+pub(crate) fn forget_oldest<T>(of: &mut BTreeMap<Digest, T>, age: impl Fn(&T) -> Moment) {
     let oldest = of.iter().min_by_key(|(_, value)| age(value)).map(|(digest, _)| *digest);
     if let Some(oldest) = oldest {
         of.remove(&oldest);

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::state::State;
 
 /// The version of the file's form.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
+/// The form without Pensar. It is read, and written anew as [`FORM`].
+const FORM_WITHOUT_PENSAR: u32 = 1;
 /// How long to wait for another process.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -25,11 +27,26 @@ pub(crate) struct Saved {
     pub(crate) state: State,
 }
 
-/// The ports of a service.
+/// The ports of a service; 0 where one is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Ports {
     pub(crate) api: u16,
     pub(crate) app: u16,
+    pub(crate) pensar_api: u16,
+    pub(crate) gateway: u16,
+    pub(crate) console: u16,
+    pub(crate) workos: u16,
+}
+
+impl Ports {
+    pub(crate) fn to_array(self) -> [u16; 6] {
+        [self.api, self.app, self.pensar_api, self.gateway, self.console, self.workos]
+    }
+
+    pub(crate) fn from_array([api, app, pensar_api, gateway, console, workos]: [u16; 6]) -> Self {
+        Self { api, app, pensar_api, gateway, console, workos }
+    }
 }
 
 impl Saved {
@@ -98,7 +115,7 @@ impl StateFile {
             return Ok(None);
         }
         let saved: Saved = serde_json::from_slice(&bytes)?;
-        if saved.v != FORM {
+        if ![FORM, FORM_WITHOUT_PENSAR].contains(&saved.v) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a state file of another version"));
         }
         self.known = Some(bytes);

@@ -2,24 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use doorkey_core::http::HttpRequest;
+use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::text::harmless;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Speed;
+use crate::credential::{Credential, credentials_in};
 use crate::digest::Digest;
 use crate::grade::{Finding, Grade, Rule};
 use crate::moment::{Moment, SECOND};
 use crate::pairing::{REMEMBERED, TTL};
+use crate::pensar::CodeWatch;
+use crate::place::Place;
 
 /// The least time between two polls.
 const INTERVAL: u64 = 2_500;
 /// The same after the client was told once that it is too fast.
 const SLOWED_INTERVAL: u64 = 3_750;
 /// How much sooner than sent apart two requests may arrive, because the first was held up on its way.
-const TOLERANCE: u64 = 250;
-/// The fewest characters after its prefix that make a text look like a key.
-const LEAST_KEY: usize = 8;
+pub(crate) const TOLERANCE: u64 = 250;
 /// The most device ids that are watched at once.
 const MOST_DEVICES: usize = 20_000;
 
@@ -29,6 +30,9 @@ pub(crate) struct Watch {
     requests: u64,
     broken: BTreeMap<Rule, Broken>,
     devices: BTreeMap<Digest, Device>,
+    /// Pensar's device codes.
+    #[serde(default)]
+    pub(crate) codes: CodeWatch,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,6 +67,20 @@ pub(crate) enum Said {
     GoOn,
 }
 
+impl Said {
+    /// As a client reads it.
+    pub(crate) fn of(response: &HttpResponse) -> Self {
+        match response.status {
+            200 | 403 | 410 => Self::Final,
+            429 => {
+                let seconds = response.header_value("retry-after").and_then(|value| value.parse().ok());
+                Self::Wait(seconds.unwrap_or(0))
+            }
+            _ => Self::GoOn,
+        }
+    }
+}
+
 impl Watch {
     pub(crate) fn grade(&self) -> Grade {
         let finding = |rule| {
@@ -70,21 +88,23 @@ impl Watch {
             let first = broken.map(|broken| broken.first.clone());
             Finding { rule, count: broken.map_or(0, |broken| broken.count), first }
         };
-        Grade { requests: self.requests, rules: Rule::ALL.into_iter().map(finding).collect() }
+        let rules = Rule::ALL.into_iter().map(finding).collect();
+        Grade { requests: self.requests, rules, token_requests: BTreeMap::new() }
     }
 
-    /// A program asked the API.
-    pub(crate) fn asked(&mut self, request: &HttpRequest) {
-        self.requests += 1;
+    /// Something asked there; `None` is any place under a name that is not ours.
+    pub(crate) fn asked(&mut self, place: Option<Place>, request: &HttpRequest) {
+        if place.is_some_and(Place::is_for_programs) {
+            self.requests += 1;
+        }
         self.look_at_url(request);
-    }
-
-    /// Something asked for a page, or under a wrong name.
-    pub(crate) fn asked_elsewhere(&mut self, request: &HttpRequest) {
-        self.look_at_url(request);
-        let body = String::from_utf8_lossy(request.body.as_bytes());
-        let in_headers = request.headers.iter().any(|(_, value)| has_key(value.expose()));
-        if in_headers || has_key(&body) || request.header_value("authorization").is_some() {
+        let (in_headers, in_body) = welcome_at(place);
+        let body = credentials_in(&String::from_utf8_lossy(request.body.as_bytes()));
+        let mut headers = request.headers.iter().flat_map(|(_, value)| credentials_in(value.expose()));
+        if headers.any(|credential| !in_headers.contains(&credential))
+            || body.iter().any(|credential| !in_body.contains(credential))
+            || in_headers.is_empty() && request.header_value("authorization").is_some()
+        {
             let (method, place) = (request.method.as_str(), request.url.origin());
             let host = harmless(request.header_value("host").unwrap_or_default());
             self.broke(Rule::TokenToWrongHost, || {
@@ -157,6 +177,7 @@ impl Watch {
             let last = device.polled.unwrap_or(device.known);
             speed.real_millis(now.since(last)) <= TTL + REMEMBERED
         });
+        self.codes.sweep(now, speed);
     }
 
     fn device(&mut self, id: Digest, now: Moment) -> &mut Device {
@@ -175,26 +196,30 @@ impl Watch {
     }
 
     fn look_at_url(&mut self, request: &HttpRequest) {
-        let target = request.url.query().iter().any(|(name, value)| has_key(name) || has_key(value.expose()));
-        if target || has_key(request.url.path()) {
+        let has_one = |text: &str| !credentials_in(text).is_empty();
+        let query = request.url.query().iter().any(|(name, value)| has_one(name) || has_one(value.expose()));
+        if query || has_one(request.url.path()) {
             let (method, place) = (request.method.as_str(), request.url.origin());
-            self.broke(Rule::TokenInUrl, || format!("a key was in the URL of a {method} to {place}"));
+            self.broke(Rule::TokenInUrl, || {
+                format!("a key or token was in the URL of a {method} to {place}")
+            });
         }
     }
 
-    fn broke(&mut self, rule: Rule, example: impl FnOnce() -> String) {
+    /// Remembers that a rule was broken, and the first time in words.
+    pub(crate) fn broke(&mut self, rule: Rule, example: impl FnOnce() -> String) {
         let broken = self.broken.entry(rule).or_insert_with(|| Broken { count: 0, first: example() });
         broken.count += 1;
     }
 }
 
-/// Whether something in a text looks like an API key.
-fn has_key(text: &str) -> bool {
-    ["pt_live_", "pt_test_", "pk_live_", "pk_test_"].iter().any(|prefix| {
-        text.match_indices(prefix).any(|(at, _)| {
-            let rest = text.get(at + prefix.len()..).unwrap_or_default();
-            let body = rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"_-".contains(b));
-            body.count() >= LEAST_KEY
-        })
-    })
+/// What may be sent to a place, in headers and in the body.
+fn welcome_at(place: Option<Place>) -> (&'static [Credential], &'static [Credential]) {
+    match place {
+        Some(Place::Api) => (&[Credential::PentifyKey], &[Credential::PentifyKey]),
+        Some(Place::PensarApi) => (&[Credential::AccessToken, Credential::ApiKey], &[Credential::DeviceCode]),
+        Some(Place::Gateway) => (&[Credential::AccessToken, Credential::ApiKey], &[]),
+        Some(Place::WorkOs) => (&[], &[Credential::RefreshToken, Credential::DeviceCode]),
+        Some(Place::App | Place::Console) | None => (&[], &[]),
+    }
 }

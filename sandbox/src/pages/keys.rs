@@ -3,7 +3,7 @@
 use doorkey_core::http::HttpResponse;
 use maud::{Markup, html};
 
-use super::{Visit, sign_in};
+use super::sign_in;
 use crate::account::SCOPES;
 use crate::digest::Digest;
 use crate::form::Form;
@@ -11,12 +11,13 @@ use crate::key::Key;
 use crate::moment::Moment;
 use crate::page::{Page, form_token, redirect};
 use crate::session::Visitor;
+use crate::visit::Visit;
 
 pub(crate) const PATH: &str = "/settings/api-keys";
 pub(crate) const REVOKE: &str = "/settings/api-keys/revoke";
 
 pub(crate) fn show(visit: &Visit<'_>) -> HttpResponse {
-    let Some(account) = visit.visitor.account else {
+    let Some(account) = visit.visitor.account() else {
         return sign_in::first(visit);
     };
     let mut keys: Vec<(&Digest, &Key)> =
@@ -35,7 +36,7 @@ pub(crate) fn show(visit: &Visit<'_>) -> HttpResponse {
 }
 
 pub(crate) fn revoke(visit: &mut Visit<'_>, form: &Form) -> HttpResponse {
-    let Some(account) = visit.visitor.account else {
+    let Some(account) = visit.visitor.account() else {
         return visit.refused(403, "You are not signed in any more.");
     };
     let wanted = form.value("key");

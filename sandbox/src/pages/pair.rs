@@ -3,12 +3,13 @@
 use doorkey_core::http::HttpResponse;
 use maud::{Markup, html};
 
-use super::{Visit, keys, sign_in};
+use super::{keys, sign_in};
 use crate::account::{Account, SCOPES, Workspace};
 use crate::digest::Digest;
 use crate::form::Form;
 use crate::page::{Page, form_token};
 use crate::pairing::{Phase, is_device_id};
+use crate::visit::Visit;
 
 pub(crate) const PATH: &str = "/auth/terminal-pair";
 /// The heading of the page after approving.
@@ -37,7 +38,7 @@ pub(crate) fn show(visit: &mut Visit<'_>) -> HttpResponse {
         return page.respond(&visit.visitor);
     }
     let link = Link { device_id, device_name: pairing.device_name.clone(), code: device.check_code() };
-    let Some(account) = visit.visitor.account else {
+    let Some(account) = visit.visitor.account() else {
         return sign_in::first(visit);
     };
     let chosen = asked.and_then(|asked| account.workspace(asked));
@@ -51,7 +52,7 @@ pub(crate) fn show(visit: &mut Visit<'_>) -> HttpResponse {
 
 /// A button of the last page was pressed.
 pub(crate) fn decide(visit: &mut Visit<'_>, form: &Form) -> HttpResponse {
-    let Some(account) = visit.visitor.account else {
+    let Some(account) = visit.visitor.account() else {
         return visit.refused(403, "You are not signed in any more. Open the link again.");
     };
     let Some(pairing) = visit.state.pairings.get_mut(&Digest::of(form.value("device_id"))) else {

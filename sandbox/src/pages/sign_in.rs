@@ -1,14 +1,14 @@
 //! Signing in and out. Accounts have no passwords here.
 
 use doorkey_core::http::HttpResponse;
-use doorkey_core::url::Url;
 use form_urlencoded::Serializer;
 use maud::html;
 
-use super::{Visit, keys, pair};
+use super::{keys, pair};
 use crate::account::{ACCOUNTS, Account};
 use crate::form::Form;
 use crate::page::{Page, form_token, redirect};
+use crate::visit::Visit;
 
 pub(crate) const PATH: &str = "/sign-in";
 pub(crate) const OUT: &str = "/sign-out";
@@ -47,8 +47,10 @@ pub(crate) fn sign_in(visit: &mut Visit<'_>, form: &Form) -> HttpResponse {
     let Some(account) = Account::find(form.value("email")) else {
         return visit.refused(403, "There is no such account.");
     };
-    visit.visitor.sign_in(account, visit.state, visit.now);
-    redirect(&place_of_ours(visit, form.value("next")))
+    visit.visitor.sign_in(account.email, visit.state, visit.now);
+    // Never elsewhere, whatever the link said.
+    let next = visit.place_of_ours(form.value("next"), |path| [pair::PATH, keys::PATH].contains(&path));
+    redirect(next.as_deref().unwrap_or(keys::PATH))
 }
 
 pub(crate) fn sign_out(visit: &mut Visit<'_>) -> HttpResponse {
@@ -61,12 +63,4 @@ fn workspaces(account: &Account) -> String {
         [one] => format!("One workspace: {}", one.name),
         several => format!("{} workspaces", several.len()),
     }
-}
-
-/// Where to go after signing in: a page of ours that needs it, and never elsewhere, whatever the link said.
-fn place_of_ours(visit: &Visit<'_>, next: &str) -> String {
-    let origin = visit.request.url.origin();
-    let wanted = Url::parse(&format!("{origin}{next}")).ok();
-    let known = wanted.filter(|url| url.origin() == origin && [pair::PATH, keys::PATH].contains(&url.path()));
-    known.map_or(keys::PATH.to_owned(), |url| url.expose_target().expose_secret().to_owned())
 }

@@ -192,8 +192,8 @@ fn a_grade_is_written_with_every_rule() {
         grade["rules"].as_array().unwrap().iter().map(|finding| finding["rule"].as_str().unwrap()).collect();
     assert_eq!(
         rules.join(", "),
-        "early-poll, poll-after-final, poll-after-expiry, token-to-wrong-host, token-in-url, redirect-followed, \
-         code-reused"
+        "early-poll, slow-down-ignored, poll-after-final, poll-after-expiry, refresh-replayed, refresh-raced, \
+         token-to-wrong-host, token-in-url, redirect-followed, code-reused"
     );
     assert_eq!((&grade["requests"], &grade["rules"][0]["count"]), (&2.into(), &1.into()));
     let first = grade["rules"][0]["first"].as_str().unwrap();

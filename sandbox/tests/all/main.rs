@@ -2,6 +2,7 @@
 // Helpers of tests are tests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod apex;
 mod faults;
 mod grading;
 mod guards;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::secret::Secret;
-use doorkey_sandbox::{Access, AccessLog, LastPage, Options, Person, PersonError, serve};
+use doorkey_sandbox::{Access, AccessLog, LastPage, Options, Person, PersonError, Running, serve};
 
 use crate::world::*;
 
@@ -154,11 +154,21 @@ fn requests_are_logged_without_their_secrets() {
 fn the_announcement_says_where_it_is() {
     let running = serve(Options::default()).unwrap();
     let announced = serde_json::to_value(running.announcement()).unwrap();
-    let (api, app) = (running.api.origin().to_string(), running.app.origin().to_string());
+    let Running { api, app, pensar_api, gateway, console, workos, .. } = &running;
+    let [api, app, pensar_api, gateway, console, workos] =
+        [api, app, pensar_api, gateway, console, workos].map(|url| url.origin().to_string());
     let expected = serde_json::json!({
-        "urls": {"api": api, "app": app},
-        "env": {"PENTIFY_API_URL": api, "PENTIFY_APP_URL": app},
+        "urls": {
+            "api": api, "app": app, "pensar_api": pensar_api, "gateway": gateway, "console": console,
+            "workos": workos,
+        },
+        "env": {
+            "PENTIFY_API_URL": api, "PENTIFY_APP_URL": app, "PENSAR_API_URL": pensar_api,
+            "PENSAR_GATEWAY_URL": gateway, "PENSAR_CONSOLE_URL": console, "WORKOS_API_URL": workos,
+        },
     });
     assert_eq!(announced, expected);
-    assert_eq!(running.announcement().env.pairs()[0], ("PENTIFY_API_URL", api.as_str()));
+    let announcement = running.announcement();
+    let pairs = announcement.env.pairs().map(|(name, value)| (name.to_owned(), value.into()));
+    assert_eq!(announced["env"].as_object().unwrap(), &pairs.into_iter().collect());
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use doorkey_core::secret::Secret;
 use doorkey_sandbox::{Options, Person, Running, serve};
+use serde_json::{Value, json};
 
 use crate::world::*;
 
@@ -46,11 +47,11 @@ fn usage(running: &Running, key: &Secret) -> u16 {
 fn a_state_outlives_its_server_and_keeps_its_ports() {
     let home = Home::new();
     let first = home.serve();
-    let place = (first.api.clone(), first.app.clone());
+    let place = first.announcement().urls;
     let key = pair(&first, &device_id(1));
     drop(first);
     let second = home.serve();
-    assert_eq!((second.api.clone(), second.app.clone()), place);
+    assert_eq!(second.announcement().urls, place);
     assert_eq!(usage(&second, &key), 200);
     assert_eq!(second.grade().unwrap().requests, 2);
 }
@@ -60,7 +61,7 @@ fn two_servers_share_a_state_and_its_ports() {
     let home = Home::new();
     let first = home.serve();
     let second = home.serve();
-    assert_eq!((&first.api, &first.app), (&second.api, &second.app), "a key is good at one place only");
+    assert_eq!(first.announcement(), second.announcement(), "a key is good at one place only");
     let key = pair(&first, &device_id(1));
     for _ in 0..10 {
         assert_eq!(usage(&second, &key), 200);
@@ -148,7 +149,7 @@ fn a_file_that_is_no_state_is_left_alone() {
     let home = Home::new();
     drop(home.serve());
     let good = std::fs::read_to_string(home.path()).unwrap();
-    for bad in ["", "{}", "not json", &good.replace("\"v\":1", "\"v\":2")] {
+    for bad in ["", "{}", "not json", &good.replace("\"v\":2", "\"v\":3")] {
         std::fs::write(home.path(), bad).unwrap();
         let served = serve(Options { state: Some(home.path()), ..Options::default() });
         assert!(served.is_err(), "{bad}");
@@ -162,6 +163,25 @@ fn a_file_that_is_no_state_is_left_alone() {
     assert_eq!(usage(&running, &key), 500);
     std::fs::write(home.path(), saved).unwrap();
     assert_eq!(usage(&running, &key), 200);
+}
+
+#[test]
+fn a_file_from_before_pensar_is_read() {
+    let home = Home::new();
+    let first = home.serve();
+    let (place, key) = ((first.api.clone(), first.app.clone()), pair(&first, &device_id(1)));
+    drop(first);
+    let mut saved: Value = serde_json::from_slice(&std::fs::read(home.path()).unwrap()).unwrap();
+    saved["v"] = 1.into();
+    saved["ports"] = json!({"api": saved["ports"]["api"], "app": saved["ports"]["app"]});
+    saved["state"].as_object_mut().unwrap().remove("pensar").unwrap();
+    saved["state"]["watch"].as_object_mut().unwrap().remove("codes").unwrap();
+    std::fs::write(home.path(), saved.to_string()).unwrap();
+    let second = home.serve();
+    assert_eq!(((second.api.clone(), second.app.clone()), usage(&second, &key)), (place, 200));
+    let sign_in = HttpRequest::new(Method::Get, second.console.join("/sign-in"));
+    assert!(text_of(&over_http(&sign_in).unwrap()).contains("solo@pensar.sandbox"));
+    assert!(std::fs::read_to_string(home.path()).unwrap().contains("\"v\":2"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use doorkey_core::secret::Secret;
 use doorkey_core::time::WallTime;
 use doorkey_core::url::{Text, Url};
+use doorkey_sandbox::pensar::{self, Settings};
 use doorkey_sandbox::{Answer, Config, Fault, Person, Service};
 use serde_json::Value;
 
@@ -18,7 +19,14 @@ pub(crate) const SOLO: &str = "solo@pentify.sandbox";
 pub(crate) const MULTI: &str = "multi@pentify.sandbox";
 
 pub(crate) fn config() -> Config {
-    Config::new(url("http://127.0.0.1:8001"), url("http://127.0.0.1:8002"))
+    let pensar = pensar::Config {
+        api: url("http://127.0.0.1:8003"),
+        gateway: url("http://127.0.0.1:8004"),
+        console: url("http://127.0.0.1:8005"),
+        workos: url("http://127.0.0.1:8006"),
+        settings: Settings::default(),
+    };
+    Config::new(url("http://127.0.0.1:8001"), url("http://127.0.0.1:8002")).with_pensar(pensar)
 }
 
 pub(crate) fn url(text: &str) -> Url {

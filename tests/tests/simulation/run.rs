@@ -52,7 +52,8 @@ impl Plan {
         let faults = (0..count)
             .map(|_| {
                 let fault = all[usize::try_from(dice.below(6)).unwrap()];
-                FaultSpec { fault, per_mille: 1 + u32::try_from(dice.below(600)).unwrap() }
+                let per_mille = 1 + u32::try_from(dice.below(600)).unwrap();
+                FaultSpec { fault, per_mille, path: "/".to_owned() }
             })
             .collect();
         Self {
@@ -177,7 +178,7 @@ impl Run {
         self.last_poll = self.millis;
         let there = self.dice.below(self.plan.latency / 2 + 1);
         let back = self.dice.below(self.plan.latency / 2 + 1);
-        let fault = self.faults.next_fault();
+        let fault = self.faults.next_fault(request.url.path());
         let answer = self.service.handle_with(wall(self.millis + there), request, fault);
         let (told, delay, response) = match answer {
             Answer::Whole(response) => ("whole", 0, Some(response)),
