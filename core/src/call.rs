@@ -19,6 +19,7 @@ use crate::verdict::{Refusal, RefusalKind};
 pub struct Call {
     given: Given,
     request: HttpRequest,
+    repeatable: bool,
     phase: Phase,
 }
 
@@ -54,7 +55,12 @@ enum Finding {
 impl Call {
     /// A call with `request`, to which the token is added. It must go to the service's API.
     pub fn new(given: Given, request: HttpRequest) -> Self {
-        Self { given, request, phase: Phase::New }
+        Self { given, request, repeatable: false, phase: Phase::New }
+    }
+
+    /// The same with a request that may be sent again though its method does not say so.
+    pub fn repeatable(given: Given, request: HttpRequest) -> Self {
+        Self { repeatable: true, ..Self::new(given, request) }
     }
 
     fn find(&self, cx: &Context<'_>, refusal: Option<Refusal>) -> Box<Finding> {
@@ -67,6 +73,9 @@ impl Call {
     fn exchange(&mut self, cx: &mut Context<'_>, found: Resolved, again: bool) -> Step<Called> {
         let Some(bearer) = bearer(&found) else { return unexpected() };
         let mut exchange = Exchange::new(self.request.clone().bearer(bearer));
+        if self.repeatable {
+            exchange = exchange.repeatable();
+        }
         let step = exchange.start(cx);
         let found = Box::new(found);
         self.phase = match again {

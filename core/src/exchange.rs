@@ -24,6 +24,7 @@ pub struct Exchange {
     request: HttpRequest,
     tries: u32,
     refused: Option<RefusalKind>,
+    repeatable: bool,
     phase: Phase,
 }
 
@@ -37,12 +38,15 @@ enum Phase {
 impl Exchange {
     /// An exchange of this request.
     pub fn new(request: HttpRequest) -> Self {
-        Self {
-            request: request.header("accept", "application/json"),
-            tries: 0,
-            refused: None,
-            phase: Phase::New,
-        }
+        let repeatable = matches!(request.method, Method::Get | Method::Delete);
+        let request = request.header("accept", "application/json");
+        Self { request, tries: 0, refused: None, repeatable, phase: Phase::New }
+    }
+
+    /// The same of a request that may be sent again though its method does not say so: the second time changes nothing.
+    #[must_use]
+    pub fn repeatable(self) -> Self {
+        Self { repeatable: true, ..self }
     }
 
     /// How the last answer refused the token, if it did.
@@ -64,12 +68,11 @@ impl Exchange {
         failure: Failure,
     ) -> Step<HttpResponse> {
         let policy = cx.service.retry;
-        let repeatable = matches!(self.request.method, Method::Get | Method::Delete);
         let wait = match asked {
             Some(asked) => asked,
             None => cx.jittered(backoff(&policy, self.tries)),
         };
-        if !repeatable || self.tries >= policy.tries || wait > policy.patience {
+        if !self.repeatable || self.tries >= policy.tries || wait > policy.patience {
             return Step::fail(failure);
         }
         cx.show(Notice::Retrying { reason: failure.message, wait });

@@ -4,6 +4,7 @@
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -103,7 +104,11 @@ impl Keep {
         Step::Pending
     }
 
-    fn slots(&self) -> Vec<Slot> {
+    /// A session has one place only: there is no other workspace whose token would wait for a switch.
+    fn slots(&self, cx: &Context<'_>) -> Vec<Slot> {
+        if cx.service.oauth.is_some() {
+            return [Slot::Active].into();
+        }
         let own = self.record.slug().map(|slug| Slot::Workspace(slug.to_owned()));
         own.into_iter().chain([Slot::Active]).collect()
     }
@@ -112,14 +117,13 @@ impl Keep {
     fn try_backend(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
         let has_failed = |backend: &Backend| self.failed.iter().any(|(failed, _)| failed == backend);
         let next = self.backends.iter().copied().find(|backend| !has_failed(backend));
-        let (Some(backend), Some(slot)) = (next, self.slots().into_iter().next()) else {
+        let (Some(backend), Some(slot)) = (next, self.slots(cx).into_iter().next()) else {
             return Step::fail(stored_nowhere(&self.failed));
         };
         // Killed after the next write, an older token elsewhere must not win.
         if !self.failed.is_empty() && self.marked_for != Some(backend) {
             let unsettled = self.ledger.unsettled.iter().chain(&self.left_behind).cloned().collect();
-            let active = self.record.slug().map(ToOwned::to_owned);
-            let ledger = Ledger { backend: Some(backend), active, unsettled, ..self.ledger.clone() };
+            let ledger = Ledger { backend: Some(backend), unsettled, ..remembered(&self.record) };
             self.phase = Phase::Marking(cx.store(StoreOp::WriteLedger(ledger)), backend);
             return Step::Pending;
         }
@@ -149,7 +153,7 @@ impl Keep {
     }
 
     fn next_slot(&mut self, cx: &mut Context<'_>, place: Place) -> Step<Kept> {
-        let slots = self.slots();
+        let slots = self.slots(cx);
         let at = slots.iter().position(|slot| *slot == place.slot);
         match at.and_then(|at| slots.get(at + 1)) {
             Some(slot) => self.look(cx, Place { slot: slot.clone(), ..place }),
@@ -184,13 +188,13 @@ impl Keep {
             self.phase = Phase::Unsealing(cx.store(op), backend, failure);
             return Step::Pending;
         }
-        self.give_up_on(backend, failure);
+        self.give_up_on(cx, backend, failure);
         self.try_backend(cx)
     }
 
-    fn give_up_on(&mut self, backend: Backend, failure: StoreFailure) {
+    fn give_up_on(&mut self, cx: &Context<'_>, backend: Backend, failure: StoreFailure) {
         // Whatever lies there now is older than what is being stored elsewhere.
-        for slot in self.slots() {
+        for slot in self.slots(cx) {
             // What a late write leaves is known exactly.
             if !self.left_behind.iter().any(|left| left.backend == backend && left.slot == slot) {
                 self.left_behind.push(Unsettled { backend, slot, version: None });
@@ -210,10 +214,10 @@ impl Keep {
         let others =
             cx.service.backends.iter().copied().filter(|backend| *backend != home && !failed(backend));
         for backend in others {
-            let slots = self.slots().into_iter();
+            let slots = self.slots(cx).into_iter();
             stale.extend(slots.map(|slot| Unsettled { backend, slot, version: None }));
         }
-        stale.retain(|u| u.backend != home || !self.slots().contains(&u.slot));
+        stale.retain(|u| u.backend != home || !self.slots(cx).contains(&u.slot));
         self.remove_stale(cx, home, stale)
     }
 
@@ -234,9 +238,8 @@ impl Keep {
         }
         self.ledger = Ledger {
             backend: Some(home),
-            active: self.record.slug().map(ToOwned::to_owned),
             unsettled: core::mem::take(&mut self.left_behind),
-            ..core::mem::take(&mut self.ledger)
+            ..remembered(&self.record)
         };
         self.phase = Phase::WritingLedger(cx.store(StoreOp::WriteLedger(self.ledger.clone())), home);
         Step::Pending
@@ -315,7 +318,7 @@ impl Keep {
             (Phase::Unsealing(..), StoreAnswer::Done) => self.lock(cx),
             (Phase::Unsealing(_, backend, locked), StoreAnswer::Failed(failure)) => {
                 let detail = format!("{} (asked to unlock it: {})", locked.detail, failure.detail);
-                self.give_up_on(backend, StoreFailure { kind: StoreFailureKind::Locked, detail });
+                self.give_up_on(cx, backend, StoreFailure { kind: StoreFailureKind::Locked, detail });
                 self.lock(cx)
             }
             (Phase::Inspecting(_, home, stale, rest), StoreAnswer::Records(records)) => {
@@ -403,4 +406,16 @@ fn stored_nowhere(failed: &[(Backend, StoreFailure)]) -> Failure {
     let (reasons, next) = refused_by_all(failed);
     Failure::new(Exit::Store, "stored_nowhere", format!("the token could not be stored ({reasons})"))
         .next(next)
+}
+
+/// What is remembered of a record, without its secrets; where it lies is the caller's to say.
+pub(crate) fn remembered(record: &Record) -> Ledger {
+    Ledger {
+        backend: None,
+        active: record.slug().map(ToOwned::to_owned),
+        workspace_id: record.workspace.as_ref().and_then(|workspace| workspace.id.clone()),
+        gateway_url: record.gateway.url.as_ref().map(ToString::to_string),
+        session: record.rotation.is_some(),
+        unsettled: Vec::new(),
+    }
 }

@@ -51,10 +51,15 @@
 
 extern crate alloc;
 
+pub mod amend;
 pub mod backoff;
+pub mod billing;
 pub mod call;
 pub mod client_id;
 pub mod command;
+pub mod connection;
+pub mod credits;
+pub mod disconnect;
 pub mod envelope;
 pub mod event;
 pub mod exchange;
@@ -71,6 +76,7 @@ pub mod money;
 pub mod notice;
 pub mod oauth;
 pub mod pairing;
+pub mod places;
 pub mod record;
 mod record_form;
 pub mod resolve;
@@ -79,6 +85,7 @@ pub mod rotation;
 pub mod secret;
 pub mod service;
 pub mod session;
+pub mod site;
 pub mod status;
 pub mod store;
 pub mod task;
@@ -89,3 +96,4 @@ pub mod trace;
 pub mod url;
 pub mod use_token;
 pub mod verdict;
+pub mod workspace;

@@ -11,13 +11,14 @@ use crate::event::Event;
 use crate::exchange::{Exchange, not_the_api};
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
-use crate::keep::{Keep, Kept, LOCK_WAIT};
+use crate::keep::{Keep, Kept};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::pairing::{Paired, Pairing};
+use crate::places::Places;
 use crate::record::{Backend, Record, Slot};
-use crate::resolve::{by_workspace, is_settled, reading_order, refused_by_all, store_failure, unexpected};
-use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::resolve::{by_workspace, is_settled, reading_order};
+use crate::store::{Ledger, StoreAnswer, StoreOp};
 use crate::time::Timestamp;
 
 /// What the command line says about a login.
@@ -53,10 +54,7 @@ pub struct LoggedIn {
 enum Phase {
     New,
     /// Before a person is sent to the browser: what the storing will need must be there.
-    Locking(CommandId),
-    ReadingLedger(CommandId),
-    Unlocking(CommandId, Ledger),
-    Probing(CommandId, Ledger, Probes),
+    Preparing(Places),
     Looking {
         id: CommandId,
         backend: Backend,
@@ -69,28 +67,19 @@ enum Phase {
     Keeping(Box<Keep>, Option<Paired>),
 }
 
-/// What each backend said to being written to, in the service's order.
-type Probes = Vec<(Backend, Result<(), StoreFailure>)>;
-
 impl Login {
     /// A login as the command line asks for it.
     pub fn new(options: LoginOptions) -> Self {
         Self { options, phase: Phase::New }
     }
 
-    /// Is there any place for the token at all?
-    fn probe(&mut self, cx: &mut Context<'_>, ledger: Ledger, probes: Probes) -> Step<LoggedIn> {
-        if let Some(backend) = cx.service.backends.get(probes.len()).copied() {
-            self.phase = Phase::Probing(cx.store(StoreOp::Probe(backend)), ledger, probes);
-            return Step::Pending;
-        }
-        let usable = |(_, probe): &(Backend, Result<(), StoreFailure>)| match probe {
-            Ok(()) => true,
-            Err(failure) => failure.kind == StoreFailureKind::Locked && cx.service.person_present,
+    fn prepared(&mut self, cx: &mut Context<'_>, step: Step<Ledger>) -> Step<LoggedIn> {
+        let ledger = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(ledger)) => ledger,
         };
-        if !probes.iter().any(usable) {
-            return Step::fail(no_place(cx.service.token_variable, probes));
-        }
         match (&self.options.workspace, self.options.re_pair) {
             (Some(_), false) => self.look(cx, ledger, 0, Vec::new()),
             _ => self.pair(cx),
@@ -205,36 +194,6 @@ impl Login {
         answer: &StoreAnswer,
     ) -> Step<LoggedIn> {
         match (core::mem::replace(&mut self.phase, Phase::New), answer) {
-            (Phase::Locking(waited), StoreAnswer::Done) if waited == id => {
-                self.phase = Phase::ReadingLedger(cx.store(StoreOp::ReadLedger));
-                Step::Pending
-            }
-            (Phase::ReadingLedger(waited), StoreAnswer::Ledger(ledger)) if waited == id => {
-                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), ledger.clone());
-                Step::Pending
-            }
-            (Phase::Unlocking(waited, ledger), StoreAnswer::Done) if waited == id => {
-                self.probe(cx, ledger, Vec::new())
-            }
-            // The storing would fail in the same way, with a token in hand.
-            (
-                Phase::Locking(waited) | Phase::ReadingLedger(waited) | Phase::Unlocking(waited, _),
-                StoreAnswer::Failed(failure),
-            ) if waited == id => Step::fail(store_failure(failure.clone())),
-            (Phase::Probing(waited, ledger, mut probes), answer) if waited == id => {
-                let Some(backend) = cx.service.backends.get(probes.len()).copied() else {
-                    return unexpected();
-                };
-                probes.push((
-                    backend,
-                    match answer {
-                        StoreAnswer::Done => Ok(()),
-                        StoreAnswer::Failed(failure) => Err(failure.clone()),
-                        _ => return unexpected(),
-                    },
-                ));
-                self.probe(cx, ledger, probes)
-            }
             (Phase::Looking { id: waited, backend, ledger, mut found, looks }, answer) if waited == id => {
                 if let StoreAnswer::Records(records) = answer {
                     let believed = records.iter().filter(|(slot, r)| is_settled(&ledger, backend, slot, r));
@@ -257,12 +216,18 @@ impl Logic for Login {
         if self.options.variable_set {
             cx.show(Notice::VariableHides { variable: cx.service.token_variable });
         }
-        self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: LOCK_WAIT }));
-        Step::Pending
+        let mut places = Places::default();
+        let step = places.start(cx);
+        self.phase = Phase::Preparing(places);
+        self.prepared(cx, step)
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<LoggedIn> {
         match (&mut self.phase, event) {
+            (Phase::Preparing(places), event) => {
+                let step = places.handle(cx, event);
+                self.prepared(cx, step)
+            }
             (Phase::Checking(exchange, ..), event) => {
                 let step = exchange.handle(cx, event);
                 self.checked(cx, step)
@@ -310,11 +275,4 @@ fn thrown_away(cx: &Context<'_>, mut failure: Failure) -> Failure {
     let mend = failure.next.take().map(|next| format!("{next}; then ")).unwrap_or_default();
     let page = cx.service.keys_page();
     failure.next(format!("{mend}revoke the key at {page} and sign in again"))
-}
-
-fn no_place(variable: &str, probes: Probes) -> Failure {
-    let failed = probes.into_iter().filter_map(|(backend, probe)| Some((backend, probe.err()?)));
-    let (reasons, next) = refused_by_all(&failed.collect::<Vec<_>>());
-    Failure::new(Exit::Store, "no_place_for_token", format!("there is no place to store a token ({reasons})"))
-        .next(format!("{next}; or set {variable} instead of signing in"))
 }

@@ -57,7 +57,7 @@ impl Found {
 
     /// What the emergency file holds, if it belongs on top of the record.
     pub fn rescued(&self) -> Option<&Record> {
-        let (_, held) = self.held.as_ref()?;
+        let (_, held) = self.held.as_ref().filter(|(_, held)| !held.is_tombstone())?;
         let rescued = self.emergency.as_ref()?;
         let (older, newer) = (held.generation.as_ref()?, rescued.generation.as_ref()?);
         (older.login == newer.login && older.counter < newer.counter).then_some(rescued)

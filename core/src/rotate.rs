@@ -24,6 +24,8 @@ use crate::time::Timestamp;
 use crate::url::Text;
 use crate::verdict::grace_left;
 
+/// How long to wait for the lock where nothing can be done without it: longer than a rotation of another process takes.
+pub(crate) const ROTATION_WAIT: Duration = Duration::from_secs(15);
 /// A new pair takes no more room than the old one and so many bytes.
 const ROOM: usize = 4096;
 /// How often storing a new pair is tried before the emergency file takes it.

@@ -9,6 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
+use crate::amend::someone_else;
 use crate::backoff::backoff;
 use crate::client_id::ClientId;
 use crate::command::CommandId;
@@ -646,12 +647,7 @@ fn usable(cx: &Context<'_>, found: &Found, login: Option<&str>) -> Result<(Backe
     check_issuer(cx, record)?;
     let same = |login: &str| record.generation.as_ref().is_some_and(|g| g.login == login);
     if login.is_some_and(|login| !same(login)) {
-        return Err(Failure::new(
-            Exit::NotSignedIn,
-            "signed_in_as_someone_else",
-            "somebody signed in anew while this session was being renewed; nothing was sent with the new one",
-        )
-        .next("run the command again to use it"));
+        return Err(someone_else());
     }
     Ok((backend, record.clone()))
 }

@@ -90,6 +90,13 @@ pub(crate) fn is_alive(service: &Service, now: Now, record: &Record, refusal: Op
     !refused && record.rotation.as_ref().is_none_or(|r| r.access.as_ref().is_some_and(alive))
 }
 
+/// Whether a record is no use any more: its access token is dead, and the refresh token will never be sent again.
+pub(crate) fn is_over(service: &Service, now: Now, record: &Record) -> bool {
+    let stuck =
+        matches!(judge(service, now, record, None), Verdict::Stuck(Stuck::Expired | Stuck::Interrupted));
+    stuck && !is_alive(service, now, record, None)
+}
+
 /// Until when, from now, the issuer answers a refresh token again that is being spent.
 pub(crate) fn grace_left(service: &Service, now: Now, spending: &Spending) -> Option<Duration> {
     let grace = service.oauth.as_ref()?.grace?;

@@ -21,6 +21,8 @@ const PLAIN_KEYS: &[&str] = &[
     "created_at",
     "email",
     "end",
+    "error",
+    "error_description",
     "id",
     "key_name",
     "message",

@@ -1,0 +1,216 @@
+//! Adding to a stored session what became known later: its workspace, and where inference requests go.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use crate::command::CommandId;
+use crate::event::Event;
+use crate::failure::{Exit, Failure};
+use crate::keep::{Kept, remembered};
+use crate::lookup::{Found, Lookup};
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::notice::Notice;
+use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
+use crate::resolve::{not_signed_in, store_failure, unexpected};
+use crate::rotate::ROTATION_WAIT;
+use crate::store::{Ledger, StoreAnswer, StoreOp};
+use crate::time::Timestamp;
+
+/// The machine. It re-reads under the lock: what others have stored meanwhile stays, and only the login that it was
+/// made for is amended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Amend {
+    login: Login,
+    workspace: Option<Workspace>,
+    gateway: Gateway,
+    rounds: u32,
+    phase: Phase,
+}
+
+/// Whose record it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Login {
+    /// The one with this random id.
+    Ours(String),
+    /// A bare token that another program stored.
+    Bare(Version),
+}
+
+/// Changes by others, in a row, before giving up.
+const ROUNDS: u32 = 5;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    New,
+    Locking(CommandId),
+    Looking(Lookup),
+    Writing(CommandId, Box<Kept>, Ledger),
+    ReadingBack(CommandId, Box<Kept>, Ledger),
+    WritingLedger(CommandId, Box<Kept>),
+    Unlocking(CommandId, Box<Result<Kept, Failure>>),
+}
+
+impl Amend {
+    /// Sets the workspace, if one is given, and whatever is given of the gateway, in the login of `record`.
+    pub fn new(record: &Record, workspace: Option<Workspace>, gateway: Gateway) -> Self {
+        let login = match &record.generation {
+            Some(generation) => Login::Ours(generation.login.clone()),
+            None => Login::Bare(record.version()),
+        };
+        Self { login, workspace, gateway, rounds: 0, phase: Phase::New }
+    }
+
+    fn look(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
+        let mut lookup = Lookup::default();
+        let step = lookup.start(cx);
+        self.phase = Phase::Looking(lookup);
+        self.looked(cx, step)
+    }
+
+    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<Kept> {
+        let found = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return self.unlock(cx, Err(failure)),
+            Step::Done(Ok(found)) => found,
+        };
+        // What a crash left in the emergency file goes where it belongs on this occasion, too.
+        let newest = found.newest().map(|(_, newest)| newest.clone());
+        let (Some((backend, record)), Some(mut amended)) = (found.held, newest) else {
+            return self.unlock(cx, Err(not_signed_in(cx.service, None)));
+        };
+        if record.is_tombstone() {
+            return self.unlock(cx, Err(not_signed_in(cx.service, None)));
+        }
+        if !self.login.is_of(&record) {
+            return self.unlock(cx, Err(someone_else()));
+        }
+        amended.workspace = self.workspace.clone().or(amended.workspace);
+        amended.gateway.url = self.gateway.url.clone().or(amended.gateway.url);
+        amended.gateway.signing_key = self.gateway.signing_key.clone().or(amended.gateway.signing_key);
+        // A bare token stays one: nobody but its rotation has a right to make it ours.
+        if amended == record || record.generation.is_none() {
+            let ledger = Ledger { unsettled: found.ledger.unsettled, ..remembered(&amended) };
+            return self.write_ledger(cx, Box::new(Kept { backend, record }), ledger);
+        }
+        amended.generation = amended.generation.as_ref().map(Generation::next);
+        let (expected, slot) = (Some(record.version()), Slot::Active);
+        let ledger = Ledger { unsettled: found.ledger.unsettled, ..remembered(&amended) };
+        let id = cx.store(StoreOp::Write { backend, slot, expected, record: amended.clone() });
+        self.phase = Phase::Writing(id, Box::new(Kept { backend, record: amended }), ledger);
+        Step::Pending
+    }
+
+    fn write_ledger(&mut self, cx: &mut Context<'_>, kept: Box<Kept>, ledger: Ledger) -> Step<Kept> {
+        let ledger = Ledger { backend: Some(kept.backend), ..ledger };
+        self.phase = Phase::WritingLedger(cx.store(StoreOp::WriteLedger(ledger)), kept);
+        Step::Pending
+    }
+
+    fn again(&mut self, cx: &mut Context<'_>, backend: Backend) -> Step<Kept> {
+        self.rounds += 1;
+        if self.rounds < ROUNDS {
+            return self.look(cx);
+        }
+        let message = alloc::format!("another program keeps changing the entry in the {}", backend.as_str());
+        self.unlock(cx, Err(Failure::new(Exit::Store, "store_busy", message).next("try again in a moment")))
+    }
+
+    fn unlock(&mut self, cx: &mut Context<'_>, end: Result<Kept, Failure>) -> Step<Kept> {
+        self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), Box::new(end));
+        Step::Pending
+    }
+
+    fn store_answered(&mut self, cx: &mut Context<'_>, phase: Phase, answer: &StoreAnswer) -> Step<Kept> {
+        match (phase, answer) {
+            (Phase::Locking(_), StoreAnswer::Done) => self.look(cx),
+            (Phase::Locking(_), StoreAnswer::Failed(failure)) => Step::fail(store_failure(failure.clone())),
+            (Phase::Writing(_, kept, ledger), StoreAnswer::Done) => {
+                let op = StoreOp::Load { backend: kept.backend, slot: Slot::Active };
+                self.phase = Phase::ReadingBack(cx.store(op), kept, ledger);
+                Step::Pending
+            }
+            (Phase::Writing(_, kept, _), StoreAnswer::Conflict) => self.again(cx, kept.backend),
+            (Phase::ReadingBack(_, kept, ledger), StoreAnswer::Records(records)) => {
+                if records.first().is_some_and(|(_, record)| *record == kept.record) {
+                    self.write_ledger(cx, kept, ledger)
+                } else {
+                    self.again(cx, kept.backend)
+                }
+            }
+            (Phase::Writing(..) | Phase::ReadingBack(..), StoreAnswer::Failed(failure)) => {
+                self.unlock(cx, Err(store_failure(failure.clone())))
+            }
+            (Phase::WritingLedger(_, kept), answer) => {
+                if let StoreAnswer::Failed(failure) = answer {
+                    cx.show(Notice::LedgerNotWritten(failure.clone()));
+                }
+                self.unlock(cx, Ok(*kept))
+            }
+            (Phase::Unlocking(_, end), _) => Step::Done(*end),
+            _ => unexpected(),
+        }
+    }
+}
+
+impl Logic for Amend {
+    type Output = Kept;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
+        self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: ROTATION_WAIT }));
+        Step::Pending
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Kept> {
+        match (core::mem::replace(&mut self.phase, Phase::New), event) {
+            (Phase::Looking(mut lookup), event) => {
+                let step = lookup.handle(cx, event);
+                self.phase = Phase::Looking(lookup);
+                self.looked(cx, step)
+            }
+            (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
+                self.store_answered(cx, phase, answer)
+            }
+            (phase, _) => {
+                self.phase = phase;
+                Step::Ignored("not waited for")
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        None
+    }
+}
+
+impl Login {
+    fn is_of(&self, record: &Record) -> bool {
+        match self {
+            Self::Ours(login) => record.generation.as_ref().is_some_and(|g| g.login == *login),
+            Self::Bare(version) => record.version() == *version,
+        }
+    }
+}
+
+impl Phase {
+    fn waits_for(&self) -> Option<CommandId> {
+        match self {
+            Self::Locking(id)
+            | Self::Writing(id, ..)
+            | Self::ReadingBack(id, ..)
+            | Self::WritingLedger(id, _)
+            | Self::Unlocking(id, _) => Some(*id),
+            Self::New | Self::Looking(_) => None,
+        }
+    }
+}
+
+/// Another login has taken the place of the one that was worked for.
+pub(crate) fn someone_else() -> Failure {
+    Failure::new(
+        Exit::NotSignedIn,
+        "signed_in_as_someone_else",
+        "somebody signed in anew meanwhile; nothing was sent or stored under that login",
+    )
+    .next("run the command again to use it")
+}

@@ -1,0 +1,342 @@
+//! `login` of a service with rotating sessions: device grant, storing, workspace.
+//!
+//! The tokens are stored before the person chooses a workspace: choosing may take longer than an access token lives,
+//! and whatever happens then, nothing that was granted is lost.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use crate::amend::Amend;
+use crate::billing::Billing;
+use crate::command::{CommandId, Question};
+use crate::device_grant::{DeviceGrant, Granted};
+use crate::event::Event;
+use crate::failure::{Exit, Failure};
+use crate::keep::{Keep, Kept};
+use crate::lookup::{Found, Lookup, check_issuer};
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::places::Places;
+use crate::record::{Backend, Record, Workspace};
+use crate::resolve::unexpected;
+use crate::rotation::{Access, Journal, Moment, Rotation};
+use crate::secret::Secret;
+use crate::store::{Ledger, StoreAnswer, StoreOp};
+use crate::time::Timestamp;
+use crate::verdict::is_over;
+use crate::workspace::{ChooseWorkspace, Selected};
+
+/// What the command line says about a login.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ConnectOptions {
+    /// The workspace to work in, by slug or name.
+    pub workspace: Option<String>,
+    /// Sign in anew without asking, even if there is a connection.
+    pub force: bool,
+    /// Open a browser.
+    pub open_browser: bool,
+}
+
+/// The machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Connect {
+    options: ConnectOptions,
+    /// Signed in during this run, so that it need not be done again.
+    fresh: bool,
+    phase: Phase,
+}
+
+/// A connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Connected {
+    /// What is stored, and where.
+    pub kept: Kept,
+    /// The state of the workspace's credits, if it was asked for.
+    pub billing: Option<Billing>,
+    /// It was there already, and nothing was changed.
+    pub already: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    New,
+    Preparing(Places),
+    Looking(Lookup),
+    AskingToReconnect(CommandId, Box<Kept>),
+    Granting(Box<DeviceGrant>),
+    Keeping(Box<Keep>, Option<Box<Billing>>),
+    /// What an older program left as plain text is older than this login.
+    ReadingPlaintext(CommandId, Box<Kept>, Option<Box<Billing>>),
+    RemovingPlaintext(CommandId, Box<Kept>, Option<Box<Billing>>),
+    Choosing(Box<ChooseWorkspace>, Box<Kept>),
+    Amending(Box<Amend>, Box<Billing>),
+}
+
+impl Connect {
+    /// A login as the command line asks for it.
+    pub fn new(options: ConnectOptions) -> Self {
+        Self { options, fresh: false, phase: Phase::New }
+    }
+
+    fn prepared(&mut self, cx: &mut Context<'_>, step: Step<Ledger>) -> Step<Connected> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(Err(failure)) => Step::fail(failure),
+            Step::Done(Ok(_)) if self.options.force => self.grant(cx),
+            Step::Done(Ok(_)) => {
+                let mut lookup = Lookup::default();
+                let step = lookup.start(cx);
+                self.phase = Phase::Looking(lookup);
+                self.looked(cx, step)
+            }
+        }
+    }
+
+    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<Connected> {
+        let found = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            // Whatever cannot be read is replaced.
+            Step::Done(Err(_)) => return self.grant(cx),
+            Step::Done(Ok(found)) => found,
+        };
+        let Some(kept) = connection(cx, &found) else { return self.grant(cx) };
+        let slug = kept.record.slug();
+        match &self.options.workspace {
+            // Signed in, but never told where to work; or now to work elsewhere.
+            _ if slug.is_none() && kept.record.rotation.is_some() => self.choose(cx, kept),
+            Some(wanted) if slug != Some(wanted) && kept.record.rotation.is_some() => self.choose(cx, kept),
+            _ if cx.service.person_present => {
+                self.phase = Phase::AskingToReconnect(cx.ask(Question::Reconnect), Box::new(kept));
+                Step::Pending
+            }
+            _ => Step::Done(Ok(Connected { kept, billing: None, already: true })),
+        }
+    }
+
+    fn grant(&mut self, cx: &mut Context<'_>) -> Step<Connected> {
+        self.fresh = true;
+        let mut grant = Box::new(DeviceGrant::new(self.options.open_browser));
+        let step = grant.start(cx);
+        self.phase = Phase::Granting(grant);
+        self.granted(cx, step)
+    }
+
+    fn granted(&mut self, cx: &mut Context<'_>, step: Step<Granted>) -> Step<Connected> {
+        let granted = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(granted)) => granted,
+        };
+        let issuer = cx.service.issuer.clone();
+        let (record, billing) = match granted {
+            Granted::Tokens { client_id, tokens } => {
+                let access = Access {
+                    token: tokens.access,
+                    received: Moment::new(cx.now, &cx.service.boot_id),
+                    lifetime: tokens.lifetime,
+                };
+                let Some(refresh) = tokens.refresh else { return Step::fail(no_refresh_token(cx)) };
+                (session(cx, issuer, refresh, client_id, access), None)
+            }
+            Granted::ApiKey(grant) => {
+                let slug = grant.workspace.as_ref().map(|workspace| workspace.slug.clone());
+                let billing = |balance| {
+                    let slug = slug.unwrap_or_default();
+                    Box::new(Billing::of_balance(&cx.service.app, &slug, balance))
+                };
+                let record = Record {
+                    gateway: grant.gateway,
+                    ..Record::new(issuer, grant.workspace, grant.key)
+                };
+                (record, grant.balance.map(billing))
+            }
+        };
+        let mut keep = Box::new(Keep::new(record, cx.service.backends));
+        let step = keep.start(cx);
+        self.phase = Phase::Keeping(keep, billing);
+        self.stored(cx, step)
+    }
+
+    fn stored(&mut self, cx: &mut Context<'_>, step: Step<Kept>) -> Step<Connected> {
+        let kept = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(kept)) => Box::new(kept),
+        };
+        let Phase::Keeping(_, billing) = core::mem::replace(&mut self.phase, Phase::New) else {
+            return unexpected();
+        };
+        self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext), kept, billing);
+        Step::Pending
+    }
+
+    /// Stored, and nothing older is left: an API key names its workspace, a session's is chosen.
+    fn settled(
+        &mut self,
+        cx: &mut Context<'_>,
+        kept: Kept,
+        billing: Option<Box<Billing>>,
+    ) -> Step<Connected> {
+        match kept.record.rotation {
+            Some(_) => self.choose(cx, kept),
+            None => {
+                let billing = billing.map(|billing| *billing);
+                Step::Done(Ok(Connected { kept, billing, already: false }))
+            }
+        }
+    }
+
+    fn choose(&mut self, cx: &mut Context<'_>, kept: Kept) -> Step<Connected> {
+        let mut choose =
+            Box::new(ChooseWorkspace::new(self.options.workspace.clone(), self.options.open_browser));
+        let step = choose.start(cx);
+        self.phase = Phase::Choosing(choose, Box::new(kept));
+        self.chosen(cx, step)
+    }
+
+    fn chosen(&mut self, cx: &mut Context<'_>, step: Step<Selected>) -> Step<Connected> {
+        let Selected { workspace, billing, gateway } = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            // The connection that was found is none any more.
+            Step::Done(Err(failure)) if failure.exit == Exit::NotSignedIn && !self.fresh => {
+                return self.grant(cx);
+            }
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(selected)) => selected,
+        };
+        let Phase::Choosing(_, kept) = &self.phase else { return unexpected() };
+        let mut amend = Box::new(Amend::new(&kept.record, Some(workspace), gateway));
+        let step = amend.start(cx);
+        self.phase = Phase::Amending(amend, Box::new(billing));
+        self.amended(step)
+    }
+
+    fn amended(&mut self, step: Step<Kept>) -> Step<Connected> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(Err(failure)) => Step::fail(failure),
+            Step::Done(Ok(kept)) => {
+                let Phase::Amending(_, billing) = core::mem::replace(&mut self.phase, Phase::New) else {
+                    return unexpected();
+                };
+                Step::Done(Ok(Connected { kept, billing: Some(*billing), already: false }))
+            }
+        }
+    }
+}
+
+impl Logic for Connect {
+    type Output = Connected;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Connected> {
+        let mut places = Places::default();
+        let step = places.start(cx);
+        self.phase = Phase::Preparing(places);
+        self.prepared(cx, step)
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Connected> {
+        match (&mut self.phase, event) {
+            (Phase::Preparing(places), event) => {
+                let step = places.handle(cx, event);
+                self.prepared(cx, step)
+            }
+            (Phase::Looking(lookup), event) => {
+                let step = lookup.handle(cx, event);
+                self.looked(cx, step)
+            }
+            (Phase::AskingToReconnect(id, kept), Event::Answered { id: answered, yes }) if id == answered => {
+                if *yes {
+                    return self.grant(cx);
+                }
+                let kept = Kept::clone(kept);
+                Step::Done(Ok(Connected { kept, billing: None, already: true }))
+            }
+            (Phase::Granting(grant), event) => {
+                let step = grant.handle(cx, event);
+                self.granted(cx, step)
+            }
+            (Phase::Keeping(keep, _), event) => {
+                let step = keep.handle(cx, event);
+                self.stored(cx, step)
+            }
+            (Phase::Choosing(choose, _), event) => {
+                let step = choose.handle(cx, event);
+                self.chosen(cx, step)
+            }
+            (Phase::Amending(amend, _), event) => {
+                let step = amend.handle(cx, event);
+                self.amended(step)
+            }
+            (Phase::ReadingPlaintext(id, kept, billing), Event::Store { id: answered, answer })
+                if id == answered =>
+            {
+                let (kept, billing) = (kept.clone(), billing.clone());
+                match answer {
+                    StoreAnswer::Records(records) if !records.is_empty() => {
+                        let expected = records.first().map(|(_, record)| record.version());
+                        let Some(expected) = expected else { return unexpected() };
+                        let id = cx.store(StoreOp::RemovePlaintext { expected });
+                        self.phase = Phase::RemovingPlaintext(id, kept, billing);
+                        Step::Pending
+                    }
+                    _ => self.settled(cx, *kept, billing),
+                }
+            }
+            (Phase::RemovingPlaintext(id, kept, billing), Event::Store { id: answered, .. })
+                if id == answered =>
+            {
+                let (kept, billing) = (kept.clone(), billing.clone());
+                self.settled(cx, *kept, billing)
+            }
+            _ => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<Connected> {
+        match &mut self.phase {
+            Phase::Choosing(choose, _) => match choose.interrupted(cx) {
+                Step::Done(Err(failure)) => Step::fail(failure),
+                _ => Step::Pending,
+            },
+            _ => Step::fail(Failure::interrupted()),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        match &self.phase {
+            Phase::Granting(grant) => grant.deadline(),
+            Phase::Choosing(choose, _) => choose.deadline(),
+            _ => None,
+        }
+    }
+}
+
+/// A connection that still is one, with this service.
+fn connection(cx: &Context<'_>, found: &Found) -> Option<Kept> {
+    let (backend, record): (Backend, &Record) = found.newest().filter(|(_, record)| !record.is_tombstone())?;
+    check_issuer(cx, record).ok()?;
+    (!is_over(cx.service, cx.now, record)).then(|| Kept { backend, record: record.clone() })
+}
+
+fn session(cx: &Context<'_>, issuer: String, refresh: Secret, client_id: String, access: Access) -> Record {
+    let rotation = Rotation {
+        client_id: Some(client_id),
+        machine: cx.service.machine_id.clone(),
+        access: Some(access),
+        journal: Journal::Settled,
+        spent: [].into(),
+    };
+    let workspace: Option<Workspace> = None;
+    Record { rotation: Some(Box::new(rotation)), ..Record::new(issuer, workspace, refresh) }
+}
+
+fn no_refresh_token(cx: &Context<'_>) -> Failure {
+    let message = alloc::format!("{} granted access, but no refresh token", cx.service.name);
+    Failure::new(Exit::Server, "no_refresh_token", message).next("ask the service's support")
+}

@@ -1,0 +1,217 @@
+//! `login status` of a service with rotating sessions.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::amend::Amend;
+use crate::call::{Call, Called};
+use crate::command::CommandId;
+use crate::envelope::json_object;
+use crate::event::Event;
+use crate::exchange::not_the_api;
+use crate::failure::Failure;
+use crate::http::{HttpRequest, Method};
+use crate::keep::Kept;
+use crate::lookup::{Found, Lookup, check_issuer};
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::record::{Backend, Gateway, Record, Slot};
+use crate::resolve::{Given, Look, not_signed_in, unexpected};
+use crate::rotation::Journal;
+use crate::store::{StoreAnswer, StoreOp};
+use crate::time::Timestamp;
+use crate::verdict::is_over;
+use crate::workspace::read_workspace;
+
+/// Tells whose an API key is.
+pub const VALIDATE: &str = "/auth/validate";
+
+/// The machine. It asks the service for one thing only: the workspace of an API key that does not say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Connection {
+    found: Option<Box<Found>>,
+    elsewhere: Vec<Look>,
+    phase: Phase,
+}
+
+/// What there is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionReport {
+    /// The credential that a command would use, or why there is none.
+    pub credential: Result<Kept, Failure>,
+    /// How it stands.
+    pub state: ConnectionState,
+    /// Whether the emergency file still has the newest tokens.
+    pub in_emergency_file: bool,
+    /// What the other backends hold, or why they cannot be read.
+    pub elsewhere: Vec<Look>,
+}
+
+/// How a credential stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionState {
+    /// There is none.
+    None,
+    /// It can be used now, or after a renewal that happens by itself.
+    Connected,
+    /// A renewal was interrupted; the next command finds out what came of it.
+    Recovering,
+    /// Only a new login helps.
+    Expired,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+enum Phase {
+    #[default]
+    New,
+    Looking(Lookup),
+    LookingElsewhere(CommandId, Backend, Vec<Backend>),
+    Asking(Box<Call>, Box<Kept>),
+    Amending(Box<Amend>, Box<Kept>),
+}
+
+impl Connection {
+    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<ConnectionReport> {
+        let found = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(found)) => found,
+        };
+        let home = found.held.as_ref().map(|(backend, _)| *backend).or(found.ledger.backend);
+        let others = cx.service.backends.iter().copied().filter(|backend| Some(*backend) != home).collect();
+        self.found = Some(Box::new(found));
+        self.look_elsewhere(cx, others)
+    }
+
+    fn look_elsewhere(&mut self, cx: &mut Context<'_>, mut rest: Vec<Backend>) -> Step<ConnectionReport> {
+        if rest.is_empty() {
+            return self.judge(cx);
+        }
+        let backend = rest.remove(0);
+        let id = cx.store(StoreOp::Load { backend, slot: Slot::Active });
+        self.phase = Phase::LookingElsewhere(id, backend, rest);
+        Step::Pending
+    }
+
+    fn judge(&mut self, cx: &mut Context<'_>) -> Step<ConnectionReport> {
+        let credential = self.credential(cx);
+        match credential {
+            Ok(kept) if kept.record.rotation.is_none() && kept.record.workspace.is_none() => {
+                let url = cx.service.api.join(VALIDATE);
+                let mut call = Box::new(Call::new(Given::default(), HttpRequest::new(Method::Get, url)));
+                let step = call.start(cx);
+                self.phase = Phase::Asking(call, Box::new(kept));
+                self.told(cx, step)
+            }
+            credential => self.report(cx, credential),
+        }
+    }
+
+    fn credential(&self, cx: &Context<'_>) -> Result<Kept, Failure> {
+        let newest = self.found.as_ref().and_then(|found| found.newest());
+        let (backend, record) = newest
+            .filter(|(_, record)| !record.is_tombstone())
+            .ok_or_else(|| not_signed_in(cx.service, None))?;
+        check_issuer(cx, record)?;
+        Ok(Kept { backend, record: record.clone() })
+    }
+
+    fn told(&mut self, cx: &mut Context<'_>, step: Step<Called>) -> Step<ConnectionReport> {
+        let response = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(called)) => called.response,
+        };
+        let Phase::Asking(_, kept) = core::mem::take(&mut self.phase) else { return unexpected() };
+        let body = json_object(&response);
+        let workspace = body.and_then(|body| body.get("workspace").and_then(read_workspace));
+        let Some(workspace) = workspace else { return Step::fail(not_the_api(cx.service)) };
+        let mut amend = Box::new(Amend::new(&kept.record, Some(workspace.clone()), Gateway::default()));
+        let step = amend.start(cx);
+        let record = Record { workspace: Some(workspace), ..kept.record };
+        self.phase = Phase::Amending(amend, Box::new(Kept { record, ..*kept }));
+        self.amended(cx, step)
+    }
+
+    /// It is told all the same if it cannot be stored.
+    fn amended(&mut self, cx: &Context<'_>, step: Step<Kept>) -> Step<ConnectionReport> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(_) => {
+                let Phase::Amending(_, kept) = core::mem::take(&mut self.phase) else { return unexpected() };
+                self.report(cx, Ok(*kept))
+            }
+        }
+    }
+
+    fn report(&mut self, cx: &Context<'_>, credential: Result<Kept, Failure>) -> Step<ConnectionReport> {
+        let state = match &credential {
+            Err(_) => ConnectionState::None,
+            Ok(kept) if is_over(cx.service, cx.now, &kept.record) => ConnectionState::Expired,
+            Ok(kept) => match kept.record.rotation.as_ref().map(|rotation| &rotation.journal) {
+                Some(Journal::Spending(_)) => ConnectionState::Recovering,
+                _ => ConnectionState::Connected,
+            },
+        };
+        let in_emergency_file = self.found.as_ref().is_some_and(|found| found.rescued().is_some());
+        let elsewhere = core::mem::take(&mut self.elsewhere);
+        Step::Done(Ok(ConnectionReport { credential, state, in_emergency_file, elsewhere }))
+    }
+}
+
+impl Logic for Connection {
+    type Output = ConnectionReport;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<ConnectionReport> {
+        let mut lookup = Lookup::default();
+        let step = lookup.start(cx);
+        self.phase = Phase::Looking(lookup);
+        self.looked(cx, step)
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<ConnectionReport> {
+        match (core::mem::take(&mut self.phase), event) {
+            (Phase::Looking(mut lookup), event) => {
+                let step = lookup.handle(cx, event);
+                self.phase = Phase::Looking(lookup);
+                self.looked(cx, step)
+            }
+            (Phase::LookingElsewhere(id, backend, rest), Event::Store { id: answered, answer })
+                if id == *answered =>
+            {
+                self.elsewhere.push((
+                    backend,
+                    match answer {
+                        StoreAnswer::Records(records) => Ok(records.clone()),
+                        StoreAnswer::Failed(failure) => Err(failure.clone()),
+                        _ => return unexpected(),
+                    },
+                ));
+                self.look_elsewhere(cx, rest)
+            }
+            (Phase::Asking(mut call, kept), event) => {
+                let step = call.handle(cx, event);
+                self.phase = Phase::Asking(call, kept);
+                self.told(cx, step)
+            }
+            (Phase::Amending(mut amend, kept), event) => {
+                let step = amend.handle(cx, event);
+                self.phase = Phase::Amending(amend, kept);
+                self.amended(cx, step)
+            }
+            (phase, _) => {
+                self.phase = phase;
+                Step::Ignored("not waited for")
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        match &self.phase {
+            Phase::Asking(call, _) => call.deadline(),
+            _ => None,
+        }
+    }
+}

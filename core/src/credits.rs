@@ -1,0 +1,177 @@
+//! `credits`: the balance of the workspace, as the inference gateway knows it.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use serde_json::Value;
+
+use crate::amend::Amend;
+use crate::billing::Billing;
+use crate::call::{Call, Called};
+use crate::envelope::json_object;
+use crate::event::Event;
+use crate::exchange::not_the_api;
+use crate::failure::Failure;
+use crate::http::{HttpRequest, Method};
+use crate::keep::Kept;
+use crate::lookup::{Found, Lookup, check_issuer};
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::money::Money;
+use crate::record::{Gateway, Record};
+use crate::resolve::{Given, not_signed_in, unexpected};
+use crate::text::harmless;
+use crate::time::Timestamp;
+use crate::workspace::read_gateway;
+
+/// Tells name and balance of a workspace.
+pub const GATEWAY_VALIDATE: &str = "/gateway/validate";
+
+/// The machine. What the gateway says about itself is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Credits {
+    phase: Phase,
+}
+
+/// What the gateway says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CreditsReport {
+    /// The workspace's name, harmless to show.
+    pub workspace: Option<String>,
+    /// Its slug, if it is known.
+    pub slug: Option<String>,
+    /// The balance, and what to do about it.
+    pub billing: Billing,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+enum Phase {
+    #[default]
+    New,
+    Looking(Lookup),
+    Asking(Box<Call>),
+    Amending(Box<Amend>, Box<CreditsReport>),
+}
+
+impl Credits {
+    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<CreditsReport> {
+        let found = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(found)) => found,
+        };
+        let newest = found.newest().filter(|(_, record)| !record.is_tombstone());
+        let Some((_, record)) = newest else { return Step::fail(not_signed_in(cx.service, None)) };
+        if let Err(failure) = check_issuer(cx, record) {
+            return Step::fail(failure);
+        }
+        let Some(request) = validation(cx, record) else { return unexpected() };
+        let mut call = Box::new(Call::new(Given::default(), request));
+        let step = call.start(cx);
+        self.phase = Phase::Asking(call);
+        self.told(cx, step)
+    }
+
+    fn told(&mut self, cx: &mut Context<'_>, step: Step<Called>) -> Step<CreditsReport> {
+        let Called { response, record, .. } = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(called)) => called,
+        };
+        let Some(body) = json_object(&response) else { return Step::fail(not_the_api(cx.service)) };
+        let Some(balance) = body.pointer("/credits/balance").and_then(Money::from_json) else {
+            return Step::fail(not_the_api(cx.service));
+        };
+        let name = body.pointer("/workspace/name").and_then(Value::as_str).map(harmless);
+        let slug = record.slug().map(String::from);
+        let report = CreditsReport {
+            workspace: name.or_else(|| record.workspace.as_ref()?.name.clone()),
+            billing: Billing::of_balance(&cx.service.app, slug.as_deref().unwrap_or_default(), balance),
+            slug,
+        };
+        let gateway = read_gateway(cx.service, &body);
+        if !is_news(&gateway, &record.gateway) {
+            return Step::Done(Ok(report));
+        }
+        let mut amend = Box::new(Amend::new(&record, None, gateway));
+        let step = amend.start(cx);
+        self.phase = Phase::Amending(amend, Box::new(report));
+        self.amended(step)
+    }
+
+    /// What could not be kept is told by the gateway again.
+    fn amended(&mut self, step: Step<Kept>) -> Step<CreditsReport> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(_) => match core::mem::take(&mut self.phase) {
+                Phase::Amending(_, report) => Step::Done(Ok(*report)),
+                _ => unexpected(),
+            },
+        }
+    }
+}
+
+impl Logic for Credits {
+    type Output = CreditsReport;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<CreditsReport> {
+        let mut lookup = Lookup::default();
+        let step = lookup.start(cx);
+        self.phase = Phase::Looking(lookup);
+        self.looked(cx, step)
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<CreditsReport> {
+        match (&mut self.phase, event) {
+            (Phase::Looking(lookup), event) => {
+                let step = lookup.handle(cx, event);
+                self.looked(cx, step)
+            }
+            (Phase::Asking(call), event) => {
+                let step = call.handle(cx, event);
+                self.told(cx, step)
+            }
+            (Phase::Amending(amend, _), event) => {
+                let step = amend.handle(cx, event);
+                self.amended(step)
+            }
+            (Phase::New, _) => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<CreditsReport> {
+        match &mut self.phase {
+            Phase::Asking(call) => match call.interrupted(cx) {
+                Step::Done(Err(failure)) => Step::fail(failure),
+                _ => Step::Pending,
+            },
+            _ => Step::fail(Failure::interrupted()),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        match &self.phase {
+            Phase::Asking(call) => call.deadline(),
+            _ => None,
+        }
+    }
+}
+
+/// The gateway that the service named, or the one that it is known by.
+fn validation(cx: &Context<'_>, record: &Record) -> Option<HttpRequest> {
+    let gateway = record.gateway.url.as_ref().filter(|url| cx.service.has_gateway(url));
+    let url = gateway.or(cx.service.gateway.as_ref())?.join(GATEWAY_VALIDATE);
+    let id = record.workspace.as_ref().and_then(|workspace| workspace.id.as_deref());
+    let request = HttpRequest::new(Method::Get, url);
+    Some(match id {
+        Some(id) => request.header("x-workspace-id", id),
+        None => request,
+    })
+}
+
+fn is_news(named: &Gateway, known: &Gateway) -> bool {
+    (named.url.is_some() && named.url != known.url)
+        || (named.signing_key.is_some() && named.signing_key != known.signing_key)
+}

@@ -1,0 +1,271 @@
+//! `logout` of a rotating session: every place that may hold a piece of it is cleared, and each is told.
+
+use alloc::vec::Vec;
+
+use crate::command::CommandId;
+use crate::event::Event;
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::record::{Backend, Generation, Record, Slot, Workspace};
+use crate::resolve::{reading_order, store_failure, unexpected};
+use crate::rotate::ROTATION_WAIT;
+use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
+use crate::time::Timestamp;
+
+/// The machine. Interrupted, it can be repeated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Disconnect {
+    ledger: Ledger,
+    done: Disconnected,
+    phase: Phase,
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Disconnected {
+    /// The workspace, if there was one.
+    pub workspace: Option<Workspace>,
+    /// Every place that was looked at, in order.
+    pub places: Vec<(Place, Cleared)>,
+}
+
+/// A place that may hold a piece of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// A backend.
+    Backend(Backend),
+    /// The emergency file.
+    Emergency,
+    /// The file of settings, where an older program kept plain text.
+    Settings,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Cleared {
+    /// There was nothing.
+    Empty,
+    /// It is removed.
+    Removed,
+    /// It could not be.
+    Failed(StoreFailure),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+enum Phase {
+    #[default]
+    New,
+    Locking(CommandId),
+    ReadingLedger(CommandId),
+    Looking(CommandId, Backend, Vec<Backend>),
+    Removing(CommandId, Backend, Vec<Backend>),
+    ReadingEmergency(CommandId),
+    RemovingEmergency(CommandId, bool),
+    ReadingPlaintext(CommandId),
+    RemovingPlaintext(CommandId),
+    WritingLedger(CommandId),
+    Unlocking(CommandId),
+}
+
+impl Disconnected {
+    /// Whether anything was stored at all.
+    pub fn was_connected(&self) -> bool {
+        self.places.iter().any(|(_, cleared)| *cleared == Cleared::Removed)
+    }
+
+    /// The places that could not be cleared, absent backends aside.
+    pub fn failed(&self) -> impl Iterator<Item = (Place, &StoreFailure)> {
+        self.places.iter().filter_map(|(place, cleared)| match cleared {
+            Cleared::Failed(failure) if failure.kind != StoreFailureKind::Absent => Some((*place, failure)),
+            _ => None,
+        })
+    }
+}
+
+impl Disconnect {
+    fn next_backend(&mut self, cx: &mut Context<'_>, mut rest: Vec<Backend>) -> Step<Disconnected> {
+        if rest.is_empty() {
+            self.phase = Phase::ReadingEmergency(cx.store(StoreOp::ReadEmergency));
+            return Step::Pending;
+        }
+        let backend = rest.remove(0);
+        let id = cx.store(StoreOp::Load { backend, slot: Slot::Active });
+        self.phase = Phase::Looking(id, backend, rest);
+        Step::Pending
+    }
+
+    fn clear(
+        &mut self,
+        cx: &mut Context<'_>,
+        backend: Backend,
+        rest: Vec<Backend>,
+        record: Option<&Record>,
+    ) -> Step<Disconnected> {
+        let Some(record) = record.filter(|record| !record.is_tombstone()) else {
+            self.note(Place::Backend(backend), Cleared::Empty);
+            return self.next_backend(cx, rest);
+        };
+        self.done.workspace = self.done.workspace.take().or_else(|| record.workspace.clone());
+        let (slot, expected) = (Slot::Active, record.version());
+        let op = match &record.generation {
+            Some(generation) => StoreOp::Write {
+                backend,
+                slot,
+                expected: Some(expected),
+                record: Record::tombstone(Generation::next(generation)),
+            },
+            None => StoreOp::Delete { backend, slot, expected },
+        };
+        self.phase = Phase::Removing(cx.store(op), backend, rest);
+        Step::Pending
+    }
+
+    fn note(&mut self, place: Place, cleared: Cleared) {
+        self.done.places.push((place, cleared));
+    }
+
+    fn write_ledger(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
+        let mut unsettled = core::mem::take(&mut self.ledger.unsettled);
+        for (place, cleared) in &self.done.places {
+            let Place::Backend(backend) = *place else { continue };
+            unsettled.retain(|left| left.backend != backend || matches!(cleared, Cleared::Failed(_)));
+            let left = Unsettled { backend, slot: Slot::Active, version: None };
+            let unreachable = matches!(cleared, Cleared::Failed(f) if f.kind != StoreFailureKind::Absent);
+            if unreachable && !unsettled.contains(&left) {
+                unsettled.push(left);
+            }
+        }
+        let ledger = Ledger { backend: self.ledger.backend, unsettled, ..Ledger::default() };
+        self.phase = Phase::WritingLedger(cx.store(StoreOp::WriteLedger(ledger)));
+        Step::Pending
+    }
+
+    fn store_answered(
+        &mut self,
+        cx: &mut Context<'_>,
+        phase: Phase,
+        answer: &StoreAnswer,
+    ) -> Step<Disconnected> {
+        match (phase, answer) {
+            (Phase::Locking(_), StoreAnswer::Done) => {
+                self.phase = Phase::ReadingLedger(cx.store(StoreOp::ReadLedger));
+                Step::Pending
+            }
+            (Phase::ReadingLedger(_), StoreAnswer::Ledger(ledger)) => {
+                self.ledger = ledger.clone();
+                let order = reading_order(cx.service, ledger);
+                self.next_backend(cx, order)
+            }
+            (Phase::Locking(_) | Phase::ReadingLedger(_), StoreAnswer::Failed(failure)) => {
+                Step::fail(store_failure(failure.clone()))
+            }
+            (Phase::Looking(_, backend, rest), StoreAnswer::Records(records)) => {
+                let record = records.first().map(|(_, record)| record.clone());
+                self.clear(cx, backend, rest, record.as_ref())
+            }
+            (
+                Phase::Looking(_, backend, rest) | Phase::Removing(_, backend, rest),
+                StoreAnswer::Failed(failure),
+            ) => {
+                self.note(Place::Backend(backend), Cleared::Failed(failure.clone()));
+                self.next_backend(cx, rest)
+            }
+            (Phase::Removing(_, backend, rest), StoreAnswer::Done) => {
+                self.note(Place::Backend(backend), Cleared::Removed);
+                self.next_backend(cx, rest)
+            }
+            // Changed by another program just now: look again.
+            (Phase::Removing(_, backend, mut rest), StoreAnswer::Conflict) => {
+                rest.insert(0, backend);
+                self.next_backend(cx, rest)
+            }
+            (Phase::ReadingEmergency(_), answer) => {
+                let holds = matches!(answer, StoreAnswer::Records(records) if !records.is_empty());
+                self.phase = Phase::RemovingEmergency(cx.store(StoreOp::RemoveEmergency), holds);
+                Step::Pending
+            }
+            (Phase::RemovingEmergency(_, holds), answer) => {
+                match answer {
+                    StoreAnswer::Failed(failure) => {
+                        self.note(Place::Emergency, Cleared::Failed(failure.clone()));
+                    }
+                    _ if holds => self.note(Place::Emergency, Cleared::Removed),
+                    _ => {}
+                }
+                self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
+                Step::Pending
+            }
+            (Phase::ReadingPlaintext(_), StoreAnswer::Records(records)) => match records.first() {
+                Some((_, record)) => {
+                    let op = StoreOp::RemovePlaintext { expected: record.version() };
+                    self.phase = Phase::RemovingPlaintext(cx.store(op));
+                    Step::Pending
+                }
+                None => self.write_ledger(cx),
+            },
+            (Phase::ReadingPlaintext(_) | Phase::RemovingPlaintext(_), StoreAnswer::Failed(failure)) => {
+                self.note(Place::Settings, Cleared::Failed(failure.clone()));
+                self.write_ledger(cx)
+            }
+            (Phase::RemovingPlaintext(_), StoreAnswer::Conflict) => {
+                self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
+                Step::Pending
+            }
+            (Phase::RemovingPlaintext(_), _) => {
+                self.note(Place::Settings, Cleared::Removed);
+                self.write_ledger(cx)
+            }
+            (Phase::WritingLedger(_), answer) => {
+                if let StoreAnswer::Failed(failure) = answer {
+                    self.note(Place::Settings, Cleared::Failed(failure.clone()));
+                }
+                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock));
+                Step::Pending
+            }
+            (Phase::Unlocking(_), _) => Step::Done(Ok(core::mem::take(&mut self.done))),
+            _ => unexpected(),
+        }
+    }
+}
+
+impl Logic for Disconnect {
+    type Output = Disconnected;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
+        self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: ROTATION_WAIT }));
+        Step::Pending
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Disconnected> {
+        match (core::mem::take(&mut self.phase), event) {
+            (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
+                self.store_answered(cx, phase, answer)
+            }
+            (phase, _) => {
+                self.phase = phase;
+                Step::Ignored("not waited for")
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        None
+    }
+}
+
+impl Phase {
+    fn waits_for(&self) -> Option<CommandId> {
+        match self {
+            Self::New => None,
+            Self::Locking(id)
+            | Self::ReadingLedger(id)
+            | Self::Looking(id, ..)
+            | Self::Removing(id, ..)
+            | Self::ReadingEmergency(id)
+            | Self::RemovingEmergency(id, _)
+            | Self::ReadingPlaintext(id)
+            | Self::RemovingPlaintext(id)
+            | Self::WritingLedger(id)
+            | Self::Unlocking(id) => Some(*id),
+        }
+    }
+}

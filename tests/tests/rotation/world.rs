@@ -1,0 +1,540 @@
+//! Machines of several processes on one computer, with the sandbox's own issuer, in virtual time: what the processes
+//! do is interleaved one action at a time, and each of them can be killed between any two.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use doorkey_core::command::{Command, CommandId};
+use doorkey_core::event::Event;
+use doorkey_core::failure::Failure;
+use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
+use doorkey_core::machine::{Logic, Machine, Outcome};
+use doorkey_core::notice::Notice;
+use doorkey_core::oauth::{DEVICE_CODE_GRANT, Dialect, TokenReply};
+use doorkey_core::record::{Backend, Generation, Record, Slot, Workspace};
+use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
+use doorkey_core::secret::Entropy;
+use doorkey_core::service::Service as Descriptor;
+use doorkey_core::session::{Bearer, Session, bearer_of};
+use doorkey_core::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use doorkey_core::task::Task;
+use doorkey_core::time::{Now, Timestamp, WallTime};
+use doorkey_core::trace::{Recorder, replay};
+use doorkey_core::url::{Text, Url};
+use doorkey_sandbox::pensar::{self, Settings, account};
+use doorkey_sandbox::{Config, Person, Rule, Service};
+
+/// When the world begins, on the issuer's clock.
+const EPOCH: u64 = 1_800_000_000_000;
+
+/// The whole world.
+pub struct World {
+    pub descriptor: Descriptor,
+    pub issuer: Service,
+    /// Milliseconds since the world began.
+    pub millis: u64,
+    /// This computer's wall clock minus the issuer's.
+    pub wall_offset: i64,
+    pub disk: Disk,
+    pub processes: Vec<Option<Box<dyn Running>>>,
+    /// What becomes of the next requests to the issuer, one each; then all is well.
+    pub mishaps: VecDeque<Mishap>,
+    /// What the API answers to a bearer; `None`: as the sandbox does.
+    pub api_says: Option<u16>,
+    /// Requests for tokens that reached the issuer.
+    pub refreshes: usize,
+    pub notices: Vec<Notice>,
+    entropy: u8,
+}
+
+/// What happens to a request.
+#[derive(Clone, Debug)]
+pub enum Mishap {
+    /// Nothing.
+    None,
+    /// It reaches the issuer; the answer is lost.
+    AnswerLost,
+    /// It does not leave.
+    NotSent,
+    /// Something in between answers this, and the issuer never hears of it.
+    Intercepted(u16, &'static str),
+    /// The issuer's answer without its refresh token.
+    WithoutRefreshToken,
+}
+
+/// What survives a process.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    pub records: BTreeMap<Backend, Record>,
+    pub ledger: Ledger,
+    pub emergency: Option<Emergency>,
+    pub plaintext: Option<Record>,
+    pub lock: Option<usize>,
+    /// Every operation on a backend fails like this.
+    pub broken: BTreeMap<Backend, StoreFailureKind>,
+    /// Writes to a backend fail like this, from the given one on, counted from now.
+    pub unwritable: BTreeMap<Backend, (usize, StoreFailureKind)>,
+    pub no_emergency: bool,
+    /// The lock does not hold for others.
+    pub shared: bool,
+    /// A write that is reported as timed out, but happens all the same.
+    pub late_write: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Emergency {
+    pub room: usize,
+    pub record: Option<Record>,
+}
+
+/// A process with any machine.
+pub trait Running {
+    /// One action: performs a command, or takes an event. `false` if it has nothing to do at this time.
+    fn act(&mut self, world: &mut World, pid: usize) -> bool;
+    /// When it wants to be woken.
+    fn wakes_at(&self) -> Option<u64>;
+    fn ended(&self) -> Option<Result<Bearer, Failure>>;
+    fn interrupt(&mut self);
+}
+
+struct Process<L: Logic> {
+    machine: Machine<L>,
+    queue: VecDeque<Command>,
+    inbox: VecDeque<Event>,
+    recorder: Recorder,
+    lines: Vec<String>,
+    bearer: fn(&L::Output) -> Bearer,
+}
+
+impl World {
+    /// A computer that is signed in, with everything in `backend`.
+    pub fn new(settings: Settings, backend: Backend) -> Self {
+        let url = |port: u16| Url::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+        let pensar =
+            pensar::Config { api: url(3), gateway: url(4), console: url(5), workos: url(6), settings };
+        let config = Config::new(url(1), url(2)).with_pensar(pensar);
+        let mut descriptor = Descriptor::pensar(url(3), url(5), url(4), &url(6), "build-box".into());
+        descriptor.machine_id = Some("machine-1".into());
+        descriptor.boot_id = "boot-1".into();
+        let grace = Some(settings.grace).filter(|grace| !grace.is_zero());
+        if let Some(oauth) = &mut descriptor.oauth {
+            oauth.grace = grace;
+        }
+        let mut world = Self {
+            descriptor,
+            issuer: Service::new(config, [7; 32]),
+            millis: 0,
+            wall_offset: 0,
+            disk: Disk::default(),
+            processes: Vec::new(),
+            mishaps: VecDeque::new(),
+            api_says: None,
+            refreshes: 0,
+            notices: Vec::new(),
+            entropy: 0,
+        };
+        let record = world.sign_in(1);
+        world.disk.records.insert(backend, record);
+        world.disk.ledger = Ledger { backend: Some(backend), session: true, ..Ledger::default() };
+        world
+    }
+
+    /// A new family of tokens at the issuer, as a record of login number `login`.
+    pub fn sign_in(&mut self, login: u8) -> Record {
+        let oauth = self.descriptor.oauth.clone().unwrap();
+        let client_id = "client_pensar_apex_sandbox";
+        let client = || ("client_id", Text::from(client_id));
+        let endpoint = &oauth.device_authorization_endpoint;
+        let codes = self.ask(&Dialect::Json.request(endpoint, &[client()]));
+        let codes: serde_json::Value = serde_json::from_slice(codes.body.as_bytes()).unwrap();
+        let text = |key: &str| codes[key].as_str().unwrap().to_owned();
+        let link = Url::parse(&text("verification_uri_complete")).unwrap();
+        let (wall, issuer) = (self.issuer_time(), &mut self.issuer);
+        let send = |request: &HttpRequest| Ok::<_, Infallible>(issuer.handle(wall, request));
+        Person::new(account::SOLO).approve(&link, send).unwrap();
+        let grant = ("grant_type", Text::from(DEVICE_CODE_GRANT));
+        let code = ("device_code", Text::from(text("device_code")));
+        let answer = self.ask(&Dialect::Json.request(&oauth.token_endpoint, &[client(), grant, code]));
+        let TokenReply::Tokens(tokens) = TokenReply::read(&answer) else { panic!("{}", answer.status) };
+        let rotation = Rotation {
+            client_id: Some(client_id.into()),
+            machine: self.descriptor.machine_id.clone(),
+            access: Some(Access {
+                token: tokens.access,
+                received: Moment::new(self.now(), &self.descriptor.boot_id),
+                lifetime: tokens.lifetime,
+            }),
+            journal: Journal::Settled,
+            spent: Vec::new(),
+        };
+        let workspace = Workspace { id: Some("w".into()), name: None, slug: "acme".into() };
+        let issuer = self.descriptor.issuer.clone();
+        Record {
+            generation: Some(Generation { login: format!("login-{login}"), counter: 1 }),
+            rotation: Some(Box::new(rotation)),
+            ..Record::new(issuer, Some(workspace), tokens.refresh.unwrap())
+        }
+    }
+
+    fn ask(&mut self, request: &HttpRequest) -> HttpResponse {
+        self.issuer.handle(self.issuer_time(), request)
+    }
+
+    pub fn issuer_time(&self) -> WallTime {
+        WallTime::from_unix_millis(EPOCH + self.millis)
+    }
+
+    /// What this computer's clocks say.
+    pub fn now(&self) -> Now {
+        let wall = (EPOCH + self.millis).saturating_add_signed(self.wall_offset);
+        Now { mono: Timestamp::from_millis(1_000_000 + self.millis), wall: WallTime::from_unix_millis(wall) }
+    }
+
+    pub fn sleep(&mut self, time: Duration) {
+        self.millis += u64::try_from(time.as_millis()).unwrap();
+    }
+
+    /// Starts a process that wants a token.
+    pub fn start(&mut self) -> usize {
+        self.start_with(Task::Session { refusal: None }, Session::new(), Bearer::clone)
+    }
+
+    /// Starts a process with this machine.
+    pub fn start_with<L>(&mut self, task: Task, logic: L, bearer: fn(&L::Output) -> Bearer) -> usize
+    where
+        L: Logic + 'static,
+        L::Output: Clone + Debug,
+    {
+        let mut recorder = Recorder::default();
+        let lines = vec![recorder.begin(&task, &self.descriptor)];
+        let process = Process {
+            machine: Machine::new(self.descriptor.clone(), logic),
+            queue: VecDeque::new(),
+            inbox: VecDeque::from([Event::Started { jitter_seed: 11 }]),
+            recorder,
+            lines,
+            bearer,
+        };
+        self.processes.push(Some(Box::new(process)));
+        self.processes.len() - 1
+    }
+
+    /// One action of a process; `false` if it has ended, was killed, or waits for time to pass.
+    pub fn act(&mut self, pid: usize) -> bool {
+        let Some(mut process) = self.processes.get_mut(pid).and_then(Option::take) else { return false };
+        let acted = process.act(self, pid);
+        self.processes[pid] = Some(process);
+        acted
+    }
+
+    /// SIGKILL: the kernel gives its lock back, nothing else happens.
+    pub fn kill(&mut self, pid: usize) {
+        self.processes[pid] = None;
+        if self.disk.lock == Some(pid) {
+            self.disk.lock = None;
+        }
+    }
+
+    pub fn interrupt(&mut self, pid: usize) {
+        self.processes[pid].as_mut().unwrap().interrupt();
+    }
+
+    pub fn ended(&self, pid: usize) -> Option<Result<Bearer, Failure>> {
+        self.processes[pid].as_ref().and_then(|process| process.ended())
+    }
+
+    /// At most so many actions, time passing where there is nothing to do before; the number done.
+    pub fn run_for(&mut self, pid: usize, actions: usize) -> usize {
+        for done in 0..actions {
+            while !self.act(pid) {
+                let wakes = self.processes[pid].as_ref().and_then(|process| process.wakes_at());
+                match wakes.filter(|_| self.ended(pid).is_none()) {
+                    Some(at) => self.millis = self.millis.max(at),
+                    None => return done,
+                }
+            }
+        }
+        actions
+    }
+
+    /// To its end.
+    pub fn finish(&mut self, pid: usize) -> Result<Bearer, Failure> {
+        assert!(self.run_for(pid, 10_000) < 10_000, "it never ends");
+        self.ended(pid).unwrap_or_else(|| panic!("it waits for nothing"))
+    }
+
+    /// A new process, to its end.
+    pub fn token(&mut self) -> Result<Bearer, Failure> {
+        let pid = self.start();
+        self.finish(pid)
+    }
+
+    pub fn record(&self) -> &Record {
+        &self.disk.records[&self.disk.ledger.backend.unwrap()]
+    }
+
+    /// Whether the API accepts this bearer.
+    pub fn accepts(&mut self, bearer: &Bearer) -> bool {
+        let Some(token) = bearer.token().cloned() else { return false };
+        let url = self.descriptor.api.join("/api/cli/workspaces");
+        self.ask(&HttpRequest::new(Method::Get, url).bearer(&token)).status == 200
+    }
+
+    pub fn broken_rules(&self, rule: Rule) -> u64 {
+        self.issuer.grade().count(rule)
+    }
+
+    fn send(&mut self, id: CommandId, request: &HttpRequest, limit: Duration) -> Event {
+        let is_token_request = request.url.path() == "/user_management/authenticate";
+        if !is_token_request {
+            let response = match self.api_says {
+                Some(status) => HttpResponse::new(status, "{}"),
+                None => self.ask(request),
+            };
+            return Event::Response { id, response };
+        }
+        let failed = |kind| Event::RequestFailed {
+            id,
+            failure: RequestFailure { kind, detail: "a wire was cut".into() },
+        };
+        match self.mishaps.pop_front().unwrap_or(Mishap::None) {
+            Mishap::NotSent => failed(FailureKind::NotSent),
+            Mishap::Intercepted(status, body) => {
+                Event::Response { id, response: HttpResponse::new(status, body) }
+            }
+            Mishap::None => {
+                self.refreshes += 1;
+                Event::Response { id, response: self.ask(request) }
+            }
+            Mishap::AnswerLost => {
+                self.refreshes += 1;
+                self.ask(request);
+                self.issuer.undelivered(request);
+                self.sleep(limit);
+                failed(FailureKind::AnswerLost)
+            }
+            Mishap::WithoutRefreshToken => {
+                let answer = self.ask(request);
+                let mut body: serde_json::Value = serde_json::from_slice(answer.body.as_bytes()).unwrap();
+                body.as_object_mut().unwrap().remove("refresh_token");
+                Event::Response { id, response: HttpResponse::new(200, body.to_string()) }
+            }
+        }
+    }
+}
+
+impl Disk {
+    fn perform(&mut self, pid: usize, op: StoreOp) -> StoreAnswer {
+        let failed = |kind: StoreFailureKind| {
+            StoreAnswer::Failed(StoreFailure { kind, detail: format!("it is {}", kind.as_str()) })
+        };
+        let under_lock = self.lock == Some(pid);
+        let found = |record: Option<&Record>| {
+            StoreAnswer::Records(record.map(|record| (Slot::Active, record.clone())).into_iter().collect())
+        };
+        match op {
+            StoreOp::ReadLedger => StoreAnswer::Ledger(self.ledger.clone()),
+            StoreOp::WriteLedger(ledger) => {
+                assert!(under_lock, "the ledger is written under the lock");
+                self.ledger = ledger;
+                StoreAnswer::Done
+            }
+            StoreOp::Lock { .. } if self.lock.is_some() => failed(StoreFailureKind::Busy),
+            StoreOp::Lock { .. } => {
+                self.lock = Some(pid);
+                StoreAnswer::Done
+            }
+            StoreOp::Unlock => {
+                assert!(self.lock.is_none() || under_lock);
+                self.lock = None;
+                StoreAnswer::Done
+            }
+            StoreOp::CheckLock if self.shared => failed(StoreFailureKind::Shared),
+            StoreOp::CheckLock => StoreAnswer::Done,
+            StoreOp::ReadEmergency => found(self.emergency.as_ref().and_then(|file| file.record.as_ref())),
+            StoreOp::ReserveEmergency { .. } | StoreOp::WriteEmergency(_) if self.no_emergency => {
+                failed(StoreFailureKind::Refused)
+            }
+            StoreOp::ReserveEmergency { bytes } => {
+                assert!(under_lock, "the emergency file is made under the lock");
+                let held = self.emergency.as_ref().and_then(|file| file.record.as_ref());
+                assert_eq!(held, None, "what is in there is not thrown away");
+                self.emergency = Some(Emergency { room: bytes, record: None });
+                StoreAnswer::Done
+            }
+            StoreOp::WriteEmergency(record) => {
+                assert!(under_lock, "the emergency file is written under the lock");
+                let room = self.emergency.as_ref().expect("it was made before").room;
+                assert!(record.encode().expose_secret().len() < room, "there is room in it");
+                self.emergency = Some(Emergency { room, record: Some(record) });
+                StoreAnswer::Done
+            }
+            StoreOp::RemoveEmergency => {
+                assert!(under_lock, "the emergency file is removed under the lock");
+                self.emergency = None;
+                StoreAnswer::Done
+            }
+            StoreOp::ReadPlaintext => found(self.plaintext.as_ref()),
+            StoreOp::RemovePlaintext { expected } => match self.plaintext.as_ref().map(Record::version) {
+                Some(version) if version != expected => StoreAnswer::Conflict,
+                _ => {
+                    self.plaintext = None;
+                    StoreAnswer::Done
+                }
+            },
+            StoreOp::Load { backend, .. } | StoreOp::LoadAll(backend) => match self.broken.get(&backend) {
+                Some(kind) => failed(*kind),
+                None => found(self.records.get(&backend)),
+            },
+            StoreOp::Probe(backend) | StoreOp::Unseal { backend, .. } => match self.broken.get(&backend) {
+                Some(kind) => failed(*kind),
+                None => StoreAnswer::Done,
+            },
+            StoreOp::Write { backend, expected, record, .. } => {
+                assert!(under_lock, "credentials are written under the lock");
+                if let Some(kind) = self.broken.get(&backend) {
+                    return failed(*kind);
+                }
+                if let Some((before, kind)) = self.unwritable.get_mut(&backend) {
+                    if *before == 0 {
+                        return failed(*kind);
+                    }
+                    *before -= 1;
+                }
+                if self.records.get(&backend).map(Record::version) != expected {
+                    return StoreAnswer::Conflict;
+                }
+                let written = self.records.insert(backend, record.clone());
+                check_successor(written.as_ref(), &record);
+                if std::mem::take(&mut self.late_write) {
+                    return failed(StoreFailureKind::TimedOut);
+                }
+                StoreAnswer::Done
+            }
+            StoreOp::Delete { backend, expected, .. } => {
+                assert!(under_lock, "credentials are deleted under the lock");
+                if let Some(kind) = self.broken.get(&backend) {
+                    return failed(*kind);
+                }
+                match self.records.get(&backend).map(Record::version) {
+                    Some(version) if version != expected => StoreAnswer::Conflict,
+                    _ => {
+                        self.records.remove(&backend);
+                        StoreAnswer::Done
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A generation is never used twice, and never goes back within a login (invariant 6).
+fn check_successor(before: Option<&Record>, after: &Record) {
+    let (Some(before), Some(now)) = (before.and_then(|r| r.generation.as_ref()), &after.generation) else {
+        return;
+    };
+    assert!(before.login != now.login || before.counter < now.counter, "{before} then {now}");
+}
+
+impl<L: Logic> Process<L> {
+    fn handle(&mut self, now: Now, event: Event) {
+        let disposition = self.machine.handle_event(now, event.clone());
+        let commands: Vec<Command> = std::iter::from_fn(|| self.machine.poll_command()).collect();
+        self.lines.push(self.recorder.line(now, &event, disposition, &commands));
+        self.queue.extend(commands);
+    }
+}
+
+impl<L: Logic> Running for Process<L>
+where
+    L::Output: Clone + Debug,
+{
+    fn act(&mut self, world: &mut World, pid: usize) -> bool {
+        if let Some(command) = self.queue.pop_front() {
+            match command {
+                Command::Show(notice) => {
+                    world.notices.push(notice);
+                    return self.act(world, pid);
+                }
+                Command::DrawEntropy { id } => {
+                    world.entropy += 1;
+                    let entropy = Entropy::new([world.entropy; 32]);
+                    self.inbox.push_back(Event::Entropy { id, entropy });
+                }
+                Command::Send { id, request, limit } => {
+                    let event = world.send(id, &request, limit);
+                    self.inbox.push_back(event);
+                }
+                Command::Store { id, op } => {
+                    let waits = matches!(op, StoreOp::Lock { .. });
+                    let answer = world.disk.perform(pid, op);
+                    if waits && matches!(answer, StoreAnswer::Failed(_)) {
+                        // It waited for as long as it was told to.
+                        world.sleep(Duration::from_millis(100));
+                    }
+                    self.inbox.push_back(Event::Store { id, answer });
+                }
+                other => panic!("no session asks for {other:?}"),
+            }
+            return true;
+        }
+        if let Some(event) = self.inbox.pop_front() {
+            self.handle(world.now(), event);
+            if let Some(outcome) = self.machine.outcome()
+                && self.queue.is_empty()
+            {
+                self.lines.push(self.recorder.end(outcome.as_ref().err()));
+                check_trace(&self.lines, &world.disk);
+            }
+            return true;
+        }
+        let due = self.wakes_at().is_some_and(|at| at <= world.millis);
+        if due && self.machine.outcome().is_none() {
+            self.handle(world.now(), Event::Woke);
+        }
+        due
+    }
+
+    fn wakes_at(&self) -> Option<u64> {
+        self.machine.poll_timeout().map(|(at, _)| at.as_millis() - 1_000_000)
+    }
+
+    fn ended(&self) -> Option<Result<Bearer, Failure>> {
+        let outcome: &Outcome<L::Output> = self.machine.outcome().filter(|_| self.queue.is_empty())?;
+        Some(outcome.as_ref().map(self.bearer).map_err(Clone::clone))
+    }
+
+    fn interrupt(&mut self) {
+        self.inbox.push_front(Event::Cancelled);
+    }
+}
+
+/// A trace gives the same commands again, and no token is in it.
+fn check_trace(lines: &[String], disk: &Disk) {
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let tokens = disk.records.values().flat_map(|record| [Some(&record.token), bearer_of(record)]);
+    for token in tokens.flatten().filter(|token| !token.expose_secret().is_empty()) {
+        assert!(!lines.iter().any(|line| line.contains(token.expose_secret())), "a token in the trace");
+    }
+    replay(&lines).unwrap_or_else(|e| panic!("{e}: {lines:#?}")).unwrap_or_else(|d| panic!("{d:#?}"));
+}
+
+/// The bearer of a successful end.
+pub fn good(end: Result<Bearer, Failure>) -> Bearer {
+    match end {
+        Ok(bearer @ Bearer::Good(_)) => bearer,
+        other => panic!("a token was expected, not {other:?}"),
+    }
+}
+
+/// The issuer's settings: access tokens of five minutes, and this grace period in seconds.
+pub fn grace(seconds: u64) -> Settings {
+    Settings { grace: Duration::from_secs(seconds), ..Settings::default() }
+}
+
+/// Whether a record can still be used in some way.
+pub fn holds_session(record: &Record) -> bool {
+    !record.is_tombstone() && bearer_of(record).is_some()
+}
