@@ -5,12 +5,18 @@ mod sealed;
 
 use std::io::Read;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
+use data_encoding::BASE64URL_NOPAD;
+use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
+use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::text::is_treacherous;
+use doorkey_core::url::Url;
+use doorkey_sandbox::pensar::account;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sealed::{Sandbox, Sealed, finish};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn it_announces_itself_on_stdout_and_tells_people_on_stderr() {
@@ -25,6 +31,7 @@ fn it_announces_itself_on_stdout_and_tells_people_on_stderr() {
     let announced: Value = serde_json::from_str(&first).unwrap();
     assert_eq!(announced["env"]["PENTIFY_API_URL"], announced["urls"]["api"]);
     assert_eq!(announced["env"]["PENTIFY_APP_URL"], announced["urls"]["app"]);
+    assert_eq!(announced["env"]["WORKOS_API_URL"], announced["urls"]["workos"]);
     kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
     let ended = finish(child).expect(0);
     assert_eq!(ended.json()["rules"].as_array().unwrap().len(), 10);
@@ -64,12 +71,69 @@ fn a_bad_client_fails_the_grade() {
 }
 
 #[test]
+fn pensar_is_set_by_flags() {
+    let sealed = Sealed::new("apex-flags");
+    let events = sealed.home.join("events.jsonl");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_doorkey"))
+        .args(["sandbox", "--grade", "--grace", "0", "--access-lifetime", "7"])
+        .args(["--device-interval", "1", "--device-lifetime", "60", "--events"])
+        .arg(&events)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let first = sealed::wait_for_line(child.stdout.as_mut().unwrap(), "urls");
+    let announced: Value = serde_json::from_str(&first).unwrap();
+    let url = |name: &str| Url::parse(announced["urls"][name].as_str().unwrap()).unwrap();
+    let mut transport = HttpTransport::new(ProxySettings::default(), "test");
+    let mut send = |request: &HttpRequest| -> Value {
+        let answer = transport.send(request, Duration::from_secs(10)).unwrap();
+        serde_json::from_slice(answer.body.as_bytes()).unwrap()
+    };
+    let post = |path: &str, body: &Value| {
+        HttpRequest::new(Method::Post, url("workos").join(path)).body("application/json", body.to_string())
+    };
+    let config = HttpRequest::new(Method::Get, url("pensar_api").join("/api/cli/config"));
+    let client_id = send(&config)["workosClientId"].clone();
+    let begun = send(&post("/user_management/authorize/device", &json!({"client_id": client_id})));
+    assert_eq!((&begun["interval"], &begun["expires_in"]), (&1.into(), &60.into()));
+    sealed::approve_as(account::SOLO, begun["verification_uri_complete"].as_str().unwrap());
+    let grant = "urn:ietf:params:oauth:grant-type:device_code";
+    let body = json!({"client_id": client_id, "grant_type": grant, "device_code": begun["device_code"]});
+    let authenticate = "/user_management/authenticate";
+    let mut tokens = send(&post(authenticate, &body));
+    let claims = tokens["access_token"].as_str().unwrap().split('.').nth(1).unwrap();
+    let claims = BASE64URL_NOPAD.decode(claims.as_bytes()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 7);
+    let body = json!({
+        "client_id": client_id, "grant_type": "refresh_token", "refresh_token": tokens["refresh_token"],
+    });
+    for refused in [Value::Null, "invalid_grant".into()] {
+        tokens = send(&post(authenticate, &body));
+        assert_eq!(tokens["error"], refused, "without grace a token is good once");
+    }
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
+    let ended = finish(child).expect(1);
+    assert!(ended.stderr.contains("✗ refresh-replayed: 1 times"), "{ended:?}");
+    let grade = ended.stdout.lines().find(|line| line.contains("token_requests")).unwrap();
+    let grade: Value = serde_json::from_str(grade).unwrap();
+    assert_eq!(grade["token_requests"], json!({"issued": 1, "rotated": 1, "reuse_revoked": 1}));
+    assert_eq!(sealed.file("events.jsonl").lines().count(), 6);
+}
+
+#[test]
 fn bad_flags_are_usage_errors() {
     for args in [
         ["sandbox", "--fault", "nonsense"],
         ["sandbox", "--fault", "reset:2"],
         ["sandbox", "--speed", "0"],
+        ["sandbox", "--fault", "reset@here"],
         ["sandbox", "--rate-limit", "perhaps"],
+        ["sandbox", "--grace", "-1"],
+        ["sandbox", "--access-lifetime", "0"],
+        ["sandbox", "--device-lifetime", "soon"],
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_doorkey")).args(args).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}");

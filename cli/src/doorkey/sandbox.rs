@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use doorkey_core::failure::{Exit, Failure};
+use doorkey_sandbox::pensar::Settings;
 use doorkey_sandbox::{AccessLog, FaultSpec, Grade, Options, Speed, serve};
 
 use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
@@ -11,17 +13,51 @@ use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
 /// Arguments of `sandbox`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The API's port on 127.0.0.1; a free one by default
+    /// Pentify's API's port on 127.0.0.1; a free one by default
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     api_port: u16,
-    /// The pages' port on 127.0.0.1; a free one by default
+    /// The same for Pentify's pages
     #[arg(long, default_value_t = 0, value_name = "PORT")]
     app_port: u16,
+    /// The same for Pensar's API
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pensar_api_port: u16,
+    /// The same for Pensar's gateway
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    gateway_port: u16,
+    /// The same for Pensar's console
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    console_port: u16,
+    /// The same for Pensar's WorkOS
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    workos_port: u16,
     /// Whether the published rate limits are enforced
     #[arg(long, default_value = "on", value_name = "ON|OFF")]
     rate_limit: Switch,
-    /// Misbehave: lost-answer, slow, 429, 503-html, truncate, reset or strict-poll, with a rate like `:0.1`
-    #[arg(long, value_name = "KIND[:RATE]")]
+    /// How long a spent refresh token is answered with the same pair again; 0 revokes the login at its second use
+    #[arg(long, default_value_t = seconds_of(Settings::default().grace), value_name = "SECONDS")]
+    grace: u32,
+    /// How long an access token is good
+    #[arg(
+        long, default_value_t = seconds_of(Settings::default().access_lifetime), value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    access_lifetime: u32,
+    /// The least time between two polls for a device code
+    #[arg(long, default_value_t = seconds_of(Settings::default().device_interval), value_name = "SECONDS")]
+    device_interval: u32,
+    /// How long a device code is good
+    #[arg(
+        long, default_value_t = seconds_of(Settings::default().device_lifetime), value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    device_lifetime: u32,
+    /// Play an older Pensar, which has no WorkOS and gives API keys
+    #[arg(long)]
+    legacy: bool,
+    /// Misbehave: lost-answer, slow, 429, 503-html, truncate, reset or strict-poll, with a rate like `:0.1`, where the
+    /// path begins with `@/user_management`, say
+    #[arg(long, value_name = "KIND[:RATE][@PATH]")]
     fault: Vec<FaultSpec>,
     /// Decides which requests the faults fall on
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
@@ -35,6 +71,9 @@ pub struct Args {
     /// At the end print what clients did wrong, and fail if they did
     #[arg(long)]
     grade: bool,
+    /// Write what became of every request for Pensar's tokens to this file, as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
     /// Print every request and the status of its answer on standard error, without its query
     #[arg(long)]
     access_log: bool,
@@ -59,12 +98,18 @@ pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
     let running = serve(Options {
         api_port: args.api_port,
         app_port: args.app_port,
+        pensar_api_port: args.pensar_api_port,
+        gateway_port: args.gateway_port,
+        console_port: args.console_port,
+        workos_port: args.workos_port,
         rate_limit: args.rate_limit == Switch::On,
+        pensar: settings(args),
         faults: args.fault.clone(),
         seed: args.seed,
         speed: args.speed,
         state: args.state.clone(),
         log: args.access_log.then(|| access_log(printer)),
+        events: args.events.clone(),
         ..Options::default()
     })
     .map_err(trouble)?;
@@ -78,6 +123,22 @@ pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
     let grade = args.grade.then(|| running.grade()).transpose().map_err(trouble)?;
     running.stop();
     grade.map_or(Ok(ExitCode::SUCCESS), |grade| report(printer, &grade))
+}
+
+fn settings(args: &Args) -> Settings {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    Settings {
+        grace: seconds(args.grace),
+        access_lifetime: seconds(args.access_lifetime),
+        device_interval: seconds(args.device_interval),
+        device_lifetime: seconds(args.device_lifetime),
+        legacy: args.legacy,
+    }
+}
+
+/// As many as a flag can say.
+fn seconds_of(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn report(printer: Printer, grade: &Grade) -> Result<ExitCode, Failure> {

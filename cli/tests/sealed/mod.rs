@@ -162,8 +162,12 @@ impl Drop for Sandbox {
 
 /// Opens a pairing's link as the sandbox's first person, and authorizes.
 pub fn approve(link: &str) {
+    approve_as(doorkey_sandbox::ACCOUNTS.first().unwrap().email, link);
+}
+
+/// The same as somebody of either service.
+pub fn approve_as(email: &str, link: &str) {
     let mut transport = HttpTransport::new(ProxySettings::default(), "test");
-    let email = doorkey_sandbox::ACCOUNTS.first().unwrap().email;
     let link = Url::parse(link).unwrap();
     Person::new(email)
         .approve(&link, |request| transport.send(request, Duration::from_secs(10)).map_err(|e| e.detail))

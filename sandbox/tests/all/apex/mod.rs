@@ -1,6 +1,9 @@
 //! Pensar Apex: what its tests share.
 
 mod device;
+mod events;
+mod grading;
+mod rotation;
 mod served;
 mod workspaces;
 
@@ -89,6 +92,16 @@ impl World {
         self.send(&request)
     }
 
+    fn refresh_request(&mut self, token: &str) -> HttpRequest {
+        let client_id = self.client_id();
+        refresh_request(self.pensar().workos.clone(), &client_id, token)
+    }
+
+    fn refresh(&mut self, token: &str) -> HttpResponse {
+        let request = self.refresh_request(token);
+        self.send(&request)
+    }
+
     fn approve_code(&mut self, email: &str, link: &Url) {
         let page = Person::new(email).approve(link, |request| Ok::<_, Infallible>(self.send(request)));
         assert_eq!(page.unwrap().heading, "Device authorized");
@@ -131,6 +144,11 @@ fn with_token(request: HttpRequest, token: &str) -> HttpRequest {
 
 fn post_json(url: Url, body: &Value) -> HttpRequest {
     HttpRequest::new(Method::Post, url).body("application/json", body.to_string())
+}
+
+fn refresh_request(workos: Url, client_id: &str, token: &str) -> HttpRequest {
+    let body = json!({"client_id": client_id, "grant_type": "refresh_token", "refresh_token": token});
+    post_json(workos.join(AUTHENTICATE), &body)
 }
 
 fn tokens_in(response: &HttpResponse) -> Tokens {

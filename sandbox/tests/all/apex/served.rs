@@ -10,9 +10,7 @@ use super::*;
 
 /// A whole login over HTTP.
 pub(super) fn log_in(running: &Running, email: &str) -> Tokens {
-    let config =
-        over_http(&HttpRequest::new(Method::Get, running.pensar_api.join("/api/cli/config"))).unwrap();
-    let client_id = json_of(&config)["workosClientId"].clone();
+    let client_id = client_id(running);
     let begin = running.workos.join("/user_management/authorize/device");
     let begun = json_of(&over_http(&post_json(begin, &json!({ "client_id": client_id }))).unwrap());
     let link = url(begun["verification_uri_complete"].as_str().unwrap());
@@ -20,6 +18,20 @@ pub(super) fn log_in(running: &Running, email: &str) -> Tokens {
     let body =
         json!({"client_id": client_id, "grant_type": DEVICE_GRANT, "device_code": begun["device_code"]});
     tokens_in(&over_http(&post_json(running.workos.join(AUTHENTICATE), &body)).unwrap())
+}
+
+pub(super) fn refresh_request(running: &Running, token: &str) -> HttpRequest {
+    super::refresh_request(running.workos.clone(), &client_id(running), token)
+}
+
+/// Refreshes over HTTP.
+pub(super) fn refresh_at(running: &Running, token: &str) -> std::io::Result<HttpResponse> {
+    over_http(&refresh_request(running, token))
+}
+
+fn client_id(running: &Running) -> String {
+    let config = HttpRequest::new(Method::Get, running.pensar_api.join("/api/cli/config"));
+    json_of(&over_http(&config).unwrap())["workosClientId"].as_str().unwrap().to_owned()
 }
 
 #[test]

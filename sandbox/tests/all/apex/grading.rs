@@ -1,0 +1,212 @@
+//! For each rule a client of Pensar that breaks it, and one that breaks none.
+
+use doorkey_core::http::{HttpRequest, Method};
+use doorkey_core::secret::Secret;
+use doorkey_sandbox::pensar::{Settings, account};
+use doorkey_sandbox::{Fault, Person, Rule};
+
+use super::*;
+
+fn broken(world: &World) -> Vec<(Rule, u64)> {
+    let grade = world.service.grade();
+    let broken = grade.rules.iter().filter(|finding| finding.count > 0);
+    broken
+        .inspect(|finding| {
+            let example = finding.first.as_deref().unwrap();
+            assert!(!example.contains("psr_") && !example.contains("eyJ"), "{example}");
+        })
+        .map(|finding| (finding.rule, finding.count))
+        .collect()
+}
+
+#[test]
+fn a_good_client_is_clean_whatever_goes_wrong_around_it() {
+    let mut world = World::new();
+    let authorization = world.authorize();
+    let request = world.device_request(&authorization.device_code);
+    for fault in
+        [None, Some(Fault::HtmlError), Some(Fault::Reset), Some(Fault::LostAnswer), Some(Fault::Truncate)]
+    {
+        world.wait(5_000);
+        world.send_with(&request, fault);
+    }
+    world.wait(5_000);
+    let refused = world.send_with(&request, Some(Fault::TooManyRequests)).complete().unwrap();
+    assert_eq!((refused.status, refused.header_value("retry-after")), (429, Some("1")));
+    assert!(refused.header_value("date").is_some());
+    // Answers went astray, so the server takes a poll for early that is not; the client obeys.
+    world.wait(5_000);
+    world.send(&request);
+    world.approve_code(account::SOLO, &authorization.complete);
+    world.wait(10_000);
+    let mut tokens = tokens_in(&world.send(&request));
+    for fault in [Fault::LostAnswer, Fault::Truncate, Fault::Slow, Fault::Reset] {
+        let request = world.refresh_request(&tokens.refresh);
+        let answer = world.send_with(&request, Some(fault)).complete().unwrap_or_else(|| {
+            world.wait(1_000);
+            world.send(&request)
+        });
+        tokens = tokens_in(&answer);
+        world.ask("/api/cli/workspaces", &tokens.access);
+    }
+    assert_eq!(broken(&world), []);
+}
+
+#[test]
+fn early_poll() {
+    for (wait, expected) in [(4_749, vec![(Rule::EarlyPoll, 1)]), (4_750, vec![])] {
+        let mut world = World::new();
+        let code = world.authorize().device_code;
+        world.poll_code(&code);
+        world.wait(wait);
+        world.poll_code(&code);
+        assert_eq!(broken(&world), expected);
+    }
+    // Retry-After counts, too.
+    let fast = Settings { device_interval: std::time::Duration::ZERO, ..Settings::default() };
+    for (wait, expected) in [(749, vec![(Rule::EarlyPoll, 1)]), (750, vec![])] {
+        let mut world = World::apex(fast);
+        let code = world.authorize().device_code;
+        let request = world.device_request(&code);
+        world.send_with(&request, Some(Fault::TooManyRequests));
+        world.wait(wait);
+        world.send(&request);
+        assert_eq!(broken(&world), expected);
+    }
+}
+
+#[test]
+fn slow_down_ignored() {
+    for (wait, expected) in
+        [(9_749, vec![(Rule::EarlyPoll, 1), (Rule::SlowDownIgnored, 1)]), (9_750, vec![(Rule::EarlyPoll, 1)])]
+    {
+        let mut world = World::new();
+        let code = world.authorize().device_code;
+        world.poll_code(&code);
+        assert_eq!(oauth_error(&world.poll_code(&code)), error(400, "slow_down"));
+        world.wait(wait);
+        world.poll_code(&code);
+        assert_eq!(broken(&world), expected);
+    }
+    // A client cannot obey an answer that it never got.
+    let mut world = World::new();
+    let code = world.authorize().device_code;
+    world.poll_code(&code);
+    let request = world.device_request(&code);
+    world.send_with(&request, Some(Fault::LostAnswer));
+    world.wait(5_000);
+    world.poll_code(&code);
+    assert_eq!(broken(&world), [(Rule::EarlyPoll, 1)]);
+}
+
+#[test]
+fn poll_after_final() {
+    let mut world = World::new();
+    let authorization = world.authorize();
+    let send = |request: &HttpRequest| Ok::<_, Infallible>(world.send(request));
+    Person::new(account::SOLO).deny(&authorization.complete, send).unwrap();
+    world.poll_code(&authorization.device_code);
+    assert_eq!(broken(&world), []);
+    world.wait(5_000);
+    world.poll_code(&authorization.device_code);
+    assert_eq!(broken(&world), [(Rule::PollAfterFinal, 1)]);
+}
+
+#[test]
+fn poll_after_expiry() {
+    for (wait, expected) in [(300_250, vec![]), (300_251, vec![(Rule::PollAfterExpiry, 1)])] {
+        let mut world = World::new();
+        let code = world.authorize().device_code;
+        world.wait(wait);
+        world.poll_code(&code);
+        assert_eq!(broken(&world), expected);
+    }
+}
+
+#[test]
+fn code_reused() {
+    let mut world = World::new();
+    let authorization = world.authorize();
+    world.approve_code(account::SOLO, &authorization.complete);
+    let request = world.device_request(&authorization.device_code);
+    world.send_with(&request, Some(Fault::LostAnswer));
+    world.wait(5_000);
+    assert_eq!(oauth_error(&world.send(&request)), error(400, "invalid_grant"));
+    assert_eq!(broken(&world), [], "its tokens never came");
+
+    let authorization = world.authorize();
+    world.approve_code(account::SOLO, &authorization.complete);
+    tokens_in(&world.poll_code(&authorization.device_code));
+    world.wait(5_000);
+    world.poll_code(&authorization.device_code);
+    assert_eq!(broken(&world), [(Rule::CodeReused, 1)]);
+}
+
+#[test]
+fn refresh_replayed() {
+    let mut world = World::new();
+    let tokens = world.log_in_as(account::SOLO);
+    let request = world.refresh_request(&tokens.refresh);
+    world.send_with(&request, Some(Fault::LostAnswer));
+    world.wait(20_000);
+    world.send(&request);
+    world.send(&request);
+    assert_eq!(broken(&world), [(Rule::RefreshReplayed, 1)], "a revoked family is revoked once");
+}
+
+#[test]
+fn refresh_raced() {
+    let mut world = World::new();
+    let tokens = world.log_in_as(account::SOLO);
+    let request = world.refresh_request(&tokens.refresh);
+    world.send_with(&request, Some(Fault::LostAnswer));
+    world.send_with(&request, Some(Fault::Truncate));
+    world.send(&request);
+    assert_eq!(broken(&world), []);
+    world.send(&request);
+    assert_eq!(broken(&world), [(Rule::RefreshRaced, 1)]);
+    // An answer that did not reach its client after all does not count as delivered.
+    world.service.undelivered(&request);
+    world.send(&request);
+    assert_eq!(broken(&world), [(Rule::RefreshRaced, 1)]);
+}
+
+#[test]
+fn token_to_wrong_host() {
+    let mut world = World::new();
+    let Tokens { access, refresh } = world.log_in_as(account::SOLO);
+    let pensar = world.pensar().clone();
+    let bearer = |url: Url, token: &str| HttpRequest::new(Method::Get, url).bearer(&Secret::from(token));
+    let refresh_body = json!({ "refresh_token": refresh });
+    let pentify_key = "pt_live_abcdefgh";
+    for (request, is_wrong) in [
+        (bearer(pensar.api.join("/api/cli/workspaces"), &access), false),
+        (bearer(pensar.gateway.join("/gateway/validate"), &access), false),
+        (bearer(pensar.workos.join(AUTHENTICATE), &access), true),
+        (bearer(pensar.console.join("/device"), &access), true),
+        (bearer(world.config.api.join("/v1/usage"), &access), true),
+        (bearer(pensar.api.join("/api/cli/workspaces"), &refresh), true),
+        (bearer(pensar.api.join("/api/cli/workspaces"), pentify_key), true),
+        (post_json(pensar.api.join("/api/cli/select-workspace"), &refresh_body), true),
+        (post_json(pensar.gateway.join("/v1/messages"), &refresh_body), true),
+        (post_json(world.config.api.join("/v1/usage"), &refresh_body), true),
+        (bearer(pensar.api.join("/api/cli/workspaces"), &access).header("host", "evil.example"), true),
+    ] {
+        let before = world.service.grade().count(Rule::TokenToWrongHost);
+        world.send(&request);
+        let after = world.service.grade().count(Rule::TokenToWrongHost);
+        assert_eq!(after - before, u64::from(is_wrong), "{request:?}");
+    }
+}
+
+#[test]
+fn token_in_url() {
+    let mut world = World::new();
+    let authorization = world.authorize();
+    let Tokens { access, refresh } = world.log_in_as(account::SOLO);
+    for token in [access.as_str(), &refresh, &authorization.device_code] {
+        let url = world.pensar().api.join("/api/cli/workspaces").with("token", token);
+        world.send(&HttpRequest::new(Method::Get, url));
+    }
+    assert_eq!(broken(&world), [(Rule::TokenInUrl, 3)]);
+}
