@@ -12,11 +12,15 @@ mod file;
 #[cfg(feature = "keychain")]
 mod keychain;
 mod ledger_file;
+mod ledger_store;
 mod limited;
 mod lock;
 mod memory;
+mod object;
 mod ownership;
+mod plaintext;
 mod private_file;
+mod settings_file;
 mod vault;
 
 pub use credential_store::{CredentialStore, Swap};
@@ -24,10 +28,12 @@ pub use file::FileStore;
 #[cfg(feature = "keychain")]
 pub use keychain::KeychainStore;
 pub use ledger_file::LedgerFile;
+pub use ledger_store::LedgerStore;
 pub use limited::LimitedStore;
 pub use lock::{Lock, lock_beside};
 pub use memory::MemoryStore;
 pub use ownership::{create_folders, home_of_effective_user};
+pub use settings_file::SettingsFile;
 pub use vault::{KeychainConfig, Vault, VaultConfig};
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::credential_store::{CredentialStore, Swap};
 use crate::failure::failure;
 use crate::file::FileStore;
 use crate::ledger_file::LedgerFile;
+use crate::ledger_store::LedgerStore as _;
 use crate::lock::{Lock, lock_beside};
 use crate::ownership::{home_of_effective_user, is_ours};
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use doorkey_core::record::{Backend, Generation, Record, Slot, Version};
 use doorkey_core::secret::Secret;
 use doorkey_core::store::{Ledger, StoreAnswer, StoreFailureKind, StoreOp, Unsettled};
-use doorkey_store::{LedgerFile, Vault, VaultConfig};
+use doorkey_store::{LedgerFile, LedgerStore as _, Vault, VaultConfig};
 use scratch::Scratch;
 
 fn vault(folder: &Path) -> Vault {
