@@ -4,6 +4,7 @@
 //!
 //! Nothing here reads the environment or prints: paths, names and limits come in by constructors.
 
+mod auth_file;
 pub mod conformance;
 mod credential_store;
 mod document;
@@ -23,6 +24,7 @@ mod private_file;
 mod settings_file;
 mod vault;
 
+pub use auth_file::AuthFile;
 pub use credential_store::{CredentialStore, Swap};
 pub use file::FileStore;
 #[cfg(feature = "keychain")]
@@ -36,6 +38,9 @@ pub use ownership::{create_folders, home_of_effective_user};
 pub use settings_file::SettingsFile;
 pub use vault::{KeychainConfig, Vault, VaultConfig};
 
+#[cfg(test)]
+#[path = "../tests/session/mod.rs"]
+mod records;
 #[cfg(test)]
 #[path = "../tests/scratch/mod.rs"]
 mod scratch;
