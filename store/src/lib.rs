@@ -8,6 +8,7 @@ mod auth_file;
 pub mod conformance;
 mod credential_store;
 mod document;
+mod emergency_file;
 mod failure;
 mod file;
 #[cfg(feature = "keychain")]
@@ -26,6 +27,7 @@ mod vault;
 
 pub use auth_file::AuthFile;
 pub use credential_store::{CredentialStore, Swap};
+pub use emergency_file::EmergencyFile;
 pub use file::FileStore;
 #[cfg(feature = "keychain")]
 pub use keychain::KeychainStore;
