@@ -11,12 +11,14 @@ mod document;
 mod emergency_file;
 mod failure;
 mod file;
+mod file_system;
 #[cfg(feature = "keychain")]
 mod keychain;
 mod ledger_file;
 mod ledger_store;
 mod limited;
 mod lock;
+mod machine;
 mod memory;
 mod object;
 mod ownership;
@@ -24,6 +26,7 @@ mod plaintext;
 mod private_file;
 mod settings_file;
 mod vault;
+mod vault_config;
 
 pub use auth_file::AuthFile;
 pub use credential_store::{CredentialStore, Swap};
@@ -35,10 +38,12 @@ pub use ledger_file::LedgerFile;
 pub use ledger_store::LedgerStore;
 pub use limited::LimitedStore;
 pub use lock::{Lock, lock_beside};
+pub use machine::{boot_id, machine_id};
 pub use memory::MemoryStore;
 pub use ownership::{create_folders, home_of_effective_user};
 pub use settings_file::SettingsFile;
-pub use vault::{KeychainConfig, Vault, VaultConfig};
+pub use vault::Vault;
+pub use vault_config::{KeychainConfig, SessionConfig, VaultConfig};
 
 #[cfg(test)]
 #[path = "../tests/session/mod.rs"]
