@@ -5,6 +5,8 @@ use std::time::Duration;
 use doorkey_core::record::{Backend, Record, Slot, Version};
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 
+use crate::failure::failure;
+
 /// A place for credentials. Every method but [`unseal`](Self::unseal) is non-interactive: it never shows a prompt
 /// and never waits for a person.
 ///
@@ -69,4 +71,17 @@ pub enum Swap {
 pub(crate) fn spare_the_others(slot: &Slot, failure: StoreFailure) -> Result<(), StoreFailure> {
     let spared = *slot != Slot::Active && failure.kind == StoreFailureKind::Unreadable;
     if spared { Ok(()) } else { Err(failure) }
+}
+
+/// Where one session is kept, there are no workspaces' slots.
+pub(crate) fn no_such_slot() -> StoreFailure {
+    failure(StoreFailureKind::Refused, "only the active credential is kept here; write it to the active slot")
+}
+
+/// A record that shares its place with other programs must be told from what they write.
+pub(crate) fn without_generation() -> StoreFailure {
+    failure(
+        StoreFailureKind::Refused,
+        "a credential without a generation is not kept here; sign in to get one",
+    )
 }

@@ -1,17 +1,16 @@
 //! Credentials in a file that only its owner can read.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use doorkey_core::record::{Backend, Record, Slot, UnreadableRecord, Version};
 use doorkey_core::secret::Secret;
-use doorkey_core::store::{StoreFailure, StoreFailureKind};
+use doorkey_core::store::StoreFailure;
 
 use crate::credential_store::{CredentialStore, Swap, spare_the_others};
 use crate::document::{Document, encode};
-use crate::failure::{failure, shown};
 use crate::ownership::ANY_ACCESS;
-use crate::private_file::{Change, PrivateFile, unreadable};
+use crate::private_file::{Change, PrivateFile, explain};
 
 /// A credentials file. [`Slot::Active`] is a pointer at one of its records: writing it writes that record too,
 /// reading it reads that record, deleting it clears the pointer alone.
@@ -117,16 +116,5 @@ impl CredentialStore for FileStore {
             }
             Ok(Change::Replace(document.render(), Swap::Done))
         })
-    }
-}
-
-fn explain(path: &Path, why: UnreadableRecord) -> StoreFailure {
-    match why {
-        UnreadableRecord::NewerForm(form) => failure(
-            StoreFailureKind::Unreadable,
-            format!("a newer version of this program wrote {} (form {form}); use that version", shown(path)),
-        ),
-        UnreadableRecord::Empty => unreadable(path, "has an empty entry"),
-        UnreadableRecord::Malformed => unreadable(path, "is not a credentials file, or has a damaged entry"),
     }
 }

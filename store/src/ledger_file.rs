@@ -1,22 +1,23 @@
-//! What is remembered between runs, without secrets:
+//! What is remembered between runs, without secrets, in a file of its own:
 //! `{"v":1,"backend":"keychain","active":"acme","unsettled":[{"backend":"keychain","slug":"acme","version":"…"}]}`.
-//! An unsettled entry without `slug` is that of the active slot; one without `version` is whatever lies there.
 
 use std::path::PathBuf;
 
-use doorkey_core::record::{Backend, Slot, Version};
+use doorkey_core::record::Backend;
 use doorkey_core::secret::Secret;
-use doorkey_core::store::{Ledger, StoreFailure, StoreFailureKind, Unsettled};
+use doorkey_core::store::{Ledger, StoreFailure, StoreFailureKind};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{failure, shown};
+use crate::ledger_store::{LedgerStore, UnsettledForm};
 use crate::ownership::WRITE_ACCESS;
 use crate::private_file::{Change, PrivateFile, unreadable};
 
 /// The version of the form that this code reads and writes.
 const FORM: u64 = 1;
 
-/// The file of a [`Ledger`].
+/// The file of a [`Ledger`]: of backend, active slug and unsettled entries, which is all that a service without
+/// sessions remembers. A damaged file is replaced by the next write; one that a newer version wrote is not.
 #[derive(Debug)]
 pub struct LedgerFile {
     file: PrivateFile,
@@ -26,63 +27,6 @@ impl LedgerFile {
     /// The file at this path, which need not exist. Nothing is touched yet.
     pub fn new(path: PathBuf) -> Self {
         Self { file: PrivateFile::new(path, WRITE_ACCESS) }
-    }
-
-    /// What is remembered; nothing if there is no file.
-    ///
-    /// # Errors
-    /// `Refused` if the file cannot be read or others may write to it, `Unreadable` if it is not a ledger.
-    pub fn read(&self) -> Result<Ledger, StoreFailure> {
-        let Some(text) = self.file.read()? else { return Ok(Ledger::default()) };
-        match form(&text) {
-            Some(FORM) => {}
-            Some(newer) if newer > FORM => return Err(self.newer(newer)),
-            _ => return Err(self.malformed()),
-        }
-        let read: Written = serde_json::from_str(text.expose_secret()).map_err(|_| self.malformed())?;
-        let unsettled = read.unsettled.into_iter().map(|entry| self.unsettled(entry));
-        Ok(Ledger {
-            backend: read.backend,
-            active: read.active,
-            unsettled: unsettled.collect::<Result<_, _>>()?,
-            ..Ledger::default()
-        })
-    }
-
-    /// Remembers this instead. A damaged file is replaced; one that a newer version wrote is not.
-    ///
-    /// # Errors
-    /// `Refused` if the file cannot be written, `Unreadable` if a newer version wrote it.
-    pub fn write(&self, ledger: &Ledger) -> Result<(), StoreFailure> {
-        let unsettled = ledger.unsettled.iter().map(|entry| WrittenUnsettled {
-            backend: entry.backend,
-            slug: match &entry.slot {
-                Slot::Active => None,
-                Slot::Workspace(slug) => Some(slug.clone()),
-            },
-            version: entry.version.as_ref().map(Version::to_string),
-        });
-        let written = Written {
-            v: FORM,
-            backend: ledger.backend,
-            active: ledger.active.clone(),
-            unsettled: unsettled.collect(),
-        };
-        // Serialising strings and numbers into memory has no way to fail.
-        let text = serde_json::to_string(&written).unwrap_or_default() + "\n";
-        self.file.change(|old| match old.and_then(form) {
-            Some(newer) if newer > FORM => Err(self.newer(newer)),
-            _ => Ok(Change::Replace(Secret::new(text), ())),
-        })
-    }
-
-    fn unsettled(&self, entry: WrittenUnsettled) -> Result<Unsettled, StoreFailure> {
-        let version = entry.version.map(|text| Version::parse(&text).ok_or_else(|| self.malformed()));
-        Ok(Unsettled {
-            backend: entry.backend,
-            slot: entry.slug.map_or(Slot::Active, Slot::Workspace),
-            version: version.transpose()?,
-        })
     }
 
     fn newer(&self, form: u64) -> StoreFailure {
@@ -100,6 +44,40 @@ impl LedgerFile {
     }
 }
 
+impl LedgerStore for LedgerFile {
+    fn read(&self) -> Result<Ledger, StoreFailure> {
+        let Some(text) = self.file.read()? else { return Ok(Ledger::default()) };
+        match form(&text) {
+            Some(FORM) => {}
+            Some(newer) if newer > FORM => return Err(self.newer(newer)),
+            _ => return Err(self.malformed()),
+        }
+        let read: Written = serde_json::from_str(text.expose_secret()).map_err(|_| self.malformed())?;
+        let unsettled = read.unsettled.into_iter().map(UnsettledForm::read);
+        Ok(Ledger {
+            backend: read.backend,
+            active: read.active,
+            unsettled: unsettled.collect::<Option<_>>().ok_or_else(|| self.malformed())?,
+            ..Ledger::default()
+        })
+    }
+
+    fn write(&self, ledger: &Ledger) -> Result<(), StoreFailure> {
+        let written = Written {
+            v: FORM,
+            backend: ledger.backend,
+            active: ledger.active.clone(),
+            unsettled: ledger.unsettled.iter().map(UnsettledForm::from).collect(),
+        };
+        // Serialising strings and numbers into memory has no way to fail.
+        let text = serde_json::to_string(&written).unwrap_or_default() + "\n";
+        self.file.change(|old| match old.and_then(form) {
+            Some(newer) if newer > FORM => Err(self.newer(newer)),
+            _ => Ok(Change::Replace(Secret::new(text), ())),
+        })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Written {
     v: u64,
@@ -108,16 +86,7 @@ struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     active: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    unsettled: Vec<WrittenUnsettled>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct WrittenUnsettled {
-    backend: Backend,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    slug: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
+    unsettled: Vec<UnsettledForm>,
 }
 
 /// The version of the form, if there is one at all.

@@ -4,32 +4,50 @@
 //!
 //! Nothing here reads the environment or prints: paths, names and limits come in by constructors.
 
+mod auth_file;
 pub mod conformance;
 mod credential_store;
 mod document;
+mod emergency_file;
 mod failure;
 mod file;
+mod file_system;
 #[cfg(feature = "keychain")]
 mod keychain;
 mod ledger_file;
+mod ledger_store;
 mod limited;
 mod lock;
+mod machine;
 mod memory;
+mod object;
 mod ownership;
+mod plaintext;
 mod private_file;
+mod settings_file;
 mod vault;
+mod vault_config;
 
+pub use auth_file::AuthFile;
 pub use credential_store::{CredentialStore, Swap};
+pub use emergency_file::EmergencyFile;
 pub use file::FileStore;
 #[cfg(feature = "keychain")]
 pub use keychain::KeychainStore;
 pub use ledger_file::LedgerFile;
+pub use ledger_store::LedgerStore;
 pub use limited::LimitedStore;
 pub use lock::{Lock, lock_beside};
+pub use machine::{boot_id, machine_id};
 pub use memory::MemoryStore;
 pub use ownership::{create_folders, home_of_effective_user};
-pub use vault::{KeychainConfig, Vault, VaultConfig};
+pub use settings_file::SettingsFile;
+pub use vault::Vault;
+pub use vault_config::{KeychainConfig, SessionConfig, VaultConfig};
 
+#[cfg(test)]
+#[path = "../tests/session/mod.rs"]
+mod records;
 #[cfg(test)]
 #[path = "../tests/scratch/mod.rs"]
 mod scratch;

@@ -9,6 +9,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use doorkey_core::record::UnreadableRecord;
 use doorkey_core::secret::Secret;
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 use zeroize::Zeroizing;
@@ -87,30 +88,49 @@ impl PrivateFile {
     }
 
     fn read_at(&self, path: &Path) -> Result<Option<Secret>, StoreFailure> {
-        let file = match private_options().read(true).open(path) {
-            Ok(file) => file,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(io_failure("open", path, &cause)),
-        };
-        let found = file.metadata().map_err(|cause| io_failure("look at", path, &cause))?;
-        check_file(path, &found, self.forbidden)?;
-        // One allocation of the right size: growing would leave copies of secrets behind.
-        let length = usize::try_from(found.len()).unwrap_or(LONGEST).min(LONGEST);
-        let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
-        file.take(LONGEST as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|cause| io_failure("read", path, &cause))?;
-        if bytes.len() > LONGEST {
-            return Err(unreadable(path, "is larger than any credentials file"));
-        }
+        let Some(bytes) = read_private(path, self.forbidden)? else { return Ok(None) };
         let text = str::from_utf8(&bytes).map_err(|_| unreadable(path, "is not text"))?;
         Ok(Some(Secret::from(text)))
     }
 }
 
+/// The content of a file of ours on which others have none of the `forbidden` mode bits; `None` if there is no such
+/// file. A symlink in the last place is not followed.
+pub(crate) fn read_private(path: &Path, forbidden: u32) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+    let file = match private_options().read(true).open(path) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(io_failure("open", path, &cause)),
+    };
+    let found = file.metadata().map_err(|cause| io_failure("look at", path, &cause))?;
+    check_file(path, &found, forbidden)?;
+    // One allocation of the right size: growing would leave copies of secrets behind.
+    let length = usize::try_from(found.len()).unwrap_or(LONGEST).min(LONGEST);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));
+    file.take(LONGEST as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|cause| io_failure("read", path, &cause))?;
+    if bytes.len() > LONGEST {
+        return Err(unreadable(path, "is larger than any credentials file"));
+    }
+    Ok(Some(bytes))
+}
+
 /// A content that nobody should rely on; says which file, and what to do.
 pub(crate) fn unreadable(path: &Path, why: &str) -> StoreFailure {
     failure(StoreFailureKind::Unreadable, format!("{} {why}; move it away and sign in again", shown(path)))
+}
+
+/// Why what a file holds is no credential, and what to do.
+pub(crate) fn explain(path: &Path, why: UnreadableRecord) -> StoreFailure {
+    match why {
+        UnreadableRecord::NewerForm(form) => failure(
+            StoreFailureKind::Unreadable,
+            format!("a newer version of this program wrote {} (form {form}); use that version", shown(path)),
+        ),
+        UnreadableRecord::Empty => unreadable(path, "has an empty entry"),
+        UnreadableRecord::Malformed => unreadable(path, "is not a credentials file, or has a damaged entry"),
+    }
 }
 
 /// Where the symlinks at the end of a path lead, if they are ours; the last target need not exist.
@@ -187,7 +207,8 @@ impl Drop for Trial {
     }
 }
 
-fn sync_folder(folder: &Path) -> Result<(), StoreFailure> {
+/// Makes what was created, renamed or removed in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), StoreFailure> {
     if cfg!(not(unix)) {
         return Ok(());
     }

@@ -1,67 +1,70 @@
 //! Everything a service stores, behind one method: what both drivers call.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use doorkey_core::record::{Backend, Record, Slot};
 use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 
+use crate::auth_file::AuthFile;
 use crate::credential_store::{CredentialStore, Swap};
+use crate::emergency_file::EmergencyFile;
 use crate::failure::failure;
 use crate::file::FileStore;
+use crate::file_system::{check_local, shared};
 use crate::ledger_file::LedgerFile;
+use crate::ledger_store::LedgerStore;
 use crate::lock::{Lock, lock_beside};
 use crate::ownership::{home_of_effective_user, is_ours};
-
-/// Where a service's things lie.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VaultConfig {
-    /// The file of what is remembered without secrets.
-    pub ledger: PathBuf,
-    /// The credentials file.
-    pub credentials: PathBuf,
-    /// Data files whose locks ([`lock_beside`](crate::lock_beside)) are taken together, in this order. Two names of
-    /// one file count once.
-    pub locked: Vec<PathBuf>,
-    /// One more, below the home folder that the password database names
-    /// ([`home_of_effective_user`](crate::home_of_effective_user)): with a keychain, the credentials file's namesake.
-    /// The database may be on the network, so it is asked when the lock is first taken.
-    pub locked_at_home: Option<PathBuf>,
-    /// The names in the operating system's keychain; `None`: it is never opened.
-    pub keychain: Option<KeychainConfig>,
-}
-
-/// A service's names in the operating system's keychain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeychainConfig {
-    /// The service, like `pentify-terminal`.
-    pub service: String,
-    /// The account of the active credential, like `api-token`; a workspace's is `<account>:<slug>`.
-    pub account: String,
-    /// The time limit of each call; 3 seconds is a good one.
-    pub limit: Duration,
-}
+use crate::private_file::folder_of;
+use crate::settings_file::SettingsFile;
+use crate::vault_config::{KeychainConfig, SessionConfig, VaultConfig};
 
 /// The ledger, the lock and the backends of one service. Nothing is opened before it is asked for.
 pub struct Vault {
-    ledger: LedgerFile,
+    ledger: Box<dyn LedgerStore>,
     locked: Vec<PathBuf>,
     locked_at_home: Option<PathBuf>,
     lock: Option<Lock>,
     file: Box<dyn CredentialStore>,
     keychain: Option<Box<dyn CredentialStore>>,
+    session: Option<SessionPlaces>,
+}
+
+/// What only a session has.
+struct SessionPlaces {
+    settings: SettingsFile,
+    emergency: EmergencyFile,
+    shared: bool,
 }
 
 impl Vault {
-    /// A vault over these places. Nothing is touched yet.
+    /// A vault for API tokens, one for each workspace. Nothing is touched yet.
     pub fn new(config: VaultConfig) -> Self {
         Self {
-            ledger: LedgerFile::new(config.ledger),
+            ledger: Box::new(LedgerFile::new(config.ledger)),
             locked: config.locked,
             locked_at_home: config.locked_at_home,
             lock: None,
             file: Box::new(FileStore::new(config.credentials)),
             keychain: config.keychain.and_then(keychain),
+            session: None,
+        }
+    }
+
+    /// A vault for one rotating session. Nothing is touched yet.
+    pub fn session(config: SessionConfig) -> Self {
+        Self {
+            ledger: Box::new(SettingsFile::new(config.settings.clone())),
+            locked: vec![config.session.clone()],
+            locked_at_home: config.locked_at_home,
+            lock: None,
+            file: Box::new(AuthFile::new(config.session)),
+            keychain: None,
+            session: Some(SessionPlaces {
+                settings: SettingsFile::new(config.settings),
+                emergency: EmergencyFile::new(config.emergency),
+                shared: config.shared,
+            }),
         }
     }
 
@@ -77,11 +80,7 @@ impl Vault {
             StoreOp::WriteLedger(ledger) => done(self.ledger.write(&ledger)?),
             StoreOp::Lock { wait } => {
                 if self.lock.is_none() {
-                    let below_home = self.locked_at_home.as_ref();
-                    let at_home = below_home.and_then(|path| Some(own_home()?.join(path)));
-                    let locks = self.locked.iter().chain(&at_home).map(|data| lock_beside(data));
-                    let locks = locks.collect::<Result<Vec<_>, _>>()?;
-                    self.lock = Some(Lock::acquire(&locks, wait)?);
+                    self.lock = Some(Lock::acquire(&self.locks()?, wait)?);
                 }
                 StoreAnswer::Done
             }
@@ -91,27 +90,53 @@ impl Vault {
             }
             StoreOp::Probe(backend) => done(self.backend(backend)?.probe()?),
             StoreOp::Unseal { backend, wait } => done(self.backend(backend)?.unseal(wait)?),
-            StoreOp::Load { backend, slot } => {
-                let found = self.backend(backend)?.load(&slot)?;
-                records(found.map(|record| (slot, record)).into_iter().collect())
-            }
-            StoreOp::LoadAll(backend) => records(self.backend(backend)?.load_all()?),
+            StoreOp::Load { backend, slot } => records(slot.clone(), self.backend(backend)?.load(&slot)?),
+            StoreOp::LoadAll(backend) => StoreAnswer::Records(self.backend(backend)?.load_all()?),
             StoreOp::Write { backend, slot, expected, record } => {
                 swapped(self.backend(backend)?.write(&slot, expected.as_ref(), &record)?)
-            }
-            StoreOp::CheckLock
-            | StoreOp::ReadEmergency
-            | StoreOp::ReserveEmergency { .. }
-            | StoreOp::WriteEmergency(_)
-            | StoreOp::RemoveEmergency
-            | StoreOp::ReadPlaintext
-            | StoreOp::RemovePlaintext { .. } => {
-                return Err(failure(StoreFailureKind::Absent, "rotating sessions are not kept here"));
             }
             StoreOp::Delete { backend, slot, expected } => {
                 swapped(self.backend(backend)?.delete(&slot, &expected)?)
             }
+            StoreOp::CheckLock => done(self.check_lock()?),
+            StoreOp::ReadEmergency => match &self.session {
+                Some(session) => records(Slot::Active, session.emergency.read()?),
+                None => records(Slot::Active, None),
+            },
+            StoreOp::ReserveEmergency { bytes } => done(self.emergency()?.reserve(bytes)?),
+            StoreOp::WriteEmergency(record) => done(self.emergency()?.write(&record)?),
+            StoreOp::RemoveEmergency => match &self.session {
+                Some(session) => done(session.emergency.remove()?),
+                None => StoreAnswer::Done,
+            },
+            StoreOp::ReadPlaintext => match &self.session {
+                Some(session) => records(Slot::Active, session.settings.read_plaintext()?),
+                None => records(Slot::Active, None),
+            },
+            StoreOp::RemovePlaintext { expected } => match &self.session {
+                Some(session) => swapped(session.settings.remove_plaintext(&expected)?),
+                None => StoreAnswer::Done,
+            },
         })
+    }
+
+    /// The files to lock, in this order.
+    fn locks(&self) -> Result<Vec<PathBuf>, StoreFailure> {
+        let at_home = self.locked_at_home.as_ref().and_then(|path| Some(own_home()?.join(path)));
+        self.locked.iter().chain(&at_home).map(|data| lock_beside(data)).collect()
+    }
+
+    fn check_lock(&self) -> Result<(), StoreFailure> {
+        let assumed = self.session.as_ref().is_some_and(|session| session.shared);
+        self.locks()?.iter().map(|lock| folder_of(lock)).try_for_each(|folder| match assumed {
+            true => Err(shared(folder, "by configuration")),
+            false => check_local(folder),
+        })
+    }
+
+    fn emergency(&self) -> Result<&EmergencyFile, StoreFailure> {
+        let session = self.session.as_ref().map(|session| &session.emergency);
+        session.ok_or_else(|| failure(StoreFailureKind::Absent, "this place is not made for sessions"))
     }
 
     fn backend(&self, backend: Backend) -> Result<&dyn CredentialStore, StoreFailure> {
@@ -144,8 +169,8 @@ fn done((): ()) -> StoreAnswer {
     StoreAnswer::Done
 }
 
-fn records(found: Vec<(Slot, Record)>) -> StoreAnswer {
-    StoreAnswer::Records(found)
+fn records(slot: Slot, found: Option<Record>) -> StoreAnswer {
+    StoreAnswer::Records(found.map(|record| (slot, record)).into_iter().collect())
 }
 
 fn swapped(swap: Swap) -> StoreAnswer {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod scratch;
+mod session;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -11,8 +12,9 @@ use std::time::Duration;
 use doorkey_core::record::{Backend, Generation, Record, Slot, Version};
 use doorkey_core::secret::Secret;
 use doorkey_core::store::{Ledger, StoreAnswer, StoreFailureKind, StoreOp, Unsettled};
-use doorkey_store::{LedgerFile, Vault, VaultConfig};
+use doorkey_store::{LedgerFile, LedgerStore as _, SessionConfig, Vault, VaultConfig};
 use scratch::Scratch;
+use session::{session, tombstone};
 
 fn vault(folder: &Path) -> Vault {
     Vault::new(VaultConfig {
@@ -22,6 +24,16 @@ fn vault(folder: &Path) -> Vault {
         locked_at_home: None,
         keychain: None,
     })
+}
+
+fn session_config(folder: &Path) -> SessionConfig {
+    SessionConfig {
+        settings: folder.join("config.json"),
+        session: folder.join("auth.json"),
+        emergency: folder.join("auth.emergency"),
+        locked_at_home: None,
+        shared: false,
+    }
 }
 
 fn full() -> Ledger {
@@ -91,9 +103,99 @@ fn every_operation_has_its_answer() {
 }
 
 #[test]
+fn every_operation_on_a_session_has_its_answer() {
+    let folder = Scratch::new("vault-session");
+    let mut vault = Vault::session(session_config(&folder));
+    fs::write(folder.join("config.json"), r#"{"refreshToken":"refresh-0","theme":1}"#).unwrap();
+    fs::set_permissions(folder.join("config.json"), fs::Permissions::from_mode(0o600)).unwrap();
+    let backend = Backend::File;
+    let slot = || Slot::Active;
+    let holds = |record: Record| StoreAnswer::Records(vec![(Slot::Active, record)]);
+    let nothing = || StoreAnswer::Records(Vec::new());
+    let old = Record::bare_refresh(session::refresh_token(0));
+    let (first, second, end) = (session("l", 1), session("l", 2), tombstone("l", 3));
+    let write = |expected: Option<&Record>, record: &Record| StoreOp::Write {
+        backend,
+        slot: slot(),
+        expected: expected.map(Record::version),
+        record: record.clone(),
+    };
+    let ledger = Ledger { session: true, workspace_id: Some("ws_1".into()), ..full() };
+    let rows = [
+        (StoreOp::Lock { wait: Duration::from_secs(10) }, StoreAnswer::Done),
+        (StoreOp::CheckLock, StoreAnswer::Done),
+        (StoreOp::ReadLedger, StoreAnswer::Ledger(Ledger::default())),
+        (StoreOp::ReadPlaintext, holds(old.clone())),
+        (StoreOp::Probe(backend), StoreAnswer::Done),
+        (write(None, &first), StoreAnswer::Done),
+        (StoreOp::Load { backend, slot: slot() }, holds(first.clone())),
+        (StoreOp::RemovePlaintext { expected: first.version() }, StoreAnswer::Conflict),
+        (StoreOp::RemovePlaintext { expected: old.version() }, StoreAnswer::Done),
+        (StoreOp::RemovePlaintext { expected: old.version() }, StoreAnswer::Done),
+        (StoreOp::ReadPlaintext, nothing()),
+        (StoreOp::WriteLedger(ledger.clone()), StoreAnswer::Done),
+        (StoreOp::ReadLedger, StoreAnswer::Ledger(ledger)),
+        (StoreOp::ReadEmergency, nothing()),
+        (StoreOp::ReserveEmergency { bytes: 9_000 }, StoreAnswer::Done),
+        (StoreOp::ReadEmergency, nothing()),
+        (StoreOp::WriteEmergency(second.clone()), StoreAnswer::Done),
+        (StoreOp::ReadEmergency, holds(second.clone())),
+        (write(Some(&first), &second), StoreAnswer::Done),
+        (StoreOp::RemoveEmergency, StoreAnswer::Done),
+        (StoreOp::RemoveEmergency, StoreAnswer::Done),
+        (StoreOp::ReadEmergency, nothing()),
+        (write(Some(&first), &end), StoreAnswer::Conflict),
+        (write(Some(&second), &end), StoreAnswer::Done),
+        (StoreOp::LoadAll(backend), holds(end.clone())),
+        (StoreOp::Delete { backend, slot: slot(), expected: end.version() }, StoreAnswer::Done),
+        (StoreOp::LoadAll(backend), nothing()),
+        (StoreOp::Unlock, StoreAnswer::Done),
+    ];
+    for (number, (op, expected)) in rows.into_iter().enumerate() {
+        let shown = format!("{number}: {op:?}");
+        assert_eq!(vault.perform(op), expected, "{shown}");
+    }
+    assert!(folder.join("auth.json.lock").exists(), "beside the session file");
+    assert!(fs::read_to_string(folder.join("config.json")).unwrap().starts_with("{\n  \"theme\": 1,"));
+}
+
+#[test]
+fn a_vault_of_tokens_has_nothing_of_a_session() {
+    let folder = Scratch::new("vault-tokens");
+    let mut vault = vault(&folder);
+    let version = session("l", 1).version();
+    let nothing = || StoreAnswer::Records(Vec::new());
+    assert_eq!(vault.perform(StoreOp::CheckLock), StoreAnswer::Done);
+    assert_eq!(vault.perform(StoreOp::ReadEmergency), nothing());
+    assert_eq!(vault.perform(StoreOp::RemoveEmergency), StoreAnswer::Done);
+    assert_eq!(vault.perform(StoreOp::ReadPlaintext), nothing());
+    assert_eq!(vault.perform(StoreOp::RemovePlaintext { expected: version }), StoreAnswer::Done);
+    for op in [StoreOp::ReserveEmergency { bytes: 1 }, StoreOp::WriteEmergency(session("l", 1))] {
+        assert_eq!(kind(&vault.perform(op)), StoreFailureKind::Absent);
+    }
+    assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0, "nothing was touched");
+}
+
+#[test]
+fn files_that_are_known_to_be_shared_are_told() {
+    let folder = Scratch::new("vault-shared");
+    let mut vault = Vault::session(SessionConfig { shared: true, ..session_config(&folder) });
+    let StoreAnswer::Failed(failure) = vault.perform(StoreOp::CheckLock) else { panic!("it went through") };
+    assert_eq!(failure.kind, StoreFailureKind::Shared);
+    assert!(failure.detail.contains(folder.to_str().unwrap()), "{failure}");
+    assert_eq!(failure.parts().1, Some("keep that folder on a local disk"));
+}
+
+#[test]
 fn its_locks_keep_another_vault_out() {
     let folder = Scratch::new("vault-locks");
-    let (mut one, mut two) = (vault(&folder), vault(&folder));
+    let tokens = || vault(&folder);
+    its_lock_keeps_out(tokens(), tokens());
+    let session = || Vault::session(session_config(&folder));
+    its_lock_keeps_out(session(), session());
+}
+
+fn its_lock_keeps_out(mut one: Vault, mut two: Vault) {
     assert_eq!(one.perform(StoreOp::Lock { wait: Duration::from_secs(10) }), StoreAnswer::Done);
     let busy = two.perform(StoreOp::Lock { wait: Duration::from_millis(20) });
     assert_eq!(kind(&busy), StoreFailureKind::Busy);
