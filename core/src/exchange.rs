@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 
 use crate::backoff::backoff;
 use crate::command::CommandId;
-use crate::envelope::{Envelope, retry_after};
+use crate::envelope::{Envelope, retry_after, retry_after_at};
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::http::{FailureKind, HttpRequest, HttpResponse, Method};
@@ -18,10 +18,14 @@ use crate::time::Timestamp;
 
 /// Sends a request until there is a definite answer: `GET` and `DELETE` are tried again after network failures, 429
 /// and 5xx; everything else is sent once. Ends with a 2xx answer or a failure.
+///
+/// [`Exchange::asking`] is for requests that change nothing, or nothing that matters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Exchange {
     request: HttpRequest,
+    asking: bool,
     tries: u32,
+    last_sent: Timestamp,
     phase: Phase,
 }
 
@@ -35,11 +39,28 @@ enum Phase {
 impl Exchange {
     /// An exchange of this request.
     pub fn new(request: HttpRequest) -> Self {
-        Self { request: request.header("accept", "application/json"), tries: 0, phase: Phase::New }
+        let request = request.header("accept", "application/json");
+        Self::of(request, false)
+    }
+
+    /// An exchange of this request as it is, which may be sent again whatever became of it. Ends with every answer but
+    /// those that mean "later" (429, 5xx without 501): what a refusal means is the caller's to say.
+    pub fn asking(request: HttpRequest) -> Self {
+        Self::of(request, true)
+    }
+
+    /// When the last try left.
+    pub fn last_sent(&self) -> Timestamp {
+        self.last_sent
+    }
+
+    fn of(request: HttpRequest, asking: bool) -> Self {
+        Self { request, asking, tries: 0, last_sent: Timestamp::default(), phase: Phase::New }
     }
 
     fn send(&mut self, cx: &mut Context<'_>) -> Step<HttpResponse> {
         self.tries += 1;
+        self.last_sent = cx.now.mono;
         self.phase = Phase::Sending(cx.send(self.request.clone(), cx.service.retry.request_limit));
         Step::Pending
     }
@@ -52,7 +73,7 @@ impl Exchange {
         failure: Failure,
     ) -> Step<HttpResponse> {
         let policy = cx.service.retry;
-        let repeatable = matches!(self.request.method, Method::Get | Method::Delete);
+        let repeatable = self.asking || matches!(self.request.method, Method::Get | Method::Delete);
         let wait = match asked {
             Some(asked) => asked,
             None => cx.jittered(backoff(&policy, self.tries)),
@@ -78,8 +99,12 @@ impl Logic for Exchange {
             (Phase::Sending(id), Event::Response { id: answered, response }) if id == answered => {
                 match response.status {
                     200..=299 => Step::Done(Ok(response.clone())),
-                    429 => self.again_or(cx, retry_after(response), refusal(cx.service, response)),
-                    500..=599 => self.again_or(cx, retry_after(response), refusal(cx.service, response)),
+                    501 if self.asking => Step::Done(Ok(response.clone())),
+                    429 | 500..=599 => {
+                        let asked = retry_after_at(response, cx.now.wall);
+                        self.again_or(cx, asked, refusal(cx.service, response))
+                    }
+                    _ if self.asking => Step::Done(Ok(response.clone())),
                     _ => Step::fail(refusal(cx.service, response)),
                 }
             }

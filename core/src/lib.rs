@@ -69,6 +69,7 @@ pub mod money;
 pub mod notice;
 pub mod oauth;
 pub mod pairing;
+mod poll_time;
 pub mod record;
 mod record_form;
 pub mod resolve;
