@@ -76,6 +76,7 @@ pub mod resolve;
 pub mod rotation;
 pub mod secret;
 pub mod service;
+pub mod site;
 pub mod status;
 pub mod store;
 pub mod task;
