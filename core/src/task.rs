@@ -30,4 +30,9 @@ pub enum Task {
         /// The request, without the token.
         request: HttpRequest,
     },
+    /// [`DeviceGrant`](crate::device_grant::DeviceGrant).
+    DeviceGrant {
+        /// Whether a browser may be opened.
+        open_browser: bool,
+    },
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::device_grant::DeviceGrant;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::login::Login;
@@ -112,6 +113,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         Task::Logout(options) => Box::new(Machine::new(service, Logout::new(options))),
         Task::Status(options) => Box::new(Machine::new(service, Status::new(options))),
         Task::Call { given, request } => Box::new(Machine::new(service, Call::new(given, request))),
+        Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
     }
 }
 
