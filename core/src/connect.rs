@@ -146,10 +146,8 @@ impl Connect {
                     let slug = slug.unwrap_or_default();
                     Box::new(Billing::of_balance(&cx.service.app, &slug, balance))
                 };
-                let record = Record {
-                    gateway: grant.gateway,
-                    ..Record::new(issuer, grant.workspace, grant.key)
-                };
+                let record =
+                    Record { gateway: grant.gateway, ..Record::new(issuer, grant.workspace, grant.key) };
                 (record, grant.balance.map(billing))
             }
         };
@@ -319,7 +317,8 @@ impl Logic for Connect {
 
 /// A connection that still is one, with this service.
 fn connection(cx: &Context<'_>, found: &Found) -> Option<Kept> {
-    let (backend, record): (Backend, &Record) = found.newest().filter(|(_, record)| !record.is_tombstone())?;
+    let (backend, record): (Backend, &Record) =
+        found.newest().filter(|(_, record)| !record.is_tombstone())?;
     check_issuer(cx, record).ok()?;
     (!is_over(cx.service, cx.now, record)).then(|| Kept { backend, record: record.clone() })
 }

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::http::HttpResponse;
+use crate::http_date::{self, answered_at};
 use crate::text::harmless;
+use crate::time::WallTime;
 use crate::url::Url;
 
 /// A page's address with more bytes is nothing to print in an error message.
@@ -62,8 +64,56 @@ pub fn json_object(response: &HttpResponse) -> Option<Value> {
     serde_json::from_slice::<Value>(response.body.as_bytes()).ok().filter(Value::is_object)
 }
 
-/// `Retry-After` in whole seconds (RFC 9110 §10.2.3).
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which is compared with the answer's own `Date`.
 pub fn retry_after(response: &HttpResponse) -> Option<Duration> {
-    let seconds = response.header_value("retry-after")?.trim().parse::<u32>().ok()?;
-    Some(Duration::from_secs(seconds.into()))
+    wait(response, answered_at(response))
+}
+
+/// The same; a date is compared with `now`, our wall clock, if the answer has no `Date` of its own.
+pub fn retry_after_at(response: &HttpResponse, now: WallTime) -> Option<Duration> {
+    wait(response, answered_at(response).or(Some(now)))
+}
+
+fn wait(response: &HttpResponse, now: Option<WallTime>) -> Option<Duration> {
+    let text = response.header_value("retry-after")?.trim();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than fit ask for more time than anybody waits.
+        return Some(Duration::from_secs(text.parse::<u32>().unwrap_or(u32::MAX).into()));
+    }
+    let (until, now) = (http_date::parse(text)?, now?);
+    Some(Duration::from_millis(until.as_unix_millis().saturating_sub(now.as_unix_millis())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let our = WallTime::from_unix_millis(784_111_777_000);
+        for (retry_after, date, with_clock, without) in [
+            ("7", None, Some(7), Some(7)),
+            (" 0 ", None, Some(0), Some(0)),
+            ("99999999999999999999", None, Some(u64::from(u32::MAX)), Some(u64::from(u32::MAX))),
+            // A day ahead of our clock, which is nobody's business.
+            ("Mon, 07 Nov 1994 08:50:07 GMT", Some("Mon, 07 Nov 1994 08:49:37 GMT"), Some(30), Some(30)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", None, Some(30), None),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", Some("yesterday"), Some(30), None),
+            ("Sun, 06 Nov 1994 08:49:07 GMT", Some(date), Some(0), Some(0)),
+            ("-1", None, None, None),
+            ("1.5", None, None, None),
+            ("soon", Some(date), None, None),
+            ("", None, None, None),
+        ] {
+            let mut response = HttpResponse::new(429, "").header("retry-after", retry_after);
+            if let Some(date) = date {
+                response = response.header("date", date);
+            }
+            let seconds = |wait: Option<Duration>| wait.map(|wait| wait.as_secs());
+            assert_eq!(seconds(retry_after_at(&response, our)), with_clock, "{retry_after}");
+            assert_eq!(seconds(super::retry_after(&response)), without, "{retry_after}");
+        }
+        assert_eq!(retry_after_at(&HttpResponse::new(429, ""), our), None);
+    }
 }

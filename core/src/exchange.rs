@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 
 use crate::backoff::backoff;
 use crate::command::CommandId;
-use crate::envelope::{Envelope, retry_after};
+use crate::envelope::{Envelope, retry_after, retry_after_at};
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::http::{FailureKind, HttpRequest, HttpResponse, Method};
@@ -19,12 +19,16 @@ use crate::verdict::RefusalKind;
 
 /// Sends a request until there is a definite answer: `GET` and `DELETE` are tried again after network failures, 429
 /// and 5xx; everything else is sent once. Ends with a 2xx answer or a failure.
+///
+/// [`Exchange::asking`] is for requests that change nothing, or nothing that matters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Exchange {
     request: HttpRequest,
+    asking: bool,
     tries: u32,
     refused: Option<RefusalKind>,
     repeatable: bool,
+    last_sent: Timestamp,
     phase: Phase,
 }
 
@@ -40,7 +44,7 @@ impl Exchange {
     pub fn new(request: HttpRequest) -> Self {
         let repeatable = matches!(request.method, Method::Get | Method::Delete);
         let request = request.header("accept", "application/json");
-        Self { request, tries: 0, refused: None, repeatable, phase: Phase::New }
+        Self { asking: false, repeatable, ..Self::asking(request) }
     }
 
     /// The same of a request that may be sent again though its method does not say so: the second time changes nothing.
@@ -49,13 +53,33 @@ impl Exchange {
         Self { repeatable: true, ..self }
     }
 
+    /// An exchange of this request as it is, which may be sent again whatever became of it. Ends with every answer but
+    /// those that mean "later" (429, 5xx without 501): what a refusal means is the caller's to say.
+    pub fn asking(request: HttpRequest) -> Self {
+        Self {
+            request,
+            asking: true,
+            tries: 0,
+            refused: None,
+            repeatable: true,
+            last_sent: Timestamp::default(),
+            phase: Phase::New,
+        }
+    }
+
     /// How the last answer refused the token, if it did.
     pub fn refused(&self) -> Option<RefusalKind> {
         self.refused
     }
 
+    /// When the last try left.
+    pub fn last_sent(&self) -> Timestamp {
+        self.last_sent
+    }
+
     fn send(&mut self, cx: &mut Context<'_>) -> Step<HttpResponse> {
         self.tries += 1;
+        self.last_sent = cx.now.mono;
         self.phase = Phase::Sending(cx.send(self.request.clone(), cx.service.retry.request_limit));
         Step::Pending
     }
@@ -94,8 +118,12 @@ impl Logic for Exchange {
                 self.refused = refused(response);
                 match response.status {
                     200..=299 => Step::Done(Ok(response.clone())),
-                    429 => self.again_or(cx, retry_after(response), refusal(cx.service, response)),
-                    500..=599 => self.again_or(cx, retry_after(response), refusal(cx.service, response)),
+                    501 if self.asking => Step::Done(Ok(response.clone())),
+                    429 | 500..=599 => {
+                        let asked = retry_after_at(response, cx.now.wall);
+                        self.again_or(cx, asked, refusal(cx.service, response))
+                    }
+                    _ if self.asking => Step::Done(Ok(response.clone())),
                     _ => Step::fail(refusal(cx.service, response)),
                 }
             }

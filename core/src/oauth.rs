@@ -179,7 +179,7 @@ fn lifetime(body: &Map<String, Value>, access: &Secret, response: &HttpResponse)
 }
 
 /// The tokens' texts are copied out; what is left of the answer must not keep them.
-fn wipe(value: Value) {
+pub(crate) fn wipe(value: Value) {
     match value {
         Value::String(text) => drop(Zeroizing::new(text)),
         Value::Array(items) => items.into_iter().for_each(wipe),

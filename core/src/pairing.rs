@@ -11,17 +11,18 @@ use sha2::{Digest, Sha256};
 
 use crate::backoff::backoff;
 use crate::command::{CommandId, Question};
-use crate::envelope::{Envelope, json_object, retry_after};
+use crate::envelope::{Envelope, json_object, retry_after_at};
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::{Notice, PollState};
+use crate::poll_time::next_poll;
 use crate::record::Workspace;
 use crate::secret::{Entropy, Secret};
 use crate::service::Service;
 use crate::text::harmless;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, WallTime};
 use crate::token::is_api_token;
 use crate::url::{Text, Url};
 
@@ -149,8 +150,7 @@ impl Pairing {
         }
     }
 
-    /// Waits for the next poll, which may not leave before `earliest`. The last one is put just before the end, so
-    /// that a click in the last seconds is still seen; it may be later than `earliest`, never earlier.
+    /// Waits for the next poll, which may not leave before `earliest`.
     fn wait(
         &mut self,
         cx: &mut Context<'_>,
@@ -159,17 +159,8 @@ impl Pairing {
         last_poll: PollState,
     ) {
         let policy = cx.service.pairing;
-        let last = Timestamp::from_millis(
-            handshake.expires_at.as_millis().saturating_sub(millis(policy.last_poll_before_end)),
-        );
-        let next_poll = if earliest + handshake.interval <= last {
-            Some(earliest)
-        } else if earliest <= last {
-            Some(last)
-        } else {
-            // Later than planned, but still in time: better now than not at all.
-            (earliest < handshake.expires_at).then_some(earliest)
-        };
+        let (end, margin) = (handshake.expires_at, policy.last_poll_before_end);
+        let next_poll = next_poll(earliest, handshake.interval, end, margin);
         cx.show(Notice::Waiting { last_poll, next_poll, expires_at: handshake.expires_at });
         self.phase = Phase::Waiting(handshake, Waiting { next_poll });
     }
@@ -286,7 +277,7 @@ impl Logic for Pairing {
                 if cx.now.mono > h.gives_up_at {
                     return timed_out(cx.service);
                 }
-                let verdict = judge(cx.service, response);
+                let verdict = judge(cx.service, response, cx.now.wall);
                 h.answers += 1;
                 if matches!(verdict, Verdict::Strange(_)) {
                     h.strange += 1;
@@ -344,7 +335,7 @@ impl Logic for Pairing {
 }
 
 /// The contract's answers table.
-fn judge(service: &Service, response: &HttpResponse) -> Verdict {
+fn judge(service: &Service, response: &HttpResponse, now: WallTime) -> Verdict {
     let envelope = Envelope::read(response);
     match (response.status, envelope) {
         (200..=299, _) => match json_object(response) {
@@ -371,7 +362,7 @@ fn judge(service: &Service, response: &HttpResponse) -> Verdict {
                 .next(format!("{} again if that was a mistake", service.login_command()))
                 .request_id(e.request_id),
         ),
-        (429, _) => Verdict::SlowDown(retry_after(response)),
+        (429, _) => Verdict::SlowDown(retry_after_at(response, now)),
         (500..=599, e) => {
             Verdict::Transient(e.map_or_else(|| format!("HTTP {}", response.status), |e| e.code))
         }
@@ -461,8 +452,4 @@ fn wrong_host(service: &Service) -> Step<Paired> {
         )
         .next(format!("check {} and the proxy settings", service.api_variable)),
     )
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,6 @@
 //! What a command runs, as data: enough to build its machine again.
 
+use crate::connect::ConnectOptions;
 use crate::http::HttpRequest;
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
@@ -24,6 +25,14 @@ pub enum Task {
     Logout(LogoutOptions),
     /// [`Status`](crate::status::Status).
     Status(StatusOptions),
+    /// [`Connect`](crate::connect::Connect).
+    Connect(ConnectOptions),
+    /// [`Disconnect`](crate::disconnect::Disconnect).
+    Disconnect,
+    /// [`Connection`](crate::connection::Connection).
+    Connection,
+    /// [`Credits`](crate::credits::Credits).
+    Credits,
     /// [`Session`](crate::session::Session).
     Session {
         /// The token that was refused, if one was.
@@ -35,5 +44,10 @@ pub enum Task {
         given: Given,
         /// The request, without the token.
         request: HttpRequest,
+    },
+    /// [`DeviceGrant`](crate::device_grant::DeviceGrant).
+    DeviceGrant {
+        /// Whether a browser may be opened.
+        open_browser: bool,
     },
 }

@@ -9,34 +9,58 @@ use serde_json::{Value, json};
 
 use crate::jwt::Lifetime;
 use crate::secret::{Entropy, Fingerprint, Secret};
+use crate::text::is_treacherous;
 use crate::time::WallTime;
 use crate::token::is_api_token;
+use crate::url::Url;
 
 /// Shorter texts than this are replaced where they stand for a secret, but not searched for in other texts.
 const SEARCHABLE: usize = 6;
 
 /// JSON keys whose texts are no secrets in any answer of the service.
 const PLAIN_KEYS: &[&str] = &[
+    "client_id",
     "code",
     "created_at",
     "email",
     "end",
     "error",
     "error_description",
+    "expires_in",
+    "expiresIn",
+    "grant_type",
     "id",
+    "interval",
     "key_name",
     "message",
     "name",
     "prefix",
     "request_id",
     "scan_type",
+    "scope",
     "scopes",
     "slug",
     "start",
     "status",
     "target",
+    "token_type",
     "top_up_url",
     "next_cursor",
+    "workosClientId",
+];
+
+/// JSON keys whose texts are addresses of pages or hosts: machines decide by origin and path, and the query is secret.
+const URL_KEYS: &[&str] = &[
+    "billingUrl",
+    "consoleUrl",
+    "gatewayUrl",
+    "selectionUrl",
+    "verification_uri",
+    "verification_uri_complete",
+    "verification_url",
+    "verification_url_complete",
+    "verificationUri",
+    "verificationUriComplete",
 ];
 
 /// The secrets seen so far, numbered in the order of their first appearance: the same secret has the same number,
@@ -101,12 +125,25 @@ impl Placeholders {
         self.draws
     }
 
+    /// The URL with placeholders in its query; what is none is a secret as a whole.
+    fn url(&mut self, text: &str) -> String {
+        let Ok(url) = Url::parse(text) else { return self.derived(text) };
+        let base = format!("{}{}", url.origin(), self.plain(url.path()));
+        let Ok(mut stand_in) = Url::parse(&base) else { return self.derived(text) };
+        for (name, value) in url.query() {
+            let value = self.derived(value.expose());
+            stand_in = stand_in.with(&self.plain(name), value);
+        }
+        stand_in.expose().expose_secret().into()
+    }
+
     /// A server's JSON: only texts under known harmless keys are kept.
     pub(super) fn json(&mut self, key: Option<&str>, value: &Value) -> Value {
         match value {
             Value::String(text) if key.is_some_and(|key| PLAIN_KEYS.contains(&key)) => {
                 self.plain(text).into()
             }
+            Value::String(text) if key.is_some_and(|key| URL_KEYS.contains(&key)) => self.url(text).into(),
             Value::String(text) => self.secret(&Secret::from(text.as_str())).into(),
             Value::Array(items) => items.iter().map(|item| self.json(key, item)).collect(),
             Value::Object(fields) => {
@@ -143,7 +180,9 @@ fn shape(secret: &str, number: usize) -> String {
         format!("pt_live_placeholder-{number}")
     } else if let Some(payload) = lifetime(&Secret::from(secret)) {
         format!("e30.{}.placeholder-{number}", BASE64URL_NOPAD.encode(payload.as_bytes()))
-    } else if secret.chars().any(|c| c.is_control() || c.is_whitespace()) {
+    } else if secret.chars().any(is_treacherous) {
+        format!("placeholder\u{1} {number}")
+    } else if secret.chars().any(|c| c.is_whitespace() || !c.is_ascii()) {
         format!("placeholder {number}")
     } else {
         format!("placeholder-{number}")

@@ -9,13 +9,16 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use form_urlencoded::Serializer;
 use serde_json::Value;
 
 use crate::command::CommandId;
+use crate::connect::ConnectOptions;
 use crate::event::Event;
 use crate::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
+use crate::oauth::Dialect;
 use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
 use crate::resolve::Given;
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
@@ -29,7 +32,7 @@ use crate::url::{Text, Url};
 use crate::verdict::{Refusal, RefusalKind};
 
 use super::placeholder::{Placeholders, entropy};
-use super::write::failure_kind;
+use super::write::{dialect, failure_kind};
 
 /// The longest body that a replay makes up.
 const LONGEST_BODY: u64 = 2 * 1024 * 1024;
@@ -60,11 +63,16 @@ pub(super) fn service(value: &Value) -> Read<Service> {
     let mut service = match value.get("oauth").filter(|oauth| !oauth.is_null()) {
         None => Service::pentify(url("api")?, url("app")?, device_name),
         Some(oauth) => {
-            let endpoint = Url::parse(text(oauth, "token_endpoint")?).map_err(|e| format!("oauth: {e}"))?;
-            let workos = Url::parse(&endpoint.origin().to_string()).map_err(|e| format!("oauth: {e}"))?;
+            let endpoint = |key: &str| Url::parse(text(oauth, key)?).map_err(|e| format!("{key}: {e}"));
+            let token_endpoint = endpoint("token_endpoint")?;
+            let workos =
+                Url::parse(&token_endpoint.origin().to_string()).map_err(|e| format!("oauth: {e}"))?;
             let mut service =
                 Service::pensar(url("api")?, url("app")?, url("gateway")?, &workos, device_name);
             if let Some(policy) = &mut service.oauth {
+                policy.device_authorization_endpoint = endpoint("device_authorization_endpoint")?;
+                policy.token_endpoint = token_endpoint;
+                policy.dialect = known_dialect(text(oauth, "dialect")?)?;
                 policy.client_id = optional(oauth, "client_id");
                 policy.grace = oauth.get("grace_ms").and_then(Value::as_u64).map(Duration::from_millis);
             }
@@ -102,6 +110,14 @@ pub(super) fn task(value: &Value) -> Read<Task> {
             explain: flag(fields, "explain")?,
             check: flag(fields, "check")?,
         }),
+        "connect" => Task::Connect(ConnectOptions {
+            workspace: optional(fields, "workspace"),
+            force: flag(fields, "force")?,
+            open_browser: flag(fields, "open_browser")?,
+        }),
+        "disconnect" => Task::Disconnect,
+        "connection" => Task::Connection,
+        "credits" => Task::Credits,
         "session" if fields.is_null() => Task::Session { refusal: None },
         "session" => {
             let token = fingerprint(field(fields, "token")?, &Placeholders::default())?;
@@ -111,6 +127,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         "call" => {
             Task::Call { given: given(field(fields, "given")?), request: request(field(fields, "request")?)? }
         }
+        "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
         other => return Err(format!("unknown task {other:?}")),
     })
 }
@@ -202,6 +219,14 @@ fn response(value: &Value, known: &Placeholders) -> Read<HttpResponse> {
 fn body(value: &Value, known: &Placeholders) -> Read<Body> {
     if let Some(json) = value.get("json") {
         return Ok(Body::from(meant(json, known).to_string()));
+    }
+    if let Some(pairs) = value.get("form").and_then(Value::as_array) {
+        let mut form = Serializer::new(String::new());
+        for pair in pairs {
+            let text = |index: usize| pair.get(index).and_then(Value::as_str).ok_or("a form's field");
+            form.append_pair(text(0)?, known.meaning(text(1)?).expose_secret());
+        }
+        return Ok(Body::from(form.finish()));
     }
     let length = number(value, "bytes")?.min(LONGEST_BODY);
     Ok(Body::from(vec![b'<'; usize::try_from(length).map_err(|_| "bytes")?]))
@@ -362,6 +387,11 @@ fn slot(value: &Value) -> Read<Slot> {
 fn backend(name: &str) -> Read<Backend> {
     let all = [Backend::Keychain, Backend::File];
     all.into_iter().find(|backend| backend.as_str() == name).ok_or_else(|| "a backend".to_owned())
+}
+
+fn known_dialect(name: &str) -> Read<Dialect> {
+    let all = [Dialect::Form, Dialect::Json];
+    all.into_iter().find(|known| dialect(*known) == name).ok_or_else(|| "a dialect".to_owned())
 }
 
 fn request_failure_kind(name: &str) -> Read<FailureKind> {

@@ -7,6 +7,11 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::call::Call;
+use crate::connect::Connect;
+use crate::connection::Connection;
+use crate::credits::Credits;
+use crate::device_grant::DeviceGrant;
+use crate::disconnect::Disconnect;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::login::Login;
@@ -112,10 +117,15 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         }
         Task::Logout(options) => Box::new(Machine::new(service, Logout::new(options))),
         Task::Status(options) => Box::new(Machine::new(service, Status::new(options))),
+        Task::Connect(options) => Box::new(Machine::new(service, Connect::new(options))),
+        Task::Disconnect => Box::new(Machine::new(service, Disconnect::default())),
+        Task::Connection => Box::new(Machine::new(service, Connection::default())),
+        Task::Credits => Box::new(Machine::new(service, Credits::default())),
         Task::Session { refusal } => {
             Box::new(Machine::new(service, refusal.map_or_else(Session::new, Session::after)))
         }
         Task::Call { given, request } => Box::new(Machine::new(service, Call::new(given, request))),
+        Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
     }
 }
 

@@ -8,11 +8,13 @@ use core::time::Duration;
 use serde_json::{Value, json};
 
 use crate::command::Command;
+use crate::connect::ConnectOptions;
 use crate::event::Event;
 use crate::http::{FailureKind, HttpRequest, HttpResponse};
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
 use crate::money::Money;
+use crate::oauth::Dialect;
 use crate::record::{Record, Slot, Version};
 use crate::resolve::Given;
 use crate::rotation::{Journal, Moment, Rotation, Spending};
@@ -41,12 +43,21 @@ pub(super) fn service(service: &Service) -> Value {
         "boot_id": service.boot_id,
         "gateway": service.gateway.as_ref().map(ToString::to_string),
         "oauth": service.oauth.as_ref().map(|oauth| json!({
+            "device_authorization_endpoint": oauth.device_authorization_endpoint.to_string(),
             "token_endpoint": oauth.token_endpoint.to_string(),
+            "dialect": dialect(oauth.dialect),
             "client_id": oauth.client_id,
             "grace_ms": oauth.grace.map(millis),
         })),
         "backends": service.backends.iter().map(|backend| backend.as_str()).collect::<Vec<_>>(),
     })
+}
+
+pub(super) fn dialect(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Form => "form",
+        Dialect::Json => "json",
+    }
 }
 
 pub(super) fn failure_kind(kind: FailureKind) -> &'static str {
@@ -73,6 +84,12 @@ impl Recorder {
             Task::Status(StatusOptions { given, explain, check }) => {
                 json!({"status": {"given": self.given(given), "explain": explain, "check": check}})
             }
+            Task::Connect(ConnectOptions { workspace, force, open_browser }) => json!({"connect": {
+                "workspace": workspace, "force": force, "open_browser": open_browser,
+            }}),
+            Task::Disconnect => json!({"disconnect": null}),
+            Task::Connection => json!({"connection": null}),
+            Task::Credits => json!({"credits": null}),
             Task::Session { refusal } => json!({"session": refusal.as_ref().map(|refusal| json!({
                 "token": self.placeholders.fingerprint(&refusal.token),
                 "rights": refusal.kind == RefusalKind::Rights,
@@ -80,6 +97,7 @@ impl Recorder {
             Task::Call { given, request } => {
                 json!({"call": {"given": self.given(given), "request": self.request(request)}})
             }
+            Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
         }
     }
 
@@ -140,16 +158,31 @@ impl Recorder {
     fn request(&mut self, request: &HttpRequest) -> Value {
         let headers: Vec<Value> =
             request.headers.iter().map(|(name, value)| json!([name, self.text(value)])).collect();
+        let body = match request.header_value("content-type") {
+            Some("application/x-www-form-urlencoded") => self.form(&request.body),
+            _ => self.body(&request.body),
+        };
         json!({
-            "method": request.method.as_str(), "url": self.url(&request.url), "headers": headers,
-            "body": self.body(&request.body),
+            "method": request.method.as_str(), "url": self.url(&request.url), "headers": headers, "body": body,
         })
     }
 
+    /// A server's own page may have a secret in its path or in the name of a parameter.
     fn url(&mut self, url: &Url) -> Value {
-        let query: Vec<Value> =
-            url.query().iter().map(|(name, value)| json!([name, self.text(value)])).collect();
-        json!({"origin": url.origin().to_string(), "path": url.path(), "query": query})
+        let query: Vec<Value> = url
+            .query()
+            .iter()
+            .map(|(name, value)| json!([self.placeholders.plain(name), self.text(value)]))
+            .collect();
+        let path = self.placeholders.plain(url.path());
+        json!({"origin": url.origin().to_string(), "path": path, "query": query})
+    }
+
+    fn form(&mut self, body: &Body) -> Value {
+        let pairs: Vec<Value> = form_urlencoded::parse(body.as_bytes())
+            .map(|(name, value)| json!([name, self.placeholders.json(Some(&name), &json!(value))]))
+            .collect();
+        json!({"form": pairs})
     }
 
     /// `{"secret": …}` or the plain text.

@@ -1,4 +1,5 @@
-//! A machine on a timetable: virtual time, and nothing that happens unasked goes unnoticed.
+//! A machine on a timetable: virtual time, and nothing that happens unasked goes unnoticed. A machine that there is a
+//! [`Task`] for is traced, and every trace is replayed.
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -7,6 +8,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use doorkey_core::command::{Command, CommandId};
+use doorkey_core::device_grant::DeviceGrant;
 use doorkey_core::event::Event;
 use doorkey_core::failure::Failure;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
@@ -16,13 +18,29 @@ use doorkey_core::pairing::Pairing;
 use doorkey_core::secret::Entropy;
 use doorkey_core::service::Service;
 use doorkey_core::store::StoreOp;
+use doorkey_core::task::Task;
 use doorkey_core::time::{Now, Timestamp, WallTime};
+use doorkey_core::trace::{Recorder, replay};
 use doorkey_core::url::Url;
 
 pub const ORIGIN: u64 = 1_000_000;
+pub const WALL: u64 = 1_700_000_000_000;
+
+pub fn url(text: &str) -> Url {
+    Url::parse(text).unwrap()
+}
+
+pub fn pensar() -> Service {
+    Service::pensar(
+        url("https://api.pensar.dev"),
+        url("https://console.pensar.dev"),
+        url("https://gateway.pensar.dev"),
+        &url("https://api.workos.com"),
+        "build-box".into(),
+    )
+}
 
 pub fn service() -> Service {
-    let url = |text| Url::parse(text).unwrap();
     Service::pentify(url("https://api.pentify.io"), url("https://app.pentify.io"), "build-box".into())
 }
 
@@ -39,11 +57,34 @@ pub fn start_pairing(service: Service) -> Timetable<Pairing> {
     table
 }
 
+/// A device grant of Pensar's, without a browser.
+pub fn start_device_grant() -> Timetable<DeviceGrant> {
+    Timetable::grant(pensar(), false)
+}
+
 pub struct Timetable<L: Logic> {
     pub machine: Machine<L>,
+    /// Real time.
     now: u64,
+    /// How fast the monotonic clock runs, in thousandths of real time.
+    rate: u64,
+    /// How far the wall clock has been set.
+    wall_set: i64,
     commands: VecDeque<Command>,
     pub notices: Vec<Notice>,
+    trace: Option<(Recorder, Vec<String>)>,
+}
+
+impl Timetable<DeviceGrant> {
+    pub fn grant(service: Service, open_browser: bool) -> Self {
+        Self::grant_at(service, open_browser, 1000)
+    }
+
+    pub fn grant_at(service: Service, open_browser: bool, rate: u64) -> Self {
+        let mut recorder = Recorder::default();
+        let begun = recorder.begin(&Task::DeviceGrant { open_browser }, &service);
+        Self::begin(service, DeviceGrant::new(open_browser), rate, Some((recorder, vec![begun])))
+    }
 }
 
 impl<L: Logic> Timetable<L>
@@ -51,17 +92,27 @@ where
     L::Output: Debug + Clone + PartialEq,
 {
     pub fn new(service: Service, logic: L) -> Self {
+        Self::begin(service, logic, 1000, None)
+    }
+
+    fn begin(service: Service, logic: L, rate: u64, trace: Option<(Recorder, Vec<String>)>) -> Self {
         let machine = Machine::new(service, logic);
-        let mut table = Self { machine, now: 0, commands: VecDeque::new(), notices: Vec::new() };
+        let (commands, notices) = (VecDeque::new(), Vec::new());
+        let mut table = Self { machine, now: 0, rate, wall_set: 0, commands, notices, trace };
         table.event(Event::Started { jitter_seed: 7 });
         table
     }
 
     pub fn clock(&self) -> Now {
         Now {
-            mono: Timestamp::from_millis(ORIGIN + self.now),
-            wall: WallTime::from_unix_millis(1_700_000_000_000 + self.now),
+            mono: Timestamp::from_millis(ORIGIN + self.now * self.rate / 1000),
+            wall: WallTime::from_unix_millis((WALL + self.now).saturating_add_signed(self.wall_set)),
         }
+    }
+
+    /// Somebody sets the wall clock.
+    pub fn set_wall_clock(&mut self, by_millis: i64) {
+        self.wall_set += by_millis;
     }
 
     /// Milliseconds since the start.
@@ -70,8 +121,13 @@ where
     }
 
     pub fn event(&mut self, event: Event) -> Disposition {
-        let disposition = self.machine.handle_event(self.clock(), event);
-        while let Some(command) = self.machine.poll_command() {
+        let disposition = self.machine.handle_event(self.clock(), event.clone());
+        let commands: Vec<Command> = std::iter::from_fn(|| self.machine.poll_command()).collect();
+        let now = self.clock();
+        if let Some((recorder, lines)) = &mut self.trace {
+            lines.push(recorder.line(now, &event, disposition, &commands));
+        }
+        for command in commands {
             match command {
                 Command::Show(notice) => self.notices.push(notice),
                 command => self.commands.push_back(command),
@@ -80,9 +136,14 @@ where
         disposition
     }
 
-    /// When the machine wants to be woken, in milliseconds since the start.
+    /// When the machine wants to be woken, in real milliseconds since the start.
     pub fn next_wake(&self) -> Option<(u64, WakeReason)> {
-        self.machine.poll_timeout().map(|(at, why)| (at.as_millis() - ORIGIN, why))
+        self.machine.poll_timeout().map(|(at, why)| (self.real(at), why))
+    }
+
+    /// When the monotonic clock shows that.
+    pub fn real(&self, at: Timestamp) -> u64 {
+        ((at.as_millis() - ORIGIN) * 1000).div_ceil(self.rate)
     }
 
     /// Jumps, without a wake-up on the way.
@@ -164,6 +225,19 @@ where
             Some(Ok(output)) => output,
             other => panic!("success was expected at {} ms, not {other:?}", self.now),
         }
+    }
+}
+
+impl<L: Logic> Drop for Timetable<L> {
+    fn drop(&mut self) {
+        let Some((recorder, mut lines)) = self.trace.take().filter(|_| !std::thread::panicking()) else {
+            return;
+        };
+        if let Some(outcome) = self.machine.outcome() {
+            lines.push(recorder.end(outcome.as_ref().err()));
+        }
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        replay(&lines).unwrap().unwrap_or_else(|difference| panic!("{difference:#?}"));
     }
 }
 
