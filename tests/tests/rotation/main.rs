@@ -4,5 +4,6 @@
 mod awkward;
 mod clocks;
 mod crash;
+mod moving;
 mod races;
 mod world;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use doorkey_core::call::Call;
 use doorkey_core::command::{Command, CommandId};
+use doorkey_core::connection::Connection;
 use doorkey_core::event::Event;
 use doorkey_core::failure::Failure;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
@@ -110,6 +111,7 @@ struct Process<L: Logic> {
     machine: Machine<L>,
     queue: VecDeque<Command>,
     inbox: VecDeque<Event>,
+    waits_for_lock_until: Option<u64>,
     recorder: Recorder,
     lines: Vec<String>,
     bearer: fn(&L::Output) -> Bearer,
@@ -222,6 +224,7 @@ impl World {
             machine: Machine::new(self.descriptor.clone(), logic),
             queue: VecDeque::new(),
             inbox: VecDeque::from([Event::Started { jitter_seed: 11 }]),
+            waits_for_lock_until: None,
             recorder,
             lines,
             bearer,
@@ -295,6 +298,11 @@ impl World {
         let task = Task::Call { given: Given::default(), request: request.clone() };
         // What it ends with is no bearer.
         self.start_with(task, Call::new(Given::default(), request), |_| Bearer::NothingNewer)
+    }
+
+    /// A process that asks for the status.
+    pub fn status(&mut self) -> usize {
+        self.start_with(Task::Connection, Connection::default(), |_| Bearer::NothingNewer)
     }
 
     /// Whether the API accepts this bearer.
@@ -498,13 +506,21 @@ where
                     let event = world.send(id, &request, limit);
                     self.inbox.push_back(event);
                 }
-                Command::Store { id, op } => {
-                    let waits = matches!(op, StoreOp::Lock { .. });
-                    let answer = world.disk.perform(pid, op);
-                    if waits && matches!(answer, StoreAnswer::Failed(_)) {
-                        // It waited for as long as it was told to.
-                        world.sleep(Duration::from_millis(100));
+                Command::Store { id, op: StoreOp::Lock { wait } } if world.disk.lock.is_some() => {
+                    let wait = u64::try_from(wait.as_millis()).unwrap();
+                    let until = *self.waits_for_lock_until.get_or_insert(world.millis + wait);
+                    if world.millis < until {
+                        self.queue
+                            .push_front(Command::Store { id, op: StoreOp::Lock { wait: Duration::ZERO } });
+                        return false;
                     }
+                    self.waits_for_lock_until = None;
+                    let answer = world.disk.perform(pid, StoreOp::Lock { wait: Duration::ZERO });
+                    self.inbox.push_back(Event::Store { id, answer });
+                }
+                Command::Store { id, op } => {
+                    self.waits_for_lock_until = None;
+                    let answer = world.disk.perform(pid, op);
                     self.inbox.push_back(Event::Store { id, answer });
                 }
                 other => panic!("no session asks for {other:?}"),
@@ -529,7 +545,8 @@ where
     }
 
     fn wakes_at(&self) -> Option<u64> {
-        self.machine.poll_timeout().map(|(at, _)| at.as_millis() - 1_000_000)
+        let timeout = self.machine.poll_timeout().map(|(at, _)| at.as_millis() - 1_000_000);
+        self.waits_for_lock_until.or(timeout)
     }
 
     fn ended(&self) -> Option<Result<Bearer, Failure>> {
