@@ -15,6 +15,7 @@ mod apple;
 mod items;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod secret_service;
+mod session;
 mod slots;
 #[cfg(windows)]
 mod windows;
@@ -26,6 +27,7 @@ use secret_service as platform;
 #[cfg(windows)]
 use windows as platform;
 
+pub use session::SessionKeychain;
 pub use slots::KeychainStore;
 
 /// An item that holds something else than a credential.
