@@ -4,8 +4,8 @@
 //! its thread with it: nothing can stop a thread that waits inside a C library or a kernel call. From then on the
 //! store answers `TimedOut` at once, so that a broken keychain costs its limit once and not at every step.
 //!
-//! Whatever was being written may still arrive. It is noted as unsettled by whoever asked for it, and removed by a
-//! later process.
+//! The step at which it hangs may still happen, but no further one begins. What arrives so late was noted
+//! as unsettled by whoever asked for it, and is removed by a later process.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +59,7 @@ impl LimitedStore {
         drop(helper.send(job));
         reported.recv_timeout(limit).unwrap_or_else(|_| {
             self.state().stuck = true;
+            self.inner.give_up();
             Err(self.timed_out(limit))
         })
     }

@@ -38,6 +38,7 @@ mod part;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use doorkey_core::record::{Backend, Record, Slot, UnreadableRecord, Version};
@@ -64,6 +65,7 @@ pub struct SessionKeychain {
     service: String,
     account: String,
     items: Box<dyn Items>,
+    given_up: AtomicBool,
 }
 
 impl SessionKeychain {
@@ -71,7 +73,7 @@ impl SessionKeychain {
     /// first operation, and stays open.
     pub fn new(service: String, account: String) -> Self {
         let items = Box::new(ServiceItems::new(service.clone()));
-        Self { service, account, items }
+        Self { service, account, items, given_up: AtomicBool::new(false) }
     }
 
     /// All items of one moment: the bare token is the same before and after, and no piece vanished in between.
@@ -112,15 +114,34 @@ impl SessionKeychain {
             .collect()
     }
 
+    fn write_item(&self, account: &str, value: &Secret) -> Result<(), StoreFailure> {
+        self.go_on()?;
+        self.items.write(account, value)
+    }
+
+    fn remove_item(&self, account: &str) -> Result<(), StoreFailure> {
+        self.go_on()?;
+        self.items.remove(account)
+    }
+
+    /// Before each step: without the lock, none may begin.
+    fn go_on(&self) -> Result<(), StoreFailure> {
+        if self.given_up.load(Ordering::Acquire) {
+            let detail = "the keychain was too slow; restart it, then try again";
+            return Err(failure(StoreFailureKind::TimedOut, detail));
+        }
+        Ok(())
+    }
+
     fn remove_parts(&self, parts: &[Part]) -> Result<(), StoreFailure> {
-        parts.iter().try_for_each(|part| self.items.remove(&part.to_string()))
+        parts.iter().try_for_each(|part| self.remove_item(&part.to_string()))
     }
 
     /// The last step: what is not this record's goes. If something does not go, what counts then decides.
     fn remove_older(&self, mut held: Held, record: &Record) -> Result<Swap, StoreFailure> {
         let mut failed = None;
         for part in held.parts_beside(Some(record)) {
-            match self.items.remove(&part.to_string()) {
+            match self.remove_item(&part.to_string()) {
                 Ok(()) => held = held.without(&part),
                 Err(failure) => failed = Some(failure),
             }
@@ -173,14 +194,14 @@ impl CredentialStore for SessionKeychain {
         self.remove_parts(&held.parts_beside(current.as_ref()))?;
         let bare = record.rotation.as_ref().map(|_| &record.token);
         if record.is_tombstone() {
-            self.items.remove(&self.account)?;
+            self.remove_item(&self.account)?;
         }
         for (part, piece) in split(generation, record) {
-            self.items.write(&part.to_string(), &piece)?;
+            self.write_item(&part.to_string(), &piece)?;
         }
         match bare {
-            Some(token) if held.bare.as_ref() != Some(token) => self.items.write(&self.account, token)?,
-            None if !record.is_tombstone() => self.items.remove(&self.account)?,
+            Some(token) if held.bare.as_ref() != Some(token) => self.write_item(&self.account, token)?,
+            None if !record.is_tombstone() => self.remove_item(&self.account)?,
             _ => {}
         }
         let now = self.look()?;
@@ -200,8 +221,11 @@ impl CredentialStore for SessionKeychain {
             return Ok(Swap::Conflict);
         }
         self.remove_parts(&held.parts_beside(current.as_ref()))?;
-        self.items.remove(&self.account)?;
+        self.remove_item(&self.account)?;
         self.remove_parts(&held.parts)?;
         Ok(Swap::Done)
+    }
+    fn give_up(&self) {
+        self.given_up.store(true, Ordering::Release);
     }
 }

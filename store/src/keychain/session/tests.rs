@@ -1,7 +1,7 @@
 //! Every step of a change, interrupted and watched, on a keychain in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use doorkey_core::record::Generation;
 use zeroize::Zeroizing;
@@ -28,6 +28,8 @@ struct State {
     happens_late: bool,
     /// The items after each change.
     history: Vec<Items>,
+    /// The store that is given up while this change, counted from one, is made.
+    given_up: Option<(usize, Weak<SessionKeychain>)>,
     /// What a reader sees instead, one after the other; the last one stays.
     shown: Vec<Items>,
 }
@@ -41,7 +43,8 @@ impl Fake {
 
     fn store(&self) -> SessionKeychain {
         let (service, account) = ("dev.pensar.apex".to_owned(), BARE.to_owned());
-        SessionKeychain { service, account, items: Box::new(self.clone()) }
+        let given_up = AtomicBool::new(false);
+        SessionKeychain { service, account, items: Box::new(self.clone()), given_up }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -73,6 +76,9 @@ impl Fake {
         }
         change(items);
         history.push(items.clone());
+        if let Some((_, store)) = state.given_up.as_ref().filter(|(at, _)| *at == state.history.len()) {
+            store.upgrade().unwrap().give_up();
+        }
         Ok(())
     }
 
@@ -441,6 +447,22 @@ fn a_generation_is_not_written_over() {
     let same = session("l", 1);
     assert_eq!(fake.store().write(&Slot::Active, Some(&same.version()), &same), Ok(Swap::Conflict));
     assert_eq!(fake.items(), settled(&two("l", 1)));
+}
+
+#[test]
+fn a_write_that_was_given_up_begins_no_further_step() {
+    let fake = Fake::holding(settled(&two("l", 1)));
+    let store = Arc::new(fake.store());
+    fake.state().given_up = Some((2, Arc::downgrade(&store)));
+    let expected = two("l", 1).version();
+    let failure = store.write(&Slot::Active, Some(&expected), &two("l", 2)).unwrap_err();
+    assert_eq!(failure.kind, StoreFailureKind::TimedOut);
+    assert_eq!(fake.items(), join(&[settled(&two("l", 1)), pieces(&two("l", 2))]));
+    assert_eq!(
+        store.delete(&Slot::Active, &two("l", 2).version()).unwrap_err().kind,
+        StoreFailureKind::TimedOut
+    );
+    assert_eq!(store.load(&Slot::Active), Ok(Some(two("l", 2))), "reading is no step");
 }
 
 #[test]
