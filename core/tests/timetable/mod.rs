@@ -57,11 +57,6 @@ pub fn start_pairing(service: Service) -> Timetable<Pairing> {
     table
 }
 
-/// A device grant of Pensar's, without a browser.
-pub fn start_device_grant() -> Timetable<DeviceGrant> {
-    Timetable::grant(pensar(), false)
-}
-
 pub struct Timetable<L: Logic> {
     pub machine: Machine<L>,
     /// Real time.
@@ -173,6 +168,15 @@ where
     pub fn expect_poll_now(&mut self) -> (CommandId, HttpRequest) {
         self.event(Event::Woke);
         self.take_request()
+    }
+
+    /// Jumps to when the machine wants to be woken, where it must send a request.
+    pub fn next_poll(&mut self) -> (CommandId, HttpRequest) {
+        let (at, why) =
+            self.next_wake().unwrap_or_else(|| panic!("nothing is waited for at {} ms", self.now));
+        assert_eq!(why, WakeReason::NextPoll, "at {at} ms");
+        self.jump_to(at.max(self.now));
+        self.expect_poll_now()
     }
 
     pub fn take(&mut self) -> Command {
