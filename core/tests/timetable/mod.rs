@@ -150,6 +150,11 @@ where
     /// Nothing may be wanted before `millis`, even if asked at each deadline's last millisecond.
     pub fn expect_silence_until(&mut self, millis: u64) {
         self.expect_nothing_left();
+        while let Some((at, WakeReason::CompareClocks)) = self.next_wake().filter(|(at, _)| *at < millis) {
+            self.jump_to(at);
+            self.event(Event::Woke);
+            self.expect_nothing_left();
+        }
         if let Some((wake, why)) = self.next_wake() {
             assert!(wake >= millis, "woken at {wake} ms for {why:?}, silence was expected until {millis} ms");
         }
@@ -177,6 +182,10 @@ where
         assert_eq!(why, WakeReason::NextPoll, "at {at} ms");
         self.jump_to(at.max(self.now));
         self.expect_poll_now()
+    }
+
+    pub fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
     }
 
     pub fn take(&mut self) -> Command {
