@@ -51,6 +51,8 @@ pub struct World {
     pub api_says: Option<u16>,
     /// Access tokens that the API does not accept though they live.
     pub refused: Vec<Secret>,
+    /// How long it takes to notice that an answer is lost.
+    pub losing_takes: Duration,
     /// Requests for tokens that reached the issuer.
     pub refreshes: usize,
     pub notices: Vec<Notice>,
@@ -143,6 +145,7 @@ impl World {
             api_says: None,
             refused: Vec::new(),
             refreshes: 0,
+            losing_takes: Duration::from_secs(10),
             notices: Vec::new(),
             entropy: 0,
         };
@@ -189,7 +192,7 @@ impl World {
         }
     }
 
-    fn ask(&mut self, request: &HttpRequest) -> HttpResponse {
+    pub fn ask(&mut self, request: &HttpRequest) -> HttpResponse {
         self.issuer.handle(self.issuer_time(), request)
     }
 
@@ -351,7 +354,7 @@ impl World {
                 self.refreshes += 1;
                 self.ask(request);
                 self.issuer.undelivered(request);
-                self.sleep(limit);
+                self.sleep(self.losing_takes.min(limit));
                 failed(FailureKind::AnswerLost)
             }
             Mishap::WithoutRefreshToken => {
