@@ -179,7 +179,8 @@ impl Session {
         match verdict {
             Verdict::Use if found.emergency.is_none() => self.use_it(backend, record),
             Verdict::NothingNewer => Step::Done(Ok(Bearer::NothingNewer)),
-            Verdict::Stuck(stuck) if found.emergency.is_none() => {
+            // What a journal says of a token on its way counts under the lock only: another process may be at it.
+            Verdict::Stuck(stuck) if found.emergency.is_none() && !is_spending(&record) => {
                 let end = self.stuck(cx, backend, record, stuck);
                 self.finish(cx, end)
             }
@@ -679,6 +680,10 @@ impl Refused {
     fn stuck(&self) -> Stuck {
         if self.interrupted { Stuck::Interrupted } else { Stuck::Expired }
     }
+}
+
+fn is_spending(record: &Record) -> bool {
+    record.rotation.as_ref().is_some_and(|rotation| matches!(rotation.journal, Journal::Spending(_)))
 }
 
 /// The newest record, if it is a credential of this service and of the login that counts.
