@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use doorkey_core::record::{Backend, Record, Slot, Version};
+use doorkey_core::record::{Backend, Record, Slot, UnreadableRecord, Version};
+use doorkey_core::secret::Secret;
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 
 use crate::failure::failure;
@@ -88,4 +89,11 @@ pub(crate) fn without_generation() -> StoreFailure {
         StoreFailureKind::Refused,
         "a credential without a generation is not kept here; sign in to get one",
     )
+}
+
+/// The bare token that a text is: not the record that it may read as, too.
+pub(crate) fn bare_token(text: &Secret) -> Result<Secret, UnreadableRecord> {
+    let record = Record::decode(text)?;
+    let is_bare = record.generation.is_none() && record.rotation.is_none();
+    is_bare.then_some(record.token).ok_or(UnreadableRecord::Malformed)
 }

@@ -198,7 +198,11 @@ fn older_values_are_read_as_one_record_and_removed_exactly() {
         (r#"{"pensarAPIKey":"k","refreshToken":""}"#, Some(key.clone()), r#"{"refreshToken":""}"#),
         (r#"{"pensarAPIKey":"k","refreshToken":"a b"}"#, Some(key), r#"{"refreshToken":"a b"}"#),
         (r#"{"pensarAPIKey":null,"refreshToken":7}"#, None, r#"{"pensarAPIKey":null,"refreshToken":7}"#),
-        (r#"{"refreshToken":"{}"}"#, None, r#"{"refreshToken":"{}"}"#),
+        (
+            r#"{"refreshToken":"{\"refreshToken\":\"r\"}"}"#,
+            None,
+            r#"{"refreshToken":"{\"refreshToken\":\"r\"}"}"#,
+        ),
     ];
     for (text, record, left) in rows {
         assert_eq!(moved(text), (record, left.to_owned()), "{text}");

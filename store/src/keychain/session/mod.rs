@@ -49,7 +49,7 @@ use self::held::Held;
 use self::part::{Part, split};
 use super::items::{Items, ServiceItems};
 use super::{lost, unreadable};
-use crate::credential_store::{CredentialStore, Swap, no_such_slot, without_generation};
+use crate::credential_store::{CredentialStore, Swap, bare_token, no_such_slot, without_generation};
 use crate::failure::failure;
 
 /// As often the items are read anew when somebody changes them meanwhile.
@@ -97,10 +97,9 @@ impl SessionKeychain {
     fn bare(&self) -> Result<Option<Secret>, StoreFailure> {
         let Some(bytes) = self.items.read(&self.account)? else { return Ok(None) };
         let text = str::from_utf8(&bytes).map_err(|_| UnreadableRecord::Malformed);
-        match text.and_then(|text| Record::decode(&Secret::from(text))) {
-            Ok(bare) if bare.generation.is_none() && bare.rotation.is_none() => Ok(Some(bare.token)),
+        match text.and_then(|text| bare_token(&Secret::from(text))) {
+            Ok(token) => Ok(Some(token)),
             Err(UnreadableRecord::Empty) => Ok(None),
-            Ok(_) => Err(unreadable(&self.service, &self.account, UnreadableRecord::Malformed)),
             Err(why) => Err(unreadable(&self.service, &self.account, why)),
         }
     }
