@@ -6,6 +6,7 @@ mod chance;
 mod clocks;
 mod crash;
 mod gateway;
+mod login;
 mod moving;
 mod races;
 mod world;
