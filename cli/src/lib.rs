@@ -6,7 +6,11 @@ pub mod hardening;
 #[cfg(feature = "manual")]
 pub mod manual;
 pub mod pentify;
+pub mod place;
 pub mod printer;
+pub mod run;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod signals;
 pub mod surface;
 pub mod trace_file;

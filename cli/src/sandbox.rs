@@ -1,13 +1,13 @@
 //! `--sandbox`: the embedded service, and its own person where nobody can click.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::url::Url;
-use doorkey_sandbox::{ACCOUNTS, Options, Person, Running, serve};
+use doorkey_sandbox::{Options, Person, Running, serve};
 
 use crate::printer::Printer;
 
@@ -16,23 +16,30 @@ const THINKING: Duration = Duration::from_secs(1);
 /// How long a page of the sandbox may take.
 const PAGE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Starts the embedded service on this state file.
+/// The embedded service. Dropping it stops it.
+pub struct Embedded {
+    /// The service itself.
+    pub running: Running,
+    /// The address of who authorizes this terminal if nobody can click.
+    pub person: &'static str,
+}
+
+/// Starts the embedded service on the state in this folder.
 ///
 /// # Errors
 /// If the state or the sockets cannot be had.
-pub fn start(state: PathBuf) -> Result<Running, Failure> {
-    serve(Options { state: Some(state), ..Options::default() })
+pub fn start(folder: &Path) -> Result<Running, Failure> {
+    serve(Options { state: Some(folder.join("service.json")), ..Options::default() })
         .map_err(|e| Failure::new(Exit::Internal, "sandbox", format!("the sandbox cannot start: {e}")))
 }
 
-/// Lets the sandbox's own person authorize the terminal, through the pages' forms.
-pub fn approve_soon(printer: Printer, link: &Url) {
+/// Lets the sandbox's person with this address authorize the terminal, through the pages' forms.
+pub fn approve_soon(printer: Printer, email: &'static str, link: &Url) {
     let link = link.clone();
     printer.message("Nobody can click here: the sandbox's own person authorizes this device in a second.");
     thread::spawn(move || {
         thread::sleep(THINKING);
         let mut transport = HttpTransport::new(ProxySettings::default(), "doorkey-sandbox-person");
-        let email = ACCOUNTS.first().map(|account| account.email).unwrap_or_default();
         let done = Person::new(email)
             .approve(&link, |request| transport.send(request, PAGE_LIMIT).map_err(|e| e.detail));
         if let Err(e) = done {
