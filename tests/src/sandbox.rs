@@ -14,10 +14,16 @@ use crate::{binary, wait_for};
 
 /// Runs until it is dropped.
 pub struct Sandbox {
-    /// Where the API is.
+    /// Where Pentify's API is.
     pub api: String,
-    /// Where the pages are.
+    /// Where Pentify's pages are.
     pub app: String,
+    /// Where Pensar's API is.
+    pub pensar_api: String,
+    /// Where Pensar's pages are.
+    pub console: String,
+    /// Where Pensar's WorkOS is.
+    pub workos: String,
     running: Running,
     marks: Cell<u32>,
     _home: Home,
@@ -34,7 +40,16 @@ impl Sandbox {
         });
         let announced: Value = serde_json::from_str(&line).unwrap();
         let url = |name: &str| announced["urls"][name].as_str().unwrap().to_owned();
-        Self { api: url("api"), app: url("app"), running, marks: Cell::new(0), _home: home }
+        Self {
+            api: url("api"),
+            app: url("app"),
+            pensar_api: url("pensar_api"),
+            console: url("console"),
+            workos: url("workos"),
+            running,
+            marks: Cell::new(0),
+            _home: home,
+        }
     }
 
     /// Every request so far, as `METHOD path status`; those for assets and of this method left out.
