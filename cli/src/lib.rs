@@ -1,10 +1,11 @@
-//! The commands `pentify` and `doorkey`: arguments, output, exit codes. No protocol decisions.
+//! The commands `pentify`, `pensar` and `doorkey`: arguments, output, exit codes. No protocol decisions.
 
 pub mod doorkey;
 pub mod environment;
 pub mod hardening;
 #[cfg(feature = "manual")]
 pub mod manual;
+pub mod pensar;
 pub mod pentify;
 pub mod place;
 pub mod printer;

@@ -12,7 +12,7 @@ use crate::environment::Environment;
 use crate::place::{Place, unusable_setting};
 use crate::printer::Printer;
 use crate::signals::Watch;
-use crate::surface::{Lines, LinkHook};
+use crate::surface::{Lines, LinkHook, Person, Qr};
 use crate::trace_file::TraceFile;
 
 /// What a machine is driven with.
@@ -29,6 +29,8 @@ pub struct Run<'a> {
     pub watch: Watch,
     /// How requests name their sender.
     pub user_agent: &'static str,
+    /// Whether links are drawn as QR codes.
+    pub qr: Qr,
 }
 
 impl Run<'_> {
@@ -51,7 +53,8 @@ impl Run<'_> {
         let trace = self.trace.as_deref().map(|path| TraceFile::create(path, &task, &service));
         let mut trace = trace.transpose()?;
         let (terminal, redraws) = (self.environment.terminal, self.environment.redraws());
-        let mut lines = Lines::new(self.printer, terminal, redraws, service.clone(), hook);
+        let person = Person { terminal, redraws, qr: self.qr };
+        let mut lines = Lines::new(self.printer, person, service.clone(), self.watch.clone(), hook);
         let transport = Box::new(HttpTransport::new(self.environment.proxies(), self.user_agent));
         let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
         let watch = self.watch.clone();
@@ -72,7 +75,7 @@ impl Run<'_> {
     fn link_hook(&self) -> Option<LinkHook> {
         self.place.sandbox.as_ref().map(|sandbox| {
             let (printer, person) = (self.printer, sandbox.person);
-            let call = move |link: &_| crate::sandbox::approve_soon(printer, person, link);
+            let call = move |link: &_| crate::sandbox::click_soon(printer, person, link);
             LinkHook { immediately: !self.environment.can_open_pages(), call: Box::new(call) }
         })
     }

@@ -26,6 +26,7 @@ use crate::manual;
 use crate::printer::Printer;
 use crate::run::Run;
 use crate::signals::Watch;
+use crate::surface::Qr;
 
 use super::args::{ApiArgs, AuthCommand, Cli, Command, LoginArgs, LogoutArgs, ScansCommand, StatusArgs};
 use super::place;
@@ -63,6 +64,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             trace: cli.trace,
             watch: Watch::new(printer),
             user_agent: USER_AGENT,
+            qr: Qr::Never,
         },
     };
     match cli.command {
