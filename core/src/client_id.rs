@@ -2,18 +2,13 @@
 
 use alloc::string::String;
 
-use serde_json::Value;
-
-use crate::envelope::json_object;
+use crate::device_endpoint::{client_id, config_request};
 use crate::event::Event;
 use crate::exchange::{Exchange, not_the_api};
-use crate::http::{HttpRequest, HttpResponse, Method};
+use crate::http::HttpResponse;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::service::Service;
 use crate::time::Timestamp;
-
-/// Where it is asked for.
-pub const CLIENT_CONFIG: &str = "/api/cli/config";
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,8 +19,7 @@ pub struct ClientId {
 impl ClientId {
     /// Asks the service's API.
     pub fn new(service: &Service) -> Self {
-        let request = HttpRequest::new(Method::Get, service.api.join(CLIENT_CONFIG));
-        Self { exchange: Exchange::new(request) }
+        Self { exchange: Exchange::asking(config_request(service)) }
     }
 
     fn answered(cx: &Context<'_>, step: Step<HttpResponse>) -> Step<String> {
@@ -33,7 +27,7 @@ impl ClientId {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
             Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(response)) => match read_client_id(&response) {
+            Step::Done(Ok(response)) => match client_id(&response) {
                 Some(client_id) => Step::Done(Ok(client_id)),
                 None => Step::fail(not_the_api(cx.service)),
             },
@@ -57,12 +51,4 @@ impl Logic for ClientId {
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         self.exchange.deadline()
     }
-}
-
-/// The id in an answer, if it can be one (RFC 6749 §A.1).
-pub(crate) fn read_client_id(response: &HttpResponse) -> Option<String> {
-    let body = json_object(response)?;
-    let id = body.get("workosClientId").and_then(Value::as_str)?;
-    let fits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic());
-    fits.then(|| id.into())
 }

@@ -76,6 +76,7 @@ pub mod login;
 pub mod logout;
 pub mod lookup;
 pub mod machine;
+pub mod migrate;
 pub mod money;
 pub mod notice;
 pub mod oauth;

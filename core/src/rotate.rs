@@ -42,6 +42,8 @@ pub struct Rotate {
     /// As it is stored while the token is being spent.
     spending: Record,
     journal: Spending,
+    /// When the request left: an access token is never taken for younger than it is, whatever happens on the way.
+    sent: Moment,
     interrupted: bool,
     phase: Phase,
 }
@@ -114,7 +116,15 @@ impl Rotate {
         rotation.client_id = Some(client_id);
         rotation.machine = machine;
         rotation.journal = Journal::Spending(journal.clone());
-        Self { backend, before, spending, journal, interrupted: false, phase: Phase::New }
+        Self {
+            backend,
+            before,
+            spending,
+            journal,
+            sent: Moment::default(),
+            interrupted: false,
+            phase: Phase::New,
+        }
     }
 
     /// What the journal says while it runs.
@@ -151,6 +161,7 @@ impl Rotate {
             Some(left) if self.journal.attempt > 1 => left.min(oauth.request_limit),
             _ => oauth.request_limit,
         };
+        self.sent = Moment::new(cx.now, &cx.service.boot_id);
         self.phase = Phase::Sending(cx.send(request, limit));
         Step::Pending
     }
@@ -201,11 +212,8 @@ impl Rotate {
             rotation.remember_spent(spent);
         }
         rotation.journal = Journal::Settled;
-        rotation.access = Some(Access {
-            token: tokens.access,
-            received: Moment::new(cx.now, &cx.service.boot_id),
-            lifetime: tokens.lifetime,
-        });
+        rotation.access =
+            Some(Access { token: tokens.access, received: self.sent.clone(), lifetime: tokens.lifetime });
         self.try_storing(cx, Box::new(new), 1)
     }
 

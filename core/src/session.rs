@@ -18,9 +18,10 @@ use crate::failure::{Exit, Failure};
 use crate::keep::Kept;
 use crate::lookup::{Found, Lookup, check_issuer};
 use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::migrate::Migrate;
 use crate::notice::Notice;
 use crate::record::{Backend, Generation, Record, Slot, Version};
-use crate::resolve::{not_signed_in, store_failure, unexpected};
+use crate::resolve::{NOT_SIGNED_IN, not_signed_in, store_failure, unexpected};
 use crate::rotate::{End, Rotate, Rotated};
 use crate::rotation::{Journal, Spending};
 use crate::secret::Secret;
@@ -56,6 +57,8 @@ pub struct Session {
     rounds: u32,
     tries: u32,
     locked: bool,
+    /// What an older program may have left was looked for.
+    migrated: bool,
     phase: Phase,
 }
 
@@ -72,6 +75,8 @@ pub enum Bearer {
 enum Phase {
     New,
     Looking(Lookup),
+    /// Nothing is stored where it belongs.
+    Migrating(Box<Migrate>),
     Drawing(CommandId),
     Asking(Box<ClientId>),
     Locking(CommandId, Box<Found>),
@@ -124,6 +129,7 @@ impl Session {
             rounds: 0,
             tries: 0,
             locked: false,
+            migrated: false,
             phase: Phase::New,
         }
     }
@@ -154,6 +160,13 @@ impl Session {
     fn consider(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
         let (backend, record) = match usable(cx, &found, self.login.as_deref()) {
             Ok(usable) => usable,
+            Err(failure) if failure.code == NOT_SIGNED_IN && !self.migrated => {
+                self.migrated = true;
+                let mut migrate = Box::new(Migrate::default());
+                let step = migrate.start(cx);
+                self.phase = Phase::Migrating(migrate);
+                return self.moved(cx, step);
+            }
             Err(failure) => return Step::fail(failure),
         };
         let verdict = judge(cx.service, cx.now, &record, self.refusal.as_ref());
@@ -181,6 +194,16 @@ impl Session {
                 }
                 self.lock(cx, found)
             }
+        }
+    }
+
+    fn moved(&mut self, cx: &mut Context<'_>, step: Step<bool>) -> Step<Bearer> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(Err(failure)) => Step::fail(failure),
+            // Also if nothing was left to be moved: another process may just have done it.
+            Step::Done(Ok(_)) => self.look(cx),
         }
     }
 
@@ -501,6 +524,11 @@ impl Logic for Session {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::Looking(lookup);
                 self.looked(cx, step)
+            }
+            (Phase::Migrating(mut migrate), event) => {
+                let step = migrate.handle(cx, event);
+                self.phase = Phase::Migrating(migrate);
+                self.moved(cx, step)
             }
             (Phase::Asking(mut asking), event) => {
                 let step = asking.handle(cx, event);

@@ -79,6 +79,7 @@ pub(super) fn service(value: &Value) -> Read<Service> {
             service
         }
     };
+    service.bare_issuer = text(value, "bare_issuer")?.to_owned();
     service.machine_id = optional(value, "machine_id");
     service.boot_id = optional(value, "boot_id").unwrap_or_default();
     if text(value, "issuer")? == SANDBOX_ISSUER {

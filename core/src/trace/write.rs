@@ -37,6 +37,7 @@ pub(super) fn service(service: &Service) -> Value {
         "api": service.api.to_string(),
         "app": service.app.to_string(),
         "issuer": service.issuer,
+        "bare_issuer": service.bare_issuer,
         "device_name": service.device_name,
         "person_present": service.person_present,
         "machine_id": service.machine_id,

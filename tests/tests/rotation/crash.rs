@@ -3,20 +3,10 @@
 use std::time::Duration;
 
 use doorkey_core::failure::Exit;
-use doorkey_core::record::Backend;
 use doorkey_core::rotation::Journal;
 use doorkey_sandbox::Rule;
 
-use crate::world::{World, good, grace, holds_session};
-
-const LIFETIME: Duration = Duration::from_secs(300);
-
-/// A computer whose access token is dead.
-fn expired(grace_seconds: u64) -> World {
-    let mut world = World::new(grace(grace_seconds), Backend::File);
-    world.sleep(LIFETIME);
-    world
-}
+use crate::world::{LIFETIME, expired, good, holds_session};
 
 /// Actions of one undisturbed renewal.
 fn actions(grace_seconds: u64) -> usize {

@@ -1,5 +1,9 @@
 //! Rotation of refresh tokens, with the shipped machines and the sandbox's own issuer.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod awkward;
+mod clocks;
 mod crash;
+mod moving;
+mod races;
 mod world;

@@ -6,7 +6,9 @@ use std::convert::Infallible;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use doorkey_core::call::Call;
 use doorkey_core::command::{Command, CommandId};
+use doorkey_core::connection::Connection;
 use doorkey_core::event::Event;
 use doorkey_core::failure::Failure;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
@@ -14,8 +16,9 @@ use doorkey_core::machine::{Logic, Machine, Outcome};
 use doorkey_core::notice::Notice;
 use doorkey_core::oauth::{DEVICE_CODE_GRANT, Dialect, TokenReply};
 use doorkey_core::record::{Backend, Generation, Record, Slot, Workspace};
+use doorkey_core::resolve::Given;
 use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
-use doorkey_core::secret::Entropy;
+use doorkey_core::secret::{Entropy, Secret};
 use doorkey_core::service::Service as Descriptor;
 use doorkey_core::session::{Bearer, Session, bearer_of};
 use doorkey_core::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
@@ -28,6 +31,9 @@ use doorkey_sandbox::{Config, Person, Rule, Service};
 
 /// When the world begins, on the issuer's clock.
 const EPOCH: u64 = 1_800_000_000_000;
+
+/// How long the issuer's access tokens live.
+pub const LIFETIME: Duration = Duration::from_secs(300);
 
 /// The whole world.
 pub struct World {
@@ -43,6 +49,8 @@ pub struct World {
     pub mishaps: VecDeque<Mishap>,
     /// What the API answers to a bearer; `None`: as the sandbox does.
     pub api_says: Option<u16>,
+    /// Access tokens that the API does not accept though they live.
+    pub refused: Vec<Secret>,
     /// Requests for tokens that reached the issuer.
     pub refreshes: usize,
     pub notices: Vec<Notice>,
@@ -103,6 +111,7 @@ struct Process<L: Logic> {
     machine: Machine<L>,
     queue: VecDeque<Command>,
     inbox: VecDeque<Event>,
+    waits_for_lock_until: Option<u64>,
     recorder: Recorder,
     lines: Vec<String>,
     bearer: fn(&L::Output) -> Bearer,
@@ -118,6 +127,7 @@ impl World {
         let mut descriptor = Descriptor::pensar(url(3), url(5), url(4), &url(6), "build-box".into());
         descriptor.machine_id = Some("machine-1".into());
         descriptor.boot_id = "boot-1".into();
+        descriptor.bare_issuer = descriptor.issuer.clone();
         let grace = Some(settings.grace).filter(|grace| !grace.is_zero());
         if let Some(oauth) = &mut descriptor.oauth {
             oauth.grace = grace;
@@ -131,6 +141,7 @@ impl World {
             processes: Vec::new(),
             mishaps: VecDeque::new(),
             api_says: None,
+            refused: Vec::new(),
             refreshes: 0,
             notices: Vec::new(),
             entropy: 0,
@@ -213,6 +224,7 @@ impl World {
             machine: Machine::new(self.descriptor.clone(), logic),
             queue: VecDeque::new(),
             inbox: VecDeque::from([Event::Started { jitter_seed: 11 }]),
+            waits_for_lock_until: None,
             recorder,
             lines,
             bearer,
@@ -275,11 +287,35 @@ impl World {
         &self.disk.records[&self.disk.ledger.backend.unwrap()]
     }
 
+    /// A new process that sends a request to the API, to its end.
+    pub fn call(&mut self) -> Result<(), Failure> {
+        let pid = self.start_call();
+        self.finish(pid).map(|_| ())
+    }
+
+    pub fn start_call(&mut self) -> usize {
+        let request = HttpRequest::new(Method::Get, self.descriptor.api.join("/api/cli/workspaces"));
+        let task = Task::Call { given: Given::default(), request: request.clone() };
+        // What it ends with is no bearer.
+        self.start_with(task, Call::new(Given::default(), request), |_| Bearer::NothingNewer)
+    }
+
+    /// A process that asks for the status.
+    pub fn status(&mut self) -> usize {
+        self.start_with(Task::Connection, Connection::default(), |_| Bearer::NothingNewer)
+    }
+
     /// Whether the API accepts this bearer.
     pub fn accepts(&mut self, bearer: &Bearer) -> bool {
         let Some(token) = bearer.token().cloned() else { return false };
         let url = self.descriptor.api.join("/api/cli/workspaces");
         self.ask(&HttpRequest::new(Method::Get, url).bearer(&token)).status == 200
+    }
+
+    /// The API no longer accepts any access token that is out there now.
+    pub fn forget_access_tokens(&mut self) {
+        self.refused =
+            self.record().rotation.iter().filter_map(|r| r.access.clone()).map(|a| a.token).collect();
     }
 
     pub fn broken_rules(&self, rule: Rule) -> u64 {
@@ -291,6 +327,9 @@ impl World {
         if !is_token_request {
             let response = match self.api_says {
                 Some(status) => HttpResponse::new(status, "{}"),
+                None if self.refused.iter().any(|token| bears(request, token)) => {
+                    HttpResponse::new(401, "{}")
+                }
                 None => self.ask(request),
             };
             return Event::Response { id, response };
@@ -347,8 +386,8 @@ impl Disk {
                 StoreAnswer::Done
             }
             StoreOp::Unlock => {
-                assert!(self.lock.is_none() || under_lock);
-                self.lock = None;
+                // Who ends without ever having had the lock gives it back all the same.
+                self.lock = self.lock.filter(|holder| *holder != pid);
                 StoreAnswer::Done
             }
             StoreOp::CheckLock if self.shared => failed(StoreFailureKind::Shared),
@@ -467,13 +506,21 @@ where
                     let event = world.send(id, &request, limit);
                     self.inbox.push_back(event);
                 }
-                Command::Store { id, op } => {
-                    let waits = matches!(op, StoreOp::Lock { .. });
-                    let answer = world.disk.perform(pid, op);
-                    if waits && matches!(answer, StoreAnswer::Failed(_)) {
-                        // It waited for as long as it was told to.
-                        world.sleep(Duration::from_millis(100));
+                Command::Store { id, op: StoreOp::Lock { wait } } if world.disk.lock.is_some() => {
+                    let wait = u64::try_from(wait.as_millis()).unwrap();
+                    let until = *self.waits_for_lock_until.get_or_insert(world.millis + wait);
+                    if world.millis < until {
+                        self.queue
+                            .push_front(Command::Store { id, op: StoreOp::Lock { wait: Duration::ZERO } });
+                        return false;
                     }
+                    self.waits_for_lock_until = None;
+                    let answer = world.disk.perform(pid, StoreOp::Lock { wait: Duration::ZERO });
+                    self.inbox.push_back(Event::Store { id, answer });
+                }
+                Command::Store { id, op } => {
+                    self.waits_for_lock_until = None;
+                    let answer = world.disk.perform(pid, op);
                     self.inbox.push_back(Event::Store { id, answer });
                 }
                 other => panic!("no session asks for {other:?}"),
@@ -498,7 +545,8 @@ where
     }
 
     fn wakes_at(&self) -> Option<u64> {
-        self.machine.poll_timeout().map(|(at, _)| at.as_millis() - 1_000_000)
+        let timeout = self.machine.poll_timeout().map(|(at, _)| at.as_millis() - 1_000_000);
+        self.waits_for_lock_until.or(timeout)
     }
 
     fn ended(&self) -> Option<Result<Bearer, Failure>> {
@@ -521,6 +569,13 @@ fn check_trace(lines: &[String], disk: &Disk) {
     replay(&lines).unwrap_or_else(|e| panic!("{e}: {lines:#?}")).unwrap_or_else(|d| panic!("{d:#?}"));
 }
 
+/// A computer whose access token is dead.
+pub fn expired(grace_seconds: u64) -> World {
+    let mut world = World::new(grace(grace_seconds), Backend::File);
+    world.sleep(LIFETIME);
+    world
+}
+
 /// The bearer of a successful end.
 pub fn good(end: Result<Bearer, Failure>) -> Bearer {
     match end {
@@ -537,4 +592,9 @@ pub fn grace(seconds: u64) -> Settings {
 /// Whether a record can still be used in some way.
 pub fn holds_session(record: &Record) -> bool {
     !record.is_tombstone() && bearer_of(record).is_some()
+}
+
+fn bears(request: &HttpRequest, token: &Secret) -> bool {
+    let header = request.header_value("authorization").unwrap_or_default();
+    header.strip_prefix("Bearer ") == Some(token.expose_secret())
 }
