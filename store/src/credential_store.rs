@@ -48,7 +48,8 @@ pub trait CredentialStore: Send + Sync {
     /// Writes a slot if it holds `expected` now; `None`: if nothing is there.
     ///
     /// # Errors
-    /// Nothing was changed; after `TimedOut` alone the write may still take effect.
+    /// Nothing was changed; after `TimedOut` alone the write may still take effect. A store that writes in several
+    /// steps says when a failure can leave the new record.
     fn write(&self, slot: &Slot, expected: Option<&Version>, record: &Record) -> Result<Swap, StoreFailure>;
 
     /// Deletes a slot if it holds `expected` now. An empty slot is [`Swap::Done`].

@@ -29,10 +29,10 @@
 //! the new one is whole. A delete removes leftovers, the bare token and the pieces, in this order: nothing counts from
 //! the second on.
 //!
-//! A write that fails has changed nothing that counts, unless it failed after its last piece: then the new record may
-//! count already. Whoever reads again after a failure sees it. It is not taken back, because it may be the only place
-//! where a rotated refresh token is.
+//! A write that fails has changed nothing that counts, unless it failed after its last piece, as the table says.
 
+#[cfg(test)]
+mod fake;
 mod held;
 mod part;
 #[cfg(test)]
@@ -57,6 +57,12 @@ const LOOKS: usize = 10;
 
 /// One session in the operating system's keychain, in [`Slot::Active`]. There are no other slots: they are empty and
 /// cannot be written to.
+///
+/// The refresh token lies by itself under the account, where other programs of the service read and write it; the
+/// record lies beside it in items of at most 2,560 bytes, named by its generation. Interrupted anywhere, a write leaves
+/// the old record or the new one, and the end of a session at worst nothing. A write that fails at its very end, when
+/// the record is whole but the refresh token beside it is still the old one, may have left the new record; who reads
+/// again sees it. It is not taken back, because it may be the only place where a rotated refresh token is.
 ///
 /// A keychain cannot compare and swap: here that is read, compare, write, read back, and safe only under the
 /// [`Lock`](crate::Lock) of the credential; reading is safe without. Nor has it time limits: wrap it in a
