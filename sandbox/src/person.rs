@@ -69,7 +69,7 @@ impl Person {
         link: &Url,
         send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
     ) -> Result<LastPage, PersonError<E>> {
-        self.walk(link, ("decision", "approve"), pages::AUTHORIZED, send)
+        self.walk(link, Some(("decision", "approve")), pages::AUTHORIZED, send)
     }
 
     /// Opens the link of a terminal, of either service, and refuses.
@@ -81,18 +81,19 @@ impl Person {
         link: &Url,
         send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
     ) -> Result<LastPage, PersonError<E>> {
-        self.walk(link, ("decision", "deny"), pages::DENIED, send)
+        self.walk(link, Some(("decision", "deny")), pages::DENIED, send)
     }
 
-    /// Goes on from a link, presses the wanted button, and ends on the page with this heading.
+    /// Goes on from a link, presses the wanted button once, and ends on the page with this heading.
     pub(crate) fn walk<E>(
         &mut self,
         link: &Url,
-        wanted: (&str, &str),
+        wanted: Option<(&str, &str)>,
         hoped_for: &str,
         mut send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
     ) -> Result<LastPage, PersonError<E>> {
         let mut request = HttpRequest::new(Method::Get, link.clone());
+        let mut wanted = wanted;
         for _ in 0..MOST_STEPS {
             let here = request.url.clone();
             let response = send(&self.with_cookies(request)).map_err(PersonError::Send)?;
@@ -106,7 +107,10 @@ impl Person {
             // A page that refuses is not tried again.
             let next = self.next_step(&here, &markup, wanted).filter(|_| page.status == 200);
             match next {
-                Some(next) => request = next,
+                Some((step, pressed_wanted)) => {
+                    request = step;
+                    wanted = wanted.filter(|_| !pressed_wanted);
+                }
                 None if page.status == 200 && page.heading == hoped_for => return Ok(page),
                 None => return Err(PersonError::Elsewhere(page)),
             }
@@ -114,8 +118,13 @@ impl Person {
         Err(PersonError::Lost)
     }
 
-    /// The button to press on a page, if there is one for us.
-    fn next_step(&self, here: &Url, markup: &Markup, wanted: (&str, &str)) -> Option<HttpRequest> {
+    /// What to press or fill in on a page, if there is something for us; and whether that was the wanted button.
+    fn next_step(
+        &self,
+        here: &Url,
+        markup: &Markup,
+        wanted: Option<(&str, &str)>,
+    ) -> Option<(HttpRequest, bool)> {
         let press = |name: &str, wanted: Option<&str>| {
             markup.forms.iter().find_map(|form| {
                 let fits = |button: &&Button| {
@@ -129,11 +138,13 @@ impl Person {
                 && form.fields.iter().all(|field| self.entries.contains_key(field.as_str()))
         };
         let fill = || markup.forms.iter().find(can_fill).and_then(|form| Some((form, form.buttons.first()?)));
-        let (form, button) = press(wanted.0, Some(wanted.1))
-            .or_else(|| press("email", Some(&self.email)))
+        if let Some((form, button)) = wanted.and_then(|(name, value)| press(name, Some(value))) {
+            return Some((self.submit(here, form, button)?, true));
+        }
+        let (form, button) = press("email", Some(&self.email))
             .or_else(|| press("workspace", self.workspace.as_deref()))
             .or_else(fill)?;
-        self.submit(here, form, button)
+        Some((self.submit(here, form, button)?, false))
     }
 
     /// The request that pressing a button sends.

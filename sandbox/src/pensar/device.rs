@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::millis;
 use super::state::State;
-use super::{Settings, user_code};
+use super::{Settings, legacy, user_code};
 use crate::config::Speed;
 use crate::credential::DEVICE_CODE;
 use crate::digest::Digest;
@@ -50,6 +50,14 @@ pub(crate) enum Phase {
     Denied,
     /// Exchanged for tokens.
     Exchanged,
+    /// Exchanged for an API key.
+    Delivered {
+        account: String,
+        workspace: String,
+        at: Moment,
+        /// With the device code it gives the key once more; wiped when the answer is no longer repeated.
+        salt: Option<Digest>,
+    },
 }
 
 /// The codes of one authorization, in plain text.
@@ -65,6 +73,15 @@ impl Device {
 
     pub(super) fn is_forgotten(&self, now: Moment) -> bool {
         now.since(self.opened) > self.lifetime.saturating_add(REMEMBERED)
+    }
+
+    /// Forgets what may not be repeated any more.
+    pub(super) fn wipe_old_salt(&mut self, now: Moment) {
+        if let Phase::Delivered { at, salt, .. } = &mut self.phase
+            && !legacy::repeats(*at, now)
+        {
+            *salt = None;
+        }
     }
 
     /// Notes a poll, and says whether it came too early.

@@ -2,16 +2,21 @@
 
 pub mod account;
 mod api;
+mod api_key;
 mod body;
 mod caller;
 mod code_watch;
 mod config;
 mod device;
+mod gateway;
 mod jwt;
+mod legacy;
 mod money;
 mod pages;
+mod person;
 mod refusal;
 mod rotation;
+mod selection;
 mod state;
 mod token_request;
 mod user_code;
@@ -47,6 +52,7 @@ pub(crate) fn respond(
     let mut desk = Desk { state, config, pensar, now };
     match place {
         Place::WorkOs => workos::respond(&mut desk, request),
+        Place::Gateway => (gateway::respond(&mut desk, request), None),
         _ => (api::respond(&mut desk, request), None),
     }
 }
@@ -100,6 +106,7 @@ pub(crate) fn undelivered(place: Place, state: &mut WholeState, request: &HttpRe
 fn polled_code(place: Place, request: &HttpRequest) -> Option<Digest> {
     match place {
         Place::WorkOs => workos::polled_code(request),
+        Place::PensarApi => legacy::polled_code(request),
         _ => None,
     }
 }

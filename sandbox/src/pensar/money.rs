@@ -19,6 +19,16 @@ impl Money {
     pub(crate) fn dollars(self) -> f64 {
         f64::from(self.0) / 10_000.0
     }
+
+    /// More by `other`.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
+    /// Less by `other`; `None` if that is more than there is.
+    pub(crate) fn minus(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
 }
 
 /// As the pages write it: whole cents, rounded down.
@@ -44,5 +54,6 @@ mod tests {
             );
         }
         assert_eq!(Money(12_399).to_string(), "$1.23");
+        assert_eq!(Money::cents(1).minus(Money::cents(2)), None);
     }
 }

@@ -4,17 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Settings;
-use super::account;
+use super::api_key::ApiKey;
 use super::device::Device;
 use super::rotation::{Family, Token};
+use super::selection::Selection;
 use super::token_request::Outcome;
 use super::workspace::Workspace;
+use super::{Settings, account, gateway};
 use crate::config::Speed;
 use crate::digest::Digest;
 use crate::limit::Window;
 use crate::moment::Moment;
 use crate::ratchet::Ratchet;
+
+/// The most accounts, and the most workspaces.
+const MOST: usize = 1_000;
 
 /// What Pensar remembers: plain, comparable data. Codes and tokens are in it as SHA-256 only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,6 +39,12 @@ pub(crate) struct State {
     pub(super) families: BTreeMap<Digest, Family>,
     /// Refresh tokens by their SHA-256.
     pub(super) tokens: BTreeMap<Digest, Token>,
+    /// API keys by their SHA-256.
+    pub(super) keys: BTreeMap<Digest, ApiKey>,
+    /// Choices of a workspace, by the SHA-256 of their id.
+    pub(crate) selections: BTreeMap<Digest, Selection>,
+    /// The nonces of signed requests, by their SHA-256, with the time at which they came.
+    pub(super) nonces: BTreeMap<Digest, Moment>,
     /// How many requests for tokens came to what.
     pub(crate) tally: BTreeMap<Outcome, u64>,
 }
@@ -63,16 +73,43 @@ impl Default for State {
             server_key: None,
             families: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            selections: BTreeMap::new(),
+            nonces: BTreeMap::new(),
             tally: BTreeMap::new(),
         }
     }
 }
 
 impl State {
+    /// Lets somebody sign up; `false` if the address is taken or there are too many people already.
+    pub(crate) fn sign_up(&mut self, email: &str, name: &str, id: Digest) -> bool {
+        if self.accounts.contains_key(email) || self.accounts.len() >= MOST {
+            return false;
+        }
+        let profile = Profile { id: format!("user_{}", id.short()), name: name.to_owned() };
+        self.accounts.insert(email.to_owned(), profile);
+        true
+    }
+
+    /// Creates a workspace; `None` if the name gives no slug or there are too many already.
+    pub(crate) fn create_workspace(&mut self, name: &str, owner: &str, id: Digest) -> Option<&Workspace> {
+        if self.workspaces.len() >= MOST {
+            return None;
+        }
+        let workspace = Workspace::new(name, owner, id, &self.workspaces)?;
+        Some(self.workspaces.entry(workspace.slug.clone()).or_insert(workspace))
+    }
+
     /// Forgets what is over.
     pub(crate) fn sweep(&mut self, now: Moment, speed: Speed, settings: &Settings) {
         self.devices.retain(|_, device| !device.is_forgotten(now));
+        for device in self.devices.values_mut() {
+            device.wipe_old_salt(now);
+        }
         self.wrong_codes.forget_old(now, speed);
+        self.selections.retain(|_, selection| !selection.is_forgotten(now));
+        self.nonces.retain(|_, seen| !gateway::is_nonce_over(*seen, now));
         self.sweep_families(now, settings);
     }
 

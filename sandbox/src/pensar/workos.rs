@@ -132,7 +132,7 @@ fn exchange(desk: &mut Desk<'_>, device_code: &str, told: &mut TokenRequest) -> 
         Some(device) => {
             let is_early = device.poll(desk.now, desk.config.speed);
             match device.phase.clone() {
-                Phase::Exchanged => (Outcome::Invalid, INVALID_GRANT),
+                Phase::Exchanged | Phase::Delivered { .. } => (Outcome::Invalid, INVALID_GRANT),
                 Phase::Denied => (Outcome::Denied, ACCESS_DENIED),
                 _ if device.is_over(desk.now) => (Outcome::Expired, EXPIRED),
                 Phase::Waiting if is_early => {

@@ -3,12 +3,13 @@
 use doorkey_core::http::HttpResponse;
 use maud::{Markup, html};
 
-use super::sign_in;
+use super::{choices, create, sign_in};
 use crate::form::Form;
-use crate::page::{Page, form_token};
+use crate::page::{Page, form_token, redirect};
 use crate::pages::{AUTHORIZED, DENIED};
 use crate::pensar::device::Phase;
 use crate::pensar::user_code;
+use crate::pensar::workspace::Workspace;
 use crate::visit::Visit;
 
 pub(crate) const PATH: &str = "/device";
@@ -23,10 +24,28 @@ pub(super) fn show(visit: &mut Visit<'_>) -> HttpResponse {
     if typed.is_empty() {
         return Page::new("Connect a terminal", typing(None)).respond(&visit.visitor);
     }
-    match find(visit, typed) {
-        Ok(code) => confirm(visit, &email, &code).respond(&visit.visitor),
-        Err(page) => page.respond(&visit.visitor),
-    }
+    let code = match find(visit, typed) {
+        Ok(code) => code,
+        Err(page) => return page.respond(&visit.visitor),
+    };
+    let pensar = &mut visit.state.pensar;
+    // An API key is for one workspace, so that is settled here; with tokens the terminal asks later.
+    let needs_workspace = pensar.device_of(&code).is_some_and(|device| device.legacy);
+    let usable: Vec<Workspace> = pensar.workspaces_of(&email).cloned().collect();
+    let asked = visit.request.url.query_value("workspace");
+    let workspace = match usable.as_slice() {
+        _ if !needs_workspace => None,
+        [] => return redirect(&create::path_back_to(visit.request.url.expose_target().expose_secret())),
+        [only] => Some(only),
+        several => match several.iter().find(|workspace| Some(workspace.slug.as_str()) == asked) {
+            Some(workspace) => Some(workspace),
+            None => {
+                let page = Page::new("Choose a workspace", choose(&code, several));
+                return page.respond(&visit.visitor);
+            }
+        },
+    };
+    confirm(visit, &email, &code, workspace).respond(&visit.visitor)
 }
 
 /// A button was pressed.
@@ -38,13 +57,17 @@ pub(super) fn decide(visit: &mut Visit<'_>, form: &Form) -> HttpResponse {
         Ok(code) => code,
         Err(page) => return page.respond(&visit.visitor),
     };
-    let Some(device) = visit.state.pensar.device_of(&code) else {
+    let pensar = &mut visit.state.pensar;
+    let has_workspace = pensar.workspaces_of(&account).next().is_some();
+    let workspace = pensar.workspaces_of(&account).find(|it| it.slug == form.value("workspace"));
+    let workspace = workspace.map(|workspace| workspace.slug.clone());
+    let Some(device) = pensar.device_of(&code) else {
         return visit.refused(404, "This code is not known any more.");
     };
     let page = match form.value("decision") {
-        "approve" => {
-            device.phase = Phase::Approved { account: account.clone(), workspace: None };
-            authorized(visit.state.pensar.workspaces_of(&account).next().is_some())
+        "approve" if device.legacy == workspace.is_some() => {
+            device.phase = Phase::Approved { account, workspace };
+            authorized(has_workspace)
         }
         "deny" => {
             device.phase = Phase::Denied;
@@ -76,11 +99,13 @@ fn find(visit: &mut Visit<'_>, typed: &str) -> Result<String, Page> {
             "A code works for some minutes. Run the login again in your terminal.",
         )),
         Phase::Waiting => Ok(code),
-        Phase::Approved { .. } | Phase::Denied | Phase::Exchanged => Err(Page::note(
-            410,
-            "This code was already used",
-            "Each code works once. If a terminal is still waiting, run the login there again.",
-        )),
+        Phase::Approved { .. } | Phase::Denied | Phase::Exchanged | Phase::Delivered { .. } => {
+            Err(Page::note(
+                410,
+                "This code was already used",
+                "Each code works once. If a terminal is still waiting, run the login there again.",
+            ))
+        }
     }
 }
 
@@ -101,12 +126,26 @@ fn typing(wrong: Option<&str>) -> Markup {
     }
 }
 
-fn confirm(visit: &Visit<'_>, email: &str, code: &str) -> Page {
+fn choose(code: &str, workspaces: &[Workspace]) -> Markup {
+    html! {
+        p { "Which workspace should the terminal use? Inference is paid from its balance." }
+        form method="get" action=(PATH) {
+            input type="hidden" name="user_code" value=(code);
+            (choices(workspaces.iter()))
+        }
+    }
+}
+
+fn confirm(visit: &Visit<'_>, email: &str, code: &str, workspace: Option<&Workspace>) -> Page {
     let content = html! {
         p { "Pensar Apex in a terminal wants to use Pensar Console as " strong { (email) } "." }
         dl.facts {
             dt { "Code" }
             dd { strong.code { (code) } }
+            @if let Some(workspace) = workspace {
+                dt { "Workspace" }
+                dd { (workspace.name) }
+            }
             dt { "It may" }
             dd { "see your workspaces and their balances, and pay for inference from them" }
         }
@@ -117,6 +156,9 @@ fn confirm(visit: &Visit<'_>, email: &str, code: &str) -> Page {
         form.buttons method="post" action=(PATH) {
             (form_token(&visit.visitor))
             input type="hidden" name="user_code" value=(code);
+            @if let Some(workspace) = workspace {
+                input type="hidden" name="workspace" value=(workspace.slug);
+            }
             button.primary type="submit" name="decision" value="approve" { "Authorize this device" }
             button.secondary type="submit" name="decision" value="deny" { "Deny" }
         }

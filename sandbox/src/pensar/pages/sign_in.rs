@@ -1,10 +1,9 @@
 //! Signing in and out. Accounts have no passwords here.
 
 use doorkey_core::http::HttpResponse;
-use form_urlencoded::Serializer;
 use maud::html;
 
-use super::device;
+use super::{credits, onward, path_with, sign_up};
 use crate::form::Form;
 use crate::page::{Page, form_token, redirect};
 use crate::pensar::account;
@@ -16,9 +15,7 @@ pub(crate) const OUT: &str = "/sign-out";
 
 /// Sends somebody who is not signed in to sign in and come back to the page that was asked for.
 pub(super) fn first(visit: &Visit<'_>) -> HttpResponse {
-    let next = visit.request.url.expose_target();
-    let query = Serializer::new(String::new()).append_pair("next", next.expose_secret()).finish();
-    redirect(&format!("{PATH}?{query}"))
+    redirect(&path_with(PATH, "next", visit.request.url.expose_target().expose_secret()))
 }
 
 pub(super) fn show(visit: &Visit<'_>) -> HttpResponse {
@@ -41,6 +38,7 @@ pub(super) fn show(visit: &Visit<'_>) -> HttpResponse {
                 }
             }
         }
+        p.aside { a href=(path_with(sign_up::PATH, "next", next)) { "Create an account" } }
     };
     Page::new("Sign in", content).respond(&visit.visitor)
 }
@@ -51,8 +49,8 @@ pub(super) fn sign_in(visit: &mut Visit<'_>, form: &Form) -> HttpResponse {
         return visit.refused(403, "There is no such account.");
     }
     visit.visitor.sign_in(email, visit.state, visit.now);
-    let next = visit.place_of_ours(form.value("next"), |path| path == device::PATH);
-    redirect(next.as_deref().unwrap_or(device::PATH))
+    // Never elsewhere, whatever the link said.
+    redirect(onward(visit, form.value("next")).as_deref().unwrap_or(credits::PATH))
 }
 
 pub(super) fn sign_out(visit: &mut Visit<'_>) -> HttpResponse {

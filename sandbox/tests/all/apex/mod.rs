@@ -1,8 +1,11 @@
 //! Pensar Apex: what its tests share.
 
+mod console;
 mod device;
 mod events;
+mod gateway;
 mod grading;
+mod legacy;
 mod rotation;
 mod served;
 mod workspaces;
@@ -30,9 +33,9 @@ struct Authorization {
 
 /// What a login ends with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Tokens {
-    access: String,
-    refresh: String,
+pub(crate) struct Tokens {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
 }
 
 impl World {
@@ -108,7 +111,7 @@ impl World {
     }
 
     /// A page of the console, asked for with a cookie.
-    fn console(&mut self, target: &str, cookie: &str) -> HttpResponse {
+    pub(crate) fn console(&mut self, target: &str, cookie: &str) -> HttpResponse {
         let url = url(&format!("{}{target}", self.pensar().console.origin()));
         self.send(&HttpRequest::new(Method::Get, url).header("cookie", cookie))
     }
@@ -121,7 +124,7 @@ impl World {
     }
 
     /// Signs in to the console by hand and gives the cookie.
-    fn sign_in_to_console(&mut self, email: &str) -> String {
+    pub(crate) fn sign_in_to_console(&mut self, email: &str) -> String {
         let page = self.console("/sign-in", "");
         let (cookie, token) = (cookie_of(&page).unwrap(), form_token(&page));
         let page = self.post_to_console("/sign-in", &cookie, &[("form_token", &token), ("email", email)]);
@@ -130,7 +133,7 @@ impl World {
     }
 
     /// A whole login.
-    fn log_in_as(&mut self, email: &str) -> Tokens {
+    pub(crate) fn log_in_as(&mut self, email: &str) -> Tokens {
         let authorization = self.authorize();
         self.approve_code(email, &authorization.complete);
         self.wait(5_000);
