@@ -55,6 +55,10 @@ pub trait CredentialStore: Send + Sync {
     /// # Errors
     /// Nothing was changed; after `TimedOut` alone the deletion may still take effect.
     fn delete(&self, slot: &Slot, expected: &Version) -> Result<Swap, StoreFailure>;
+
+    /// Told from another thread, for good: whoever made the call that is under way no longer waits for it, and may have
+    /// let go of the lock. A store that makes a change in several steps begins no further one.
+    fn give_up(&self) {}
 }
 
 /// How a compare-and-swap ended.

@@ -33,7 +33,7 @@ pub use credential_store::{CredentialStore, Swap};
 pub use emergency_file::EmergencyFile;
 pub use file::FileStore;
 #[cfg(feature = "keychain")]
-pub use keychain::KeychainStore;
+pub use keychain::{KeychainStore, SessionKeychain};
 pub use ledger_file::LedgerFile;
 pub use ledger_store::LedgerStore;
 pub use limited::LimitedStore;

@@ -4,8 +4,8 @@
 //! its thread with it: nothing can stop a thread that waits inside a C library or a kernel call. From then on the
 //! store answers `TimedOut` at once, so that a broken keychain costs its limit once and not at every step.
 //!
-//! One call still goes through then: deleting exactly the record whose writing timed out. It queues behind the late
-//! write, with a limit of its own, and takes the record away again should it have arrived after all.
+//! The step at which it hangs may still happen, but no further one begins. What arrives so late was noted
+//! as unsettled by whoever asked for it, and is removed by a later process.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,8 +34,6 @@ struct State {
     helper: Option<Sender<Job>>,
     /// Set for good by the first call that took too long.
     stuck: bool,
-    /// A write of which it is unknown whether it will still happen.
-    late: Option<(Slot, Version)>,
 }
 
 impl LimitedStore {
@@ -53,14 +51,6 @@ impl LimitedStore {
         if self.state().stuck {
             return Err(self.timed_out(limit));
         }
-        self.queue(limit, work)
-    }
-
-    fn queue<T: Send + 'static>(
-        &self,
-        limit: Duration,
-        work: impl FnOnce(&dyn CredentialStore) -> Result<T, StoreFailure> + Send + 'static,
-    ) -> Result<T, StoreFailure> {
         let (report, reported) = channel();
         // Whoever gave up no longer listens; the result is then dropped, and a secret in it wiped.
         let job: Job = Box::new(move |store| drop(report.send(work(store))));
@@ -69,6 +59,7 @@ impl LimitedStore {
         drop(helper.send(job));
         reported.recv_timeout(limit).unwrap_or_else(|_| {
             self.state().stuck = true;
+            self.inner.give_up();
             Err(self.timed_out(limit))
         })
     }
@@ -137,23 +128,12 @@ impl CredentialStore for LimitedStore {
     }
 
     fn write(&self, slot: &Slot, expected: Option<&Version>, record: &Record) -> Result<Swap, StoreFailure> {
-        if self.state().stuck {
-            return Err(self.timed_out(self.limit));
-        }
-        let late = (slot.clone(), record.version());
         let (slot, expected, record) = (slot.clone(), expected.cloned(), record.clone());
-        let written = self.queue(self.limit, move |store| store.write(&slot, expected.as_ref(), &record));
-        if matches!(&written, Err(failure) if failure.kind == StoreFailureKind::TimedOut) {
-            self.state().late = Some(late);
-        }
-        written
+        self.call(self.limit, move |store| store.write(&slot, expected.as_ref(), &record))
     }
 
     fn delete(&self, slot: &Slot, expected: &Version) -> Result<Swap, StoreFailure> {
-        let is_late =
-            matches!(&self.state().late, Some((late, version)) if late == slot && version == expected);
         let (slot, expected) = (slot.clone(), expected.clone());
-        let work = move |store: &dyn CredentialStore| store.delete(&slot, &expected);
-        if is_late { self.queue(self.limit, work) } else { self.call(self.limit, work) }
+        self.call(self.limit, move |store| store.delete(&slot, &expected))
     }
 }

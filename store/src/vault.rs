@@ -59,7 +59,7 @@ impl Vault {
             locked_at_home: config.locked_at_home,
             lock: None,
             file: Box::new(AuthFile::new(config.session)),
-            keychain: None,
+            keychain: config.keychain.and_then(session_keychain),
             session: Some(SessionPlaces {
                 settings: SettingsFile::new(config.settings),
                 emergency: EmergencyFile::new(config.emergency),
@@ -158,6 +158,17 @@ fn own_home() -> Option<PathBuf> {
 fn keychain(config: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
     let store = crate::KeychainStore::new(config.service, config.account);
     Some(Box::new(crate::LimitedStore::new(std::sync::Arc::new(store), config.limit)))
+}
+
+#[cfg(feature = "keychain")]
+fn session_keychain(config: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
+    let store = crate::SessionKeychain::new(config.service, config.account);
+    Some(Box::new(crate::LimitedStore::new(std::sync::Arc::new(store), config.limit)))
+}
+
+#[cfg(not(feature = "keychain"))]
+fn session_keychain(_: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
+    None
 }
 
 #[cfg(not(feature = "keychain"))]

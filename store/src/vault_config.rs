@@ -34,6 +34,8 @@ pub struct SessionConfig {
     /// The session file's namesake below the home folder that the password database names, whose lock is taken, too:
     /// see [`VaultConfig::locked_at_home`].
     pub locked_at_home: Option<PathBuf>,
+    /// The names in the operating system's keychain; `None`: it is never opened.
+    pub keychain: Option<KeychainConfig>,
     /// It is known that other machines use these files, too, whatever kind of file system they lie on: a virtual
     /// machine's or a container's does not tell. `false`: the file system is asked.
     pub shared: bool,
@@ -44,7 +46,8 @@ pub struct SessionConfig {
 pub struct KeychainConfig {
     /// The service, like `pentify-terminal`.
     pub service: String,
-    /// The account of the active credential, like `api-token`; a workspace's is `<account>:<slug>`.
+    /// The account of the active credential, like `api-token`; a workspace's is `<account>:<slug>`. Of a session, the
+    /// account of the bare refresh token.
     pub account: String,
     /// The time limit of each call; 3 seconds is a good one.
     pub limit: Duration,

@@ -46,7 +46,7 @@ fn the_file_is_the_record_with_the_refresh_token_at_the_top() {
     assert_eq!(write(&store, None, &session("l", 1)), Swap::Done);
     let expected: serde_json::Value = serde_json::from_str(session("l", 1).encode().expose_secret()).unwrap();
     assert_eq!(json(&path), expected);
-    assert_eq!(json(&path)["refreshToken"], "refresh-1");
+    assert_eq!(json(&path)["refreshToken"], "refresh-l1");
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(path.parent().unwrap()).unwrap().mode() & 0o777, 0o700);
 }
@@ -54,9 +54,9 @@ fn the_file_is_the_record_with_the_refresh_token_at_the_top() {
 #[test]
 fn what_others_wrote_survives_every_kind_of_write() {
     let (_folder, path, store) = place("auth-foreign");
-    let theirs = "{\n  \"user\": {\n    \"n\": 1.50\n  },\n  \"refreshToken\": \"refresh-0\",\n  \"accessToken\": \"theirs\",\n  \"zone\": null\n}\n";
+    let theirs = "{\n  \"user\": {\n    \"n\": 1.50\n  },\n  \"refreshToken\": \"refresh-l0\",\n  \"accessToken\": \"theirs\",\n  \"zone\": null\n}\n";
     put(&path, theirs);
-    let bare = Record::bare_refresh(refresh_token(0));
+    let bare = Record::bare_refresh(refresh_token("l", 0));
     assert_eq!(store.load(&Slot::Active), Ok(Some(bare.clone())));
     let records = [bare, session("l", 1), api_key(), session("m", 1), tombstone("m", 2)];
     let frame = |text: &str| {
@@ -131,7 +131,7 @@ fn there_is_one_slot_and_no_nameless_record() {
     assert_eq!(store.load(&slot), Ok(None));
     assert_eq!(store.delete(&slot, &session("l", 1).version()), Ok(Swap::Done));
     assert_eq!(store.delete(&Slot::Active, &session("l", 1).version()), Ok(Swap::Done));
-    let bare = Record::bare_refresh(refresh_token(1));
+    let bare = Record::bare_refresh(refresh_token("l", 1));
     for failure in [
         store.write(&slot, None, &session("l", 1)).unwrap_err(),
         store.write(&Slot::Active, None, &bare).unwrap_err(),
@@ -146,11 +146,11 @@ fn what_cannot_be_read_is_told_and_left_as_it_is() {
     use StoreFailureKind::{Refused, Unreadable};
     let rows = [
         ("[]", 0o600, Unreadable, "move it away"),
-        ("refresh-1", 0o600, Unreadable, "move it away"),
+        ("refresh-l1", 0o600, Unreadable, "move it away"),
         (r#"{"v":1,"gen":"l.1"}"#, 0o600, Unreadable, "damaged"),
         (r#"{"v":2,"gen":"l.1","newToken":"t"}"#, 0o600, Unreadable, "form 2"),
         (r#"{"refreshToken":"a b"}"#, 0o600, Unreadable, "damaged"),
-        (r#"{"refreshToken":"refresh-1"}"#, 0o644, Refused, "chmod 600"),
+        (r#"{"refreshToken":"refresh-l1"}"#, 0o644, Refused, "chmod 600"),
     ];
     for (text, mode, kind, words) in rows {
         let (_folder, path, store) = place("auth-unreadable");

@@ -125,7 +125,7 @@ fn torn_at_any_byte_it_counts_as_empty() {
     }
     fs::write(&path, &whole).unwrap();
     assert_eq!(file.read(), Ok(Some(small)));
-    fs::write(&path, b"refresh-1\n").unwrap();
+    fs::write(&path, b"refresh-l1\n").unwrap();
     assert_eq!(file.read(), Ok(None));
     file.reserve(0).unwrap();
     assert_eq!(fs::read(&path).unwrap(), blank, "what is torn makes way");
@@ -188,7 +188,7 @@ fn a_newer_form_is_told_and_not_destroyed() {
 #[test]
 fn a_record_without_a_generation_is_not_kept() {
     let (folder, _path, file) = place("emergency-bare");
-    assert_eq!(file.write(&Record::bare_refresh(refresh_token(1))).unwrap_err().kind, Refused);
+    assert_eq!(file.write(&Record::bare_refresh(refresh_token("l", 1))).unwrap_err().kind, Refused);
     assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0);
 }
 

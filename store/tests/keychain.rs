@@ -7,10 +7,12 @@ mod child;
 mod desktop;
 mod leash;
 mod scratch;
+mod session;
 
+use std::io::Write as _;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,15 +22,24 @@ use doorkey_core::secret::Secret;
 use doorkey_core::store::StoreFailureKind::{self, Absent, Locked, Refused, TimedOut, Volatile};
 use doorkey_core::store::{StoreAnswer, StoreFailure, StoreOp};
 use doorkey_store::conformance::Kit;
-use doorkey_store::{CredentialStore, KeychainConfig, KeychainStore, LimitedStore, Swap, Vault, VaultConfig};
+use doorkey_store::{
+    CredentialStore, KeychainConfig, KeychainStore, LimitedStore, SessionConfig, SessionKeychain, Swap,
+    Vault, VaultConfig,
+};
 use scratch::Scratch;
+use session::{refresh_token, session, tombstone};
 
 const SERVICE: &str = "doorkey-test";
 const ACCOUNT: &str = "api-token";
+const SESSION_ACCOUNT: &str = "workos-refresh-token";
 const LIMIT: Duration = Duration::from_secs(3);
 
 fn store() -> LimitedStore {
     LimitedStore::new(Arc::new(KeychainStore::new(SERVICE.into(), ACCOUNT.into())), LIMIT)
+}
+
+fn sessions() -> LimitedStore {
+    LimitedStore::new(Arc::new(SessionKeychain::new(SERVICE.into(), SESSION_ACCOUNT.into())), LIMIT)
 }
 
 fn record(counter: u64) -> Record {
@@ -93,6 +104,46 @@ fn other_tools_see_ours_and_we_see_theirs() {
     assert!(found.contains("\"gen\":\"aa.1\""), "{found}");
     let found = secret_tool(&desktop, &format!("lookup service {SERVICE} username {ACCOUNT}"), "");
     assert_eq!(found, record(1).encode().expose_secret(), "it got the other name too");
+}
+
+#[test]
+fn conformance_of_sessions() {
+    inside(&Desktop::start("kc-sessions", Services::None).with_unlocked_keyring(), "conform with sessions");
+}
+
+#[test]
+fn a_session_lies_in_small_items_beside_its_bare_refresh_token() {
+    let desktop = Desktop::start("kc-items", Services::None).with_unlocked_keyring();
+    inside(&desktop, "write sessions");
+    for attribute in ["username", "account"] {
+        let found =
+            secret_tool(&desktop, &format!("lookup service {SERVICE} {attribute} {SESSION_ACCOUNT}"), "");
+        assert_eq!(found, refresh_token("l", 2).expose_secret(), "{attribute}");
+    }
+    let found = secret_tool(&desktop, &format!("search --all service {SERVICE}"), "");
+    let values: Vec<&str> = found.lines().filter_map(|line| line.strip_prefix("secret = ")).collect();
+    assert_eq!(values.len(), 6, "five pieces of the newest record, and the token: {found}");
+    assert!(values.iter().all(|value| value.len() <= 2_560), "{found}");
+    let labels = found.lines().filter_map(|line| line.strip_prefix("label = "));
+    assert!(labels.clone().count() == 6 && labels.clone().all(|label| label.len() < 128), "{found}");
+
+    let names = format!("service {SERVICE} username {SESSION_ACCOUNT}");
+    secret_tool(&desktop, &format!("store --label=x {names}"), "theirs");
+    inside(&desktop, "adopt theirs");
+    assert_eq!(secret_tool(&desktop, &format!("lookup {names}"), ""), refresh_token("m", 1).expose_secret());
+    secret_tool(&desktop, &format!("clear {names}"), "");
+    inside(&desktop, "find their logout");
+    let found = secret_tool(&desktop, &format!("search --all service {SERVICE}"), "");
+    assert_eq!(found.matches("secret = ").count(), 1, "the tombstone alone: {found}");
+    assert_eq!(secret_tool(&desktop, &format!("lookup {names}"), ""), "");
+}
+
+#[test]
+fn a_locked_keychain_hides_a_session() {
+    let desktop = Desktop::start("kc-session-locked", Services::None).with_unlocked_keyring();
+    inside(&desktop, "write sessions");
+    desktop.lock();
+    inside(&desktop, "find sessions locked");
 }
 
 #[test]
@@ -187,7 +238,7 @@ fn what_lies_in_that_collection_is_not_read() {
 fn a_restarted_daemon_is_found_again() {
     let mut desktop = Desktop::start("kc-restart", Services::None).with_unlocked_keyring();
     let mut running = child::command(&[], "outlive the daemon", desktop.folder());
-    running.env_remove("DISPLAY").envs(desktop.environment()).stdout(std::process::Stdio::piped());
+    running.env_remove("DISPLAY").envs(desktop.environment()).stdout(Stdio::piped());
     let mut running = running.spawn().unwrap();
     child::await_line(&mut running, "written");
     desktop.end_last();
@@ -220,6 +271,48 @@ fn child() {
         "conform" => {
             let lock = folder.join("kit.lock");
             Kit::new(|| Box::new(self::store())).under_lock(lock).check().unwrap();
+        }
+        "conform with sessions" => {
+            let kit = Kit::new(|| Box::new(sessions())).under_lock(folder.join("kit.lock"));
+            kit.check_session().unwrap();
+            kit.check_beside_others(act_as_another_program).unwrap();
+            assert_eq!(sessions().load_all(), Ok(Vec::new()));
+        }
+        "write sessions" => {
+            let (one, two) = (session("l", 1), session("l", 2));
+            let store = sessions();
+            assert_eq!(store.write(&Slot::Active, None, &one), Ok(Swap::Done));
+            assert_eq!(store.write(&Slot::Active, Some(&one.version()), &two), Ok(Swap::Done));
+            assert_eq!(sessions().load(&Slot::Active), Ok(Some(two)));
+        }
+        "adopt theirs" => {
+            let keychain =
+                KeychainConfig { service: SERVICE.into(), account: SESSION_ACCOUNT.into(), limit: LIMIT };
+            let mut vault = Vault::session(SessionConfig {
+                settings: folder.join("config.json"),
+                session: folder.join("auth.json"),
+                emergency: folder.join("auth.emergency"),
+                locked_at_home: None,
+                keychain: Some(keychain),
+                shared: false,
+            });
+            let (backend, slot) = (Backend::Keychain, Slot::Active);
+            let theirs = Record::bare_refresh("theirs".into());
+            let expected = StoreAnswer::Records(vec![(Slot::Active, theirs.clone())]);
+            assert_eq!(vault.perform(StoreOp::Load { backend, slot: slot.clone() }), expected);
+            let (expected, record) = (Some(theirs.version()), session("m", 1));
+            let write = StoreOp::Write { backend, slot, expected, record };
+            assert_eq!(vault.perform(write), StoreAnswer::Done);
+        }
+        "find their logout" => {
+            let store = sessions();
+            assert_eq!(store.load(&Slot::Active), Ok(None));
+            assert_eq!(store.write(&Slot::Active, None, &tombstone("t", 1)), Ok(Swap::Done));
+        }
+        "find sessions locked" => {
+            for (call, kind) in every_call(&sessions()) {
+                assert_eq!(kind, Some(Locked), "{call}");
+            }
         }
         "write" => assert_eq!(store.write(&Slot::Active, None, &record(1)), Ok(Swap::Done)),
         "read theirs and delete" => {
@@ -291,6 +384,19 @@ fn child() {
         "leave it alone" => leave_it_alone(&folder),
         other => panic!("no such role: {other}"),
     }
+}
+
+/// What the public client of a service does, by libsecret's own tool.
+fn act_as_another_program(token: Option<&str>) {
+    let names = ["service", SERVICE, "username", SESSION_ACCOUNT];
+    let mut tool = Command::new("secret-tool");
+    match token {
+        Some(_) => tool.args(["store", "--label=x"]).args(names),
+        None => tool.arg("clear").args(names),
+    };
+    let mut tool = tool.stdin(Stdio::piped()).spawn().unwrap();
+    tool.stdin.take().unwrap().write_all(token.unwrap_or_default().as_bytes()).unwrap();
+    assert!(tool.wait().unwrap().success());
 }
 
 fn leave_it_alone(folder: &Path) {

@@ -32,6 +32,7 @@ fn session_config(folder: &Path) -> SessionConfig {
         session: folder.join("auth.json"),
         emergency: folder.join("auth.emergency"),
         locked_at_home: None,
+        keychain: None,
         shared: false,
     }
 }
@@ -106,13 +107,13 @@ fn every_operation_has_its_answer() {
 fn every_operation_on_a_session_has_its_answer() {
     let folder = Scratch::new("vault-session");
     let mut vault = Vault::session(session_config(&folder));
-    fs::write(folder.join("config.json"), r#"{"refreshToken":"refresh-0","theme":1}"#).unwrap();
+    fs::write(folder.join("config.json"), r#"{"refreshToken":"refresh-l0","theme":1}"#).unwrap();
     fs::set_permissions(folder.join("config.json"), fs::Permissions::from_mode(0o600)).unwrap();
     let backend = Backend::File;
     let slot = || Slot::Active;
     let holds = |record: Record| StoreAnswer::Records(vec![(Slot::Active, record)]);
     let nothing = || StoreAnswer::Records(Vec::new());
-    let old = Record::bare_refresh(session::refresh_token(0));
+    let old = Record::bare_refresh(session::refresh_token("l", 0));
     let (first, second, end) = (session("l", 1), session("l", 2), tombstone("l", 3));
     let write = |expected: Option<&Record>, record: &Record| StoreOp::Write {
         backend,

@@ -8,9 +8,9 @@ use doorkey_core::secret::Secret;
 use doorkey_core::time::{Timestamp, WallTime};
 use doorkey_core::url::Url;
 
-/// The refresh token of this number.
-pub fn refresh_token(number: u64) -> Secret {
-    Secret::new(format!("refresh-{number}"))
+/// A refresh token of this login.
+pub fn refresh_token(login: &str, number: u64) -> Secret {
+    Secret::new(format!("refresh-{login}{number}"))
 }
 
 /// A session of this login, as rich as they come: its refresh token has the number of its counter.
@@ -31,7 +31,7 @@ pub fn session(login: &str, counter: u64) -> Record {
         }),
         journal: Journal::Spending(Spending { attempt: 1, started, last_resort: true }),
         spent: (counter.saturating_sub(8)..counter)
-            .map(|number| refresh_token(number).fingerprint())
+            .map(|number| refresh_token(login, number).fingerprint())
             .collect(),
     };
     Record {
@@ -46,7 +46,7 @@ pub fn session(login: &str, counter: u64) -> Record {
             url: Url::parse("https://gateway.pensar.dev").ok(),
             signing_key: Some(Secret::from("signing-key")),
         },
-        ..Record::new("https://api.pensar.dev".into(), None, refresh_token(counter))
+        ..Record::new("https://api.pensar.dev".into(), None, refresh_token(login, counter))
     }
 }
 

@@ -1,58 +1,15 @@
-//! What every store must do, as a kit that any implementation can be put through.
-//!
-//! ```
-//! use doorkey_core::record::Backend;
-//! use doorkey_store::{MemoryStore, conformance::Kit};
-//!
-//! let store = MemoryStore::new(Backend::File);
-//! Kit::new(|| Box::new(store.clone())).check()?;
-//! # Ok::<(), doorkey_store::conformance::Violation>(())
-//! ```
-
-use std::fmt;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
+//! The rules for API tokens, one for each workspace.
 
 use doorkey_core::record::{Generation, Record, Slot, Version, Workspace};
 use doorkey_core::secret::Secret;
-use doorkey_core::store::StoreFailure;
 
+use super::{Rule, conflict, done, ensure, expect_load, told};
 use crate::credential_store::{CredentialStore, Swap};
-use crate::lock::Lock;
 
 /// Far longer than any credential that is known to exist.
 const LONG: usize = 60_000;
-const WRITERS: usize = 4;
-const ROUNDS: u64 = 5;
-const LOCK_WAIT: Duration = Duration::from_secs(30);
 
-/// The kit, over a way to open the same place again and again.
-pub struct Kit<F> {
-    open: F,
-    lock: Option<PathBuf>,
-}
-
-/// A rule that a store breaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    rule: &'static str,
-    detail: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.rule, self.detail)
-    }
-}
-
-impl std::error::Error for Violation {}
-
-type Checked = Result<(), Violation>;
-type Rule = fn(&dyn CredentialStore) -> Result<(), String>;
-
-const RULES: [(&str, Rule); 9] = [
+pub(super) const RULES: [(&str, Rule); 9] = [
     ("an empty slot loads as nothing", empty),
     ("what is written is read back, from another handle too", read_back),
     ("a write happens only over what it expects", write_conflicts),
@@ -63,70 +20,6 @@ const RULES: [(&str, Rule); 9] = [
     ("a value of 60,000 bytes is kept whole", long_values),
     ("any slug is a good slug", slugs),
 ];
-
-impl<F: Fn() -> Box<dyn CredentialStore> + Sync> Kit<F> {
-    /// A kit for the place that `open` opens a fresh handle to at each call. Everything in it is deleted.
-    pub fn new(open: F) -> Self {
-        Self { open, lock: None }
-    }
-
-    /// Makes concurrent writers hold this lock: for keychains, where compare-and-swap is safe only under it.
-    #[must_use]
-    pub fn under_lock(self, path: PathBuf) -> Self {
-        Self { lock: Some(path), ..self }
-    }
-
-    /// Puts the store through every rule, and leaves it empty.
-    ///
-    /// # Errors
-    /// The first rule that is broken, and how.
-    pub fn check(&self) -> Checked {
-        for (rule, keeps) in RULES {
-            self.cleared(rule)?;
-            keeps(&*(self.open)()).map_err(|detail| Violation { rule, detail })?;
-        }
-        let rule = "of several writers that expect the same, exactly one wins";
-        self.cleared(rule)?;
-        self.one_winner().map_err(|detail| Violation { rule, detail })?;
-        self.cleared("everything can be deleted")
-    }
-
-    fn cleared(&self, rule: &'static str) -> Checked {
-        clear(&*(self.open)())
-            .map_err(|detail| Violation { rule, detail: format!("while clearing: {detail}") })
-    }
-
-    fn one_winner(&self) -> Result<(), String> {
-        let slot = Slot::Workspace("contended".into());
-        done("first write", (self.open)().write(&slot, None, &record("contended", 1)))?;
-        for counter in 2..2 + ROUNDS {
-            let before = record("contended", counter - 1).version();
-            let wins = AtomicUsize::new(0);
-            let write = |writer: usize| {
-                let store = (self.open)();
-                // Each writer's record is its own, though the version is the same.
-                let mut mine = record("contended", counter);
-                mine.token = Secret::new(format!("pt_live_{counter}_{writer}"));
-                let locks = self.lock.iter().cloned().collect::<Vec<_>>();
-                let _lock = Lock::acquire(&locks, LOCK_WAIT).map_err(told("lock"))?;
-                match store.write(&slot, Some(&before), &mine).map_err(told("contended write"))? {
-                    Swap::Done => wins.fetch_add(1, Ordering::Relaxed),
-                    Swap::Conflict => 0,
-                };
-                Ok::<(), String>(())
-            };
-            thread::scope(|scope| {
-                let writers: Vec<_> = (0..WRITERS).map(|writer| scope.spawn(move || write(writer))).collect();
-                writers.into_iter().try_for_each(|writer| {
-                    writer.join().unwrap_or_else(|_| Err("a writer panicked".to_owned()))
-                })
-            })?;
-            let wins = wins.into_inner();
-            ensure(wins == 1, || format!("{wins} of {WRITERS} writers won round {counter}"))?;
-        }
-        Ok(())
-    }
-}
 
 fn empty(store: &dyn CredentialStore) -> Result<(), String> {
     done("probe", store.probe().map(|()| Swap::Done))?;
@@ -225,15 +118,7 @@ fn slugs(store: &dyn CredentialStore) -> Result<(), String> {
     slugs.iter().try_for_each(|slug| expect_load(store, &workspace(slug), Some(&record(slug, 1))))
 }
 
-fn clear(store: &dyn CredentialStore) -> Result<(), String> {
-    for (slot, record) in store.load_all().map_err(told("load_all"))? {
-        done("delete", store.delete(&slot, &record.version()))?;
-    }
-    let left = store.load_all().map_err(told("load_all"))?.len();
-    ensure(left == 0, || format!("{left} records are left"))
-}
-
-fn workspace(slug: &str) -> Slot {
+pub(super) fn workspace(slug: &str) -> Slot {
     Slot::Workspace(slug.to_owned())
 }
 
@@ -246,30 +131,11 @@ fn record(slug: &str, counter: u64) -> Record {
     }
 }
 
+/// A writer's record.
+pub(super) fn contended(counter: u64, writer: usize) -> Record {
+    Record { token: Secret::new(format!("pt_live_{counter}_{writer}")), ..record("contended", counter) }
+}
+
 fn bare(token: &str) -> Record {
     Record::bare(Secret::from(token))
-}
-
-fn expect_load(store: &dyn CredentialStore, slot: &Slot, expected: Option<&Record>) -> Result<(), String> {
-    let found = store.load(slot).map_err(told("load"))?;
-    // Both are shown without their secrets.
-    ensure(found.as_ref() == expected, || format!("{slot:?} holds {found:?}, not {expected:?}"))
-}
-
-fn done(what: &str, swap: Result<Swap, StoreFailure>) -> Result<(), String> {
-    let swap = swap.map_err(told(what))?;
-    ensure(swap == Swap::Done, || format!("{what} ended in a conflict"))
-}
-
-fn conflict(what: &str, swap: Result<Swap, StoreFailure>) -> Result<(), String> {
-    let swap = swap.map_err(told(what))?;
-    ensure(swap == Swap::Conflict, || format!("{what} was done"))
-}
-
-fn told(what: &str) -> impl FnOnce(StoreFailure) -> String {
-    move |failure| format!("{what} failed ({}): {failure}", failure.kind.as_str())
-}
-
-fn ensure(holds: bool, detail: impl FnOnce() -> String) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(detail()) }
 }
