@@ -1,6 +1,7 @@
 //! A `doorkey sandbox` in a process of its own.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
@@ -18,6 +19,8 @@ pub struct Sandbox {
     pub api: String,
     /// Where the pages are.
     pub app: String,
+    /// What points a client there.
+    pub environment: BTreeMap<String, String>,
     running: Running,
     marks: Cell<u32>,
     _home: Home,
@@ -34,7 +37,10 @@ impl Sandbox {
         });
         let announced: Value = serde_json::from_str(&line).unwrap();
         let url = |name: &str| announced["urls"][name].as_str().unwrap().to_owned();
-        Self { api: url("api"), app: url("app"), running, marks: Cell::new(0), _home: home }
+        let environment = announced["env"].as_object().unwrap().iter();
+        let environment =
+            environment.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
+        Self { api: url("api"), app: url("app"), environment, running, marks: Cell::new(0), _home: home }
     }
 
     /// Every request so far, as `METHOD path status`; those for assets and of this method left out.
