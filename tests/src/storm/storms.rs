@@ -1,6 +1,7 @@
 //! The storms themselves. Each ends with one line of figures; what is asserted does not depend on how fast the machine
 //! is.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::PATIENCE;
@@ -184,9 +185,14 @@ fn asked(lines: &[Line]) -> usize {
 fn report(storm: &str, store: Store, size: Size, started: Instant, lines: &[Line], figures: &str) {
     let Size { clients, .. } = size;
     let (took, waits) = (started.elapsed().as_secs_f64(), Waits::of(lines));
-    let troubles = lines.iter().filter(|line| matches!(line.told, Told::Failed { .. })).count();
+    let mut troubles = BTreeMap::<&str, usize>::new();
+    for line in lines {
+        if let Told::Failed { code, .. } = &line.told {
+            *troubles.entry(code).or_default() += 1;
+        }
+    }
     measured::told(format_args!(
-        "storm, {storm}, {}: {clients} processes, {figures}; {waits}; {troubles} failures told; {took:.1} s",
+        "storm, {storm}, {}: {clients} processes, {figures}; {waits}; failures told: {troubles:?}; {took:.1} s",
         store.name()
     ));
 }
