@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::credential_store::without_generation;
 use crate::failure::{failure, io_failure, shown};
-use crate::ownership::{ANY_ACCESS, check_file, check_folder, create_folders, private_options};
+use crate::ownership::{ANY_ACCESS, check_file, create_folders, private_options};
 use crate::private_file::{LONGEST, explain, folder_of, read_private, sync_folder};
 
 /// Room is made in steps of so many bytes.
@@ -118,7 +118,6 @@ impl EmergencyFile {
     }
 
     fn create(&self) -> Result<File, StoreFailure> {
-        check_folder(folder_of(&self.path))?;
         private_options()
             .write(true)
             .create_new(true)
