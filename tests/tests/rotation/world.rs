@@ -5,6 +5,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::fmt::Debug;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use doorkey_core::call::Call;
@@ -150,8 +151,23 @@ struct Process<L: Logic> {
 impl World {
     /// A computer that is signed in, with everything in `backend`.
     pub fn new(settings: Settings, backend: Backend) -> Self {
+        /// Signing in takes longer than most of what is tried afterwards: once for each kind of issuer.
+        static SIGNED_IN: Mutex<BTreeMap<Duration, Vec<(Settings, Service, Record)>>> =
+            Mutex::new(BTreeMap::new());
         let mut world = Self::signed_out(settings);
-        let record = world.sign_in(1);
+        let mut known = SIGNED_IN.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.entry(settings.grace).or_default();
+        let record = match known.iter().find(|(of, ..)| *of == settings) {
+            Some((_, issuer, record)) => {
+                world.issuer = issuer.clone();
+                record.clone()
+            }
+            None => {
+                let record = world.sign_in(1);
+                known.push((settings, world.issuer.clone(), record.clone()));
+                record
+            }
+        };
         world.disk.records.insert(backend, record);
         world.disk.ledger = Ledger { backend: Some(backend), session: true, ..Ledger::default() };
         world
