@@ -110,6 +110,8 @@ pub struct Disk {
     pub ledger: Ledger,
     pub emergency: Option<Emergency>,
     pub plaintext: Option<Record>,
+    /// Comes to light when `plaintext` is removed.
+    pub behind_plaintext: Option<Record>,
     pub lock: Option<usize>,
     /// Every operation on a backend fails like this.
     pub broken: BTreeMap<Backend, StoreFailureKind>,
@@ -513,7 +515,7 @@ impl Disk {
             StoreOp::RemovePlaintext { expected } => match self.plaintext.as_ref().map(Record::version) {
                 Some(version) if version != expected => StoreAnswer::Conflict,
                 _ => {
-                    self.plaintext = None;
+                    self.plaintext = self.behind_plaintext.take();
                     StoreAnswer::Done
                 }
             },
