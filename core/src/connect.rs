@@ -137,7 +137,7 @@ impl Connect {
                 let access = Access {
                     token: tokens.access,
                     received: Moment::new(cx.now, &cx.service.boot_id),
-                    lifetime: tokens.lifetime,
+                    lifetime: tokens.lifetime.or_else(|| cx.service.oauth.as_ref()?.access_lifetime),
                 };
                 let Some(refresh) = tokens.refresh else { return Step::fail(no_refresh_token(cx)) };
                 (session(cx, issuer, refresh, client_id, access), None)
