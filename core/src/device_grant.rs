@@ -113,8 +113,8 @@ struct Grant {
     troubles: u32,
     /// A poll may have been answered with tokens without our seeing it.
     answer_lost: bool,
-    /// Whether a poll has left.
-    polled: bool,
+    /// No poll has left: the interval, which is between polls, may be cut short by the end.
+    first: bool,
     /// The page that is being opened.
     page: Option<CommandId>,
 }
@@ -137,9 +137,9 @@ impl Grant {
 
     fn next_poll(&self, earliest: Timestamp) -> Option<Timestamp> {
         let closes_at = self.closes_at();
-        // Between polls is not before the first one: it leaves in any case.
-        let last = if self.polled { earliest } else { closes_at.before(LAST_POLL_BEFORE_END) };
-        next_poll(earliest.min(last), self.interval, closes_at, LAST_POLL_BEFORE_END)
+        let last = closes_at.before(LAST_POLL_BEFORE_END).max(self.watch.when(Duration::ZERO));
+        let earliest = if self.first { earliest.min(last) } else { earliest };
+        next_poll(earliest, self.interval, closes_at, LAST_POLL_BEFORE_END)
     }
 
     fn wakes_at(&self, earliest: Timestamp) -> (Timestamp, WakeReason) {
@@ -237,7 +237,7 @@ impl DeviceGrant {
             slow_downs: 0,
             troubles: 0,
             answer_lost: false,
-            polled: false,
+            first: true,
             page: None,
         };
         cx.show(Notice::DeviceCode {
@@ -272,14 +272,20 @@ impl DeviceGrant {
         if cx.now.mono >= grant.expires_at() {
             return Step::fail(expired(cx.service));
         }
-        if grant.next_poll(earliest).is_some_and(|at| at <= cx.now.mono) {
-            let id = cx.send(grant.endpoint.poll_request(&grant.device_code), grant.limit);
-            grant.polled = true;
-            self.phase = Phase::Polling(grant, id);
-        } else {
+        let is_due = grant.next_poll(earliest).is_some_and(|at| at <= cx.now.mono);
+        self.phase = if !is_due {
             // It was for the clocks, or they turned out to run otherwise than it seemed.
-            self.phase = Phase::Waiting(grant, earliest);
-        }
+            Phase::Waiting(grant, earliest)
+        } else if cx.now.mono < grant.closes_at() {
+            grant.first = false;
+            let id = cx.send(grant.endpoint.poll_request(&grant.device_code), grant.limit);
+            Phase::Polling(grant, id)
+        } else {
+            // Woken too late for a poll that was in time.
+            grant.first = false;
+            let closed = grant.closes_at();
+            Phase::Waiting(grant, closed)
+        };
         Step::Pending
     }
 

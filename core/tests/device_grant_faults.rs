@@ -194,7 +194,7 @@ fn answer() -> impl Strategy<Value = HttpResponse> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     /// Whatever a server says from the first answer on, nothing panics, nothing leaves in a rush, and it ends. Without
     /// a trace: what stands under a plain key here and under a secret one there has no stand-in that serves both.
