@@ -136,6 +136,15 @@ fn code_reused() {
 
     let authorization = world.authorize();
     world.approve_code(account::SOLO, &authorization.complete);
+    let request = world.device_request(&authorization.device_code);
+    tokens_in(&world.send(&request));
+    world.service.undelivered(&request);
+    world.wait(5_000);
+    world.send(&request);
+    assert_eq!(broken(&world), [], "its tokens never came either");
+
+    let authorization = world.authorize();
+    world.approve_code(account::SOLO, &authorization.complete);
     tokens_in(&world.poll_code(&authorization.device_code));
     world.wait(5_000);
     world.poll_code(&authorization.device_code);
