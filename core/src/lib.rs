@@ -91,6 +91,7 @@ pub mod rotation;
 pub mod secret;
 pub mod service;
 pub mod session;
+pub mod sign;
 pub mod site;
 pub mod status;
 mod stopwatch;

@@ -14,6 +14,8 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use desktop::{Desktop, PROMPTER, Services, await_that};
@@ -139,6 +141,11 @@ fn a_session_lies_in_small_items_beside_its_bare_refresh_token() {
 }
 
 #[test]
+fn an_item_that_vanishes_while_it_is_read_is_no_missing_keychain() {
+    inside(&Desktop::start("kc-vanish", Services::None).with_unlocked_keyring(), "read beside a writer");
+}
+
+#[test]
 fn a_locked_keychain_hides_a_session() {
     let desktop = Desktop::start("kc-session-locked", Services::None).with_unlocked_keyring();
     inside(&desktop, "write sessions");
@@ -151,7 +158,7 @@ fn of_two_entries_of_one_name_the_later_counts() {
     let desktop = Desktop::start("kc-twice", Services::None).with_unlocked_keyring();
     let names = format!("service {SERVICE} username {ACCOUNT}");
     secret_tool(&desktop, &format!("store --label=x {names} tool one"), "pt_live_older");
-    std::thread::sleep(Duration::from_millis(1_100));
+    thread::sleep(Duration::from_millis(1_100));
     secret_tool(&desktop, &format!("store --label=x {names} tool two"), "pt_live_theirs");
     inside(&desktop, "read theirs and overwrite");
 }
@@ -163,7 +170,7 @@ fn a_locked_keychain_is_told_at_once_and_without_a_prompt() {
     desktop.lock();
     inside(&desktop, "find it locked");
     // A prompt, were there one, takes a moment to appear.
-    std::thread::sleep(Duration::from_millis(1_500));
+    thread::sleep(Duration::from_millis(1_500));
     assert!(!desktop.owns(PROMPTER), "a prompt was shown");
 }
 
@@ -285,6 +292,7 @@ fn child() {
             assert_eq!(store.write(&Slot::Active, Some(&one.version()), &two), Ok(Swap::Done));
             assert_eq!(sessions().load(&Slot::Active), Ok(Some(two)));
         }
+        "read beside a writer" => read_beside_a_writer(),
         "adopt theirs" => {
             let keychain =
                 KeychainConfig { service: SERVICE.into(), account: SESSION_ACCOUNT.into(), limit: LIMIT };
@@ -384,6 +392,43 @@ fn child() {
         "leave it alone" => leave_it_alone(&folder),
         other => panic!("no such role: {other}"),
     }
+}
+
+/// Each write removes the items of the record before; a reader without the lock is in the middle of them.
+fn read_beside_a_writer() {
+    const WRITES: u64 = 30;
+    const READERS: usize = 4;
+    let store = sessions();
+    assert_eq!(store.write(&Slot::Active, None, &session("l", 1)), Ok(Swap::Done));
+    let (reads, ended) = (AtomicU64::new(0), AtomicBool::new(false));
+    let read = || {
+        let store = sessions();
+        while !ended.load(Ordering::Relaxed) {
+            let found = store.load(&Slot::Active).map(|found| found.and_then(|found| found.generation));
+            if !matches!(found, Ok(Some(_))) {
+                return Err(format!("{found:?}"));
+            }
+            reads.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(read)).collect();
+        for counter in 2..2 + WRITES {
+            let before = session("l", counter - 1).version();
+            assert_eq!(store.write(&Slot::Active, Some(&before), &session("l", counter)), Ok(Swap::Done));
+            // No reader is disturbed for ever.
+            let seen = reads.load(Ordering::Relaxed);
+            while reads.load(Ordering::Relaxed) == seen && !readers.iter().any(ScopedJoinHandle::is_finished)
+            {
+                thread::yield_now();
+            }
+        }
+        ended.store(true, Ordering::Relaxed);
+        for reader in readers {
+            assert_eq!(reader.join().unwrap(), Ok(()));
+        }
+    });
 }
 
 /// What the public client of a service does, by libsecret's own tool.

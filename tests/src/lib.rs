@@ -10,6 +10,7 @@ pub mod login;
 pub mod measured;
 pub mod running;
 pub mod sandbox;
+pub mod storm;
 pub mod webdriver;
 
 #[path = "../../store/tests/desktop/mod.rs"]

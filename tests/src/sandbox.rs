@@ -1,6 +1,7 @@
 //! A `doorkey sandbox` in a process of its own.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
@@ -24,6 +25,8 @@ pub struct Sandbox {
     pub console: String,
     /// Where Pensar's WorkOS is.
     pub workos: String,
+    /// What points a client there.
+    pub environment: BTreeMap<String, String>,
     running: Running,
     marks: Cell<u32>,
     _home: Home,
@@ -40,12 +43,16 @@ impl Sandbox {
         });
         let announced: Value = serde_json::from_str(&line).unwrap();
         let url = |name: &str| announced["urls"][name].as_str().unwrap().to_owned();
+        let environment = announced["env"].as_object().unwrap().iter();
+        let environment =
+            environment.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
         Self {
             api: url("api"),
             app: url("app"),
             pensar_api: url("pensar_api"),
             console: url("console"),
             workos: url("workos"),
+            environment,
             running,
             marks: Cell::new(0),
             _home: home,

@@ -38,6 +38,11 @@ use crate::failure::failure;
 
 /// The collection that is forgotten at logout.
 const SESSION: &str = "/org/freedesktop/secrets/collection/session";
+/// What a method of an entry is answered with that somebody has removed since it was found.
+const VANISHED: [&str; 3] = ["NoSuchObject", "UnknownMethod", "UnknownObject"];
+/// As often an entry is looked for again when somebody keeps removing what was found.
+const LOOKS: usize = 10;
+
 const SERVICE: &str = "service";
 const USERNAME: &str = "username";
 const ACCOUNT: &str = "account";
@@ -142,7 +147,10 @@ impl CredentialStoreApi for Keychain {
             }
             let mut names = BTreeSet::new();
             for item in &found.unlocked {
-                let mut attributes = item.get_attributes().map_err(wrap)?;
+                let mut attributes = match item.get_attributes() {
+                    Err(error) if is_vanished(&error) => continue,
+                    answer => answer.map_err(wrap)?,
+                };
                 let account = attributes.remove(USERNAME).or_else(|| attributes.remove(ACCOUNT));
                 names.extend(attributes.remove(SERVICE).zip(account));
             }
@@ -187,6 +195,23 @@ impl Place {
         Ok(None)
     }
 
+    /// Does something with the entry that counts; `None` if there is none. One that somebody removes meanwhile does not
+    /// count.
+    fn with_entry<T>(
+        &self,
+        service: &SecretService,
+        work: impl Fn(&Item<'_>, bool) -> std::result::Result<T, ServiceError>,
+    ) -> Result<Option<T>> {
+        for look in 1.. {
+            let Some((item, named)) = self.find(service)? else { break };
+            match work(&item, named) {
+                Err(error) if is_vanished(&error) && look < LOOKS => {}
+                answer => return answer.map(Some).map_err(wrap),
+            }
+        }
+        Ok(None)
+    }
+
     fn attributes(&self) -> HashMap<&str, &str> {
         let account = self.account.as_str();
         HashMap::from([(SERVICE, self.service.as_str()), (USERNAME, account), (ACCOUNT, account)])
@@ -197,9 +222,12 @@ impl CredentialApi for Place {
     fn set_secret(&self, secret: &[u8]) -> Result<()> {
         const KIND: &str = "text/plain";
         self.keychain.with(|service| {
-            if let Some((item, named)) = self.find(service)? {
-                item.set_secret(secret, KIND).map_err(wrap)?;
-                return if named { Ok(()) } else { item.set_attributes(self.attributes()).map_err(wrap) };
+            let replaced = self.with_entry(service, |item, named| {
+                item.set_secret(secret, KIND)?;
+                if named { Ok(()) } else { item.set_attributes(self.attributes()) }
+            })?;
+            if replaced.is_some() {
+                return Ok(());
             }
             let label = format!("{}: {}", self.service, self.account);
             let collection = writable(service)?;
@@ -209,17 +237,12 @@ impl CredentialApi for Place {
     }
 
     fn get_secret(&self) -> Result<Vec<u8>> {
-        self.keychain.with(|service| match self.find(service)? {
-            Some((item, _)) => item.get_secret().map_err(wrap),
-            None => Err(Error::NoEntry),
-        })
+        self.keychain
+            .with(|service| self.with_entry(service, |item, _| item.get_secret())?.ok_or(Error::NoEntry))
     }
 
     fn delete_credential(&self) -> Result<()> {
-        self.keychain.with(|service| match self.find(service)? {
-            Some((item, _)) => item.delete().map_err(wrap),
-            None => Err(Error::NoEntry),
-        })
+        self.keychain.with(|service| self.with_entry(service, |item, _| item.delete())?.ok_or(Error::NoEntry))
     }
 
     /// An entry is found by its names each time, so there is nothing else to point at it.
@@ -266,7 +289,10 @@ fn newest(mut items: Vec<Item<'_>>) -> Result<Option<Item<'_>>> {
     }
     let mut dated = Vec::with_capacity(items.len());
     for item in items {
-        dated.push((item.get_modified().map_err(wrap)?, item));
+        match item.get_modified() {
+            Err(error) if is_vanished(&error) => {}
+            answer => dated.push((answer.map_err(wrap)?, item)),
+        }
     }
     Ok(dated
         .into_iter()
@@ -320,6 +346,11 @@ fn explain(error: &ServiceError) -> StoreFailure {
     };
     let cause = harmless(&error.to_string());
     failure(kind, format!("{what}: {cause}; {next}"))
+}
+
+/// Whether an entry was removed after it was found.
+fn is_vanished(error: &ServiceError) -> bool {
+    matches!(error, ServiceError::Dbus(cause) if ends(cause.name().unwrap_or_default(), &VANISHED))
 }
 
 fn ends(name: &str, words: &[&str]) -> bool {

@@ -32,9 +32,6 @@ impl Held {
         for first in parts.iter().filter(|part| part.number == 1) {
             let mut pieces: Vec<_> = items.iter().filter(|(part, _)| part.is_of_the_same(first)).collect();
             pieces.sort_by_key(|(part, _)| part.number);
-            if pieces.len() != first.of {
-                continue;
-            }
             match decode(first, &pieces) {
                 Ok(record) if record.generation.as_ref() == Some(&first.generation) => {
                     records.push((first.clone(), record));

@@ -10,14 +10,12 @@ pub(super) const MOST_BYTES: usize = 2560;
 /// How the accounts of pieces begin.
 const PREFIX: &str = "record:";
 
-/// The name of a piece, `record:<generation>:<checksum>:<number>/<of>`, which is the account of its item.
+/// The name of a piece, `record:<generation>:<checksum>:<number>`, which is the account of its item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) generation: Generation,
-    /// Of the whole record.
+    /// Of the whole record: it tells whether all pieces are there, and each is what it was.
     pub(super) checksum: Fingerprint,
-    /// How many pieces the record has.
-    pub(super) of: usize,
     /// Which one this is, from 1.
     pub(super) number: usize,
 }
@@ -25,30 +23,26 @@ pub(super) struct Part {
 impl Part {
     /// Reads back what `Display` wrote, and nothing else: other accounts are not ours.
     pub(super) fn parse(account: &str) -> Option<Self> {
-        let (record, place) = account.strip_prefix(PREFIX)?.rsplit_once(':')?;
+        let (record, number) = account.strip_prefix(PREFIX)?.rsplit_once(':')?;
         let (generation, checksum) = record.rsplit_once(':')?;
-        let (number, of) = place.split_once('/')?;
         let part = Self {
             generation: Generation::parse(generation)?,
             checksum: Fingerprint::from_hex(checksum),
-            of: of.parse().ok()?,
             number: number.parse().ok()?,
         };
-        let is_one = (1..=part.of).contains(&part.number) && part.to_string() == account;
-        is_one.then_some(part)
+        (part.to_string() == account).then_some(part)
     }
 
     /// Whether both are pieces of one record.
     pub(super) fn is_of_the_same(&self, other: &Self) -> bool {
-        let record = |part: &Self| (part.generation.clone(), part.checksum.clone(), part.of);
-        record(self) == record(other)
+        self.generation == other.generation && self.checksum == other.checksum
     }
 }
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { generation, checksum, of, number } = self;
-        write!(f, "{PREFIX}{generation}:{}:{number}/{of}", checksum.as_str())
+        let Self { generation, checksum, number } = self;
+        write!(f, "{PREFIX}{generation}:{}:{number}", checksum.as_str())
     }
 }
 
@@ -62,9 +56,8 @@ pub(super) fn split(generation: &Generation, record: &Record) -> Vec<(Part, Secr
         pieces.push(Secret::from(piece));
         rest = after;
     }
-    let (checksum, of) = (whole.fingerprint(), pieces.len());
-    let name = |number| Part { generation: generation.clone(), checksum: checksum.clone(), of, number };
-    pieces.into_iter().enumerate().map(|(at, piece)| (name(at + 1), piece)).collect()
+    let name = |number| Part { generation: generation.clone(), checksum: whole.fingerprint(), number };
+    (1..).map(name).zip(pieces).collect()
 }
 
 #[cfg(test)]
@@ -84,7 +77,7 @@ mod tests {
             assert!(piece.expose_secret().len() <= MOST_BYTES);
             assert_eq!(
                 part.to_string(),
-                format!("record:login.7:{}:{number}/5", record.encode().fingerprint().as_str())
+                format!("record:login.7:{}:{number}", record.encode().fingerprint().as_str())
             );
             assert_eq!(Part::parse(&part.to_string()).as_ref(), Some(part));
         }
@@ -98,20 +91,19 @@ mod tests {
             "workos-refresh-token",
             "record:",
             "record:l.1",
-            "record:l.1:1/1",
-            "record:l.1:ab:1",
-            "record:l.1:ab:0/1",
-            "record:l.1:ab:2/1",
-            "record:l.1:ab:01/1",
-            "record:l.1:ab:+1/1",
-            "record:l.01:ab:1/1",
-            "record:l:ab:1/1",
-            "Record:l.1:ab:1/1",
-            "record:l.1:ab:1/1 ",
-            "record:l.1:ab:1/99999999999999999999",
+            "record:l.1:ab",
+            "record:l.1:1",
+            "record:l.1:ab:01",
+            "record:l.1:ab:+1",
+            "record:l.1:ab:1/5",
+            "record:l.1:ab:99999999999999999999",
+            "record:l.01:ab:1",
+            "record:l:ab:1",
+            "Record:l.1:ab:1",
+            "record:l.1:ab:1 ",
         ] {
             assert_eq!(Part::parse(account), None, "{account}");
         }
-        assert!(Part::parse("record:a:b.c.1:ab:1/1").is_some(), "a login may look like anything");
+        assert!(Part::parse("record:a:b.c.1:ab:1").is_some(), "a login may look like anything");
     }
 }

@@ -1,0 +1,152 @@
+//! Where a storm happens: an issuer, a home folder with one session, and the logs of both sides.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use crate::binary;
+use crate::desktop::{Desktop, Services};
+use crate::home::Home;
+use crate::sandbox::Sandbox;
+use crate::storm::issuer::Log;
+use crate::storm::line::{Line, Told};
+
+/// Where the session lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// In a file.
+    File,
+    /// In a real gnome-keyring, in a desktop session that all clients are in.
+    Keychain,
+}
+
+impl Store {
+    /// As the client's command line has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Keychain => "keychain",
+        }
+    }
+}
+
+/// How the issuer behaves, and what its clients are told about it.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    /// How long an access token is good.
+    pub access_lifetime: u64,
+    /// How long the issuer answers a spent token again; 0: never.
+    pub grace: u64,
+    /// How long its clients believe that it does.
+    pub believed_grace: u64,
+    /// How the token endpoint misbehaves, such as `lost-answer:0.1`.
+    pub fault: Option<&'static str>,
+}
+
+/// Where a storm happens. Everything ends and vanishes with it.
+pub struct Site {
+    store: Store,
+    believed_grace: u64,
+    sandbox: Sandbox,
+    home: Home,
+    folder: Home,
+    _desktop: Option<Desktop>,
+}
+
+impl Site {
+    /// A site. The name is the test's.
+    pub fn new(name: &str, store: Store, issuer: &Issuer) -> Self {
+        let name = format!("{name}-{}", store.name());
+        let folder = Home::new(&format!("{name}-logs"));
+        let events = folder.folder().join("events").display().to_string();
+        let (lifetime, grace) = (issuer.access_lifetime.to_string(), issuer.grace.to_string());
+        let fault = issuer.fault.map(|fault| format!("{fault}@/user_management/authenticate"));
+        let mut args = vec!["--events", &events, "--access-lifetime", &lifetime, "--grace", &grace];
+        args.extend(["--rate-limit", "off"]);
+        args.extend(fault.iter().flat_map(|fault| ["--fault", fault.as_str()]));
+        let sandbox = Sandbox::start(&name, &args);
+        let desktop = matches!(store, Store::Keychain)
+            .then(|| Desktop::start(&format!("{name}-desktop"), Services::None).with_unlocked_keyring());
+        let home = Home::new(&name);
+        let home = desktop.iter().fold(home, Home::with_desktop);
+        let home = sandbox.environment.iter().fold(home, |home, (name, value)| home.with(name, value));
+        Self { store, believed_grace: issuer.believed_grace, sandbox, home, folder, _desktop: desktop }
+    }
+
+    /// The home folder that all clients share.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The issuer.
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Starts a client of this name with these further arguments. What it tells goes to the clients' log.
+    pub fn start(&self, client: u32, args: &[&str]) -> Child {
+        self.start_in(&self.home, client, args)
+    }
+
+    /// The same in another home folder.
+    pub fn start_in(&self, home: &Home, client: u32, args: &[&str]) -> Child {
+        let (name, grace) = (client.to_string(), self.believed_grace.to_string());
+        let mut all = vec!["--name", &name, "--grace", &grace, "--store", self.store.name()];
+        all.extend(args);
+        let mut command = home.command(binary("storm-client"), &all);
+        let told = File::options().create(true).append(true).open(self.clients_log()).unwrap();
+        let errors =
+            File::options().create(true).append(true).open(self.folder.folder().join("errors")).unwrap();
+        command.stdin(Stdio::piped()).stdout(told).stderr(errors).spawn().unwrap()
+    }
+
+    /// Runs a client to its end; what it told, and whether it succeeded.
+    pub fn run(&self, client: u32, args: &[&str]) -> (Vec<Told>, bool) {
+        self.run_in(&self.home, client, args)
+    }
+
+    /// The same in another home folder.
+    pub fn run_in(&self, home: &Home, client: u32, args: &[&str]) -> (Vec<Told>, bool) {
+        let before = self.lines().len();
+        let succeeded = self.start_in(home, client, args).wait().unwrap().success();
+        let told = self.lines().into_iter().skip(before).filter(|line| line.client == client);
+        (told.map(|line| line.told).collect(), succeeded)
+    }
+
+    /// Signs in anew.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn sign_in(&self, client: u32) -> Told {
+        let (told, succeeded) = self.run(client, &["sign-in"]);
+        assert!(succeeded, "{told:?}: {}", self.errors());
+        told.into_iter().next().unwrap()
+    }
+
+    /// Adds to the clients' log what cannot be told by a client itself.
+    pub fn note(&self, client: u32, told: Told) {
+        let mut line = serde_json::to_vec(&Line { client, told }).unwrap();
+        line.push(b'\n');
+        File::options().append(true).open(self.clients_log()).unwrap().write_all(&line).unwrap();
+    }
+
+    /// What the clients have told so far.
+    pub fn lines(&self) -> Vec<Line> {
+        Line::read_all(&fs::read_to_string(self.clients_log()).unwrap_or_default())
+    }
+
+    /// What the issuer has told so far.
+    pub fn issuer_log(&self) -> Log {
+        Log::read(&fs::read_to_string(self.folder.folder().join("events")).unwrap_or_default())
+    }
+
+    /// What the clients have written to standard error, which should be nothing.
+    pub fn errors(&self) -> String {
+        fs::read_to_string(self.folder.folder().join("errors")).unwrap_or_default()
+    }
+
+    fn clients_log(&self) -> PathBuf {
+        self.folder.folder().join("clients")
+    }
+}
