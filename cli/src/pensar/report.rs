@@ -141,10 +141,12 @@ fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
 
 fn status_json(service: &Service, report: &ConnectionReport) -> Value {
     let kept = report.credential.as_ref().ok();
-    let elsewhere = report.elsewhere.iter().map(|(backend, look)| match look {
-        Ok(records) => json!({"backend": backend.as_str(), "state": "ok", "stale": is_stale(records)}),
-        Err(failure) => json!({"backend": backend.as_str(), "state": failure.kind.as_str(),
-            "reason": harmless(&failure.detail)}),
+    let elsewhere = report.elsewhere.iter().map(|(backend, look)| {
+        let (state, stale, reason) = match look {
+            Ok(records) => ("ok", Some(is_stale(records)), None),
+            Err(failure) => (failure.kind.as_str(), None, Some(harmless(&failure.detail))),
+        };
+        json!({"backend": backend.as_str(), "state": state, "stale": stale, "reason": reason})
     });
     json!({
         "connected": kept.is_some() && report.state != ConnectionState::Expired,

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,10 @@ use super::{Ended, Sealed, finish};
 
 /// Far longer than anything takes, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+const PASSWORDS: &str = "/etc/passwd";
+/// Makes us root in a mount namespace of its own.
+const UNSHARE: [&str; 2] = ["--map-root-user", "--mount"];
 
 pub struct Apex {
     pub sealed: Sealed,
@@ -50,6 +54,8 @@ impl Apex {
         for (variable, value) in running.announcement().env.pairs() {
             sealed.set(variable, value);
         }
+        let home = sealed.home.to_str().unwrap();
+        fs::write(sealed.home.join("run/passwd"), format!("root:x:0:0::{home}:/bin/sh\n")).unwrap();
         Self { sealed, running }
     }
 
@@ -58,7 +64,26 @@ impl Apex {
     }
 
     pub fn start(&self, args: &[&str]) -> Live {
-        Live::start(self.sealed.command(env!("CARGO_BIN_EXE_pensar"), args).stdin(Stdio::null()))
+        Live::start(self.command(args).stdin(Stdio::null()))
+    }
+
+    /// The command, not yet started. The lock that goes with a keychain lies in the home that the password database
+    /// names: the command sees a database that names the sealed one, where the system lets us show it another.
+    pub fn command(&self, args: &[&str]) -> Command {
+        static CAN: OnceLock<bool> = OnceLock::new();
+        let pensar = env!("CARGO_BIN_EXE_pensar");
+        let can_mount = || {
+            let mut tried = Command::new("unshare");
+            tried.args(UNSHARE).args(["mount", "--bind", PASSWORDS, PASSWORDS]);
+            tried.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+        };
+        if !*CAN.get_or_init(can_mount) {
+            return self.sealed.command(pensar, args);
+        }
+        let passwords = self.sealed.home.join("run/passwd");
+        let script = format!("mount --bind \"$1\" {PASSWORDS} && shift && exec \"$@\"");
+        let front = ["sh", "-c", &script, "sh", passwords.to_str().unwrap(), pensar];
+        self.sealed.command("unshare", &[&UNSHARE, &front[..], args].concat())
     }
 
     /// Runs a login that this person approves.
