@@ -48,6 +48,11 @@ impl Environment {
         self.texts.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The user's home folder: `$HOME`, else the one in the password database.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.path("HOME").or_else(home_of_effective_user)
+    }
+
     /// The user's folder for configuration: `$XDG_CONFIG_HOME`, else `~/.config`; `None` without a home.
     pub fn config_home(&self) -> Option<PathBuf> {
         self.folder("XDG_CONFIG_HOME", ".config")
@@ -87,13 +92,13 @@ impl Environment {
 
     /// Per the XDG Base Directory specification a relative path in the variable is ignored.
     fn folder(&self, variable: &str, below_home: &str) -> Option<PathBuf> {
-        let path = |name: &str| {
-            let value = self.variables.get(OsStr::new(name)).filter(|value| !value.is_empty());
-            value.map(PathBuf::from)
-        };
-        let given = path(variable).filter(|path| path.is_absolute());
-        let home = || path("HOME").or_else(home_of_effective_user);
-        given.or_else(|| Some(home()?.join(below_home)))
+        let given = self.path(variable).filter(|path| path.is_absolute());
+        given.or_else(|| Some(self.home()?.join(below_home)))
+    }
+
+    fn path(&self, variable: &str) -> Option<PathBuf> {
+        let value = self.variables.get(OsStr::new(variable)).filter(|value| !value.is_empty());
+        value.map(PathBuf::from)
     }
 }
 

@@ -1,12 +1,17 @@
-//! The commands `pentify` and `doorkey`: arguments, output, exit codes. No protocol decisions.
+//! The commands `pentify`, `pensar` and `doorkey`: arguments, output, exit codes. No protocol decisions.
 
 pub mod doorkey;
 pub mod environment;
 pub mod hardening;
 #[cfg(feature = "manual")]
 pub mod manual;
+pub mod pensar;
 pub mod pentify;
+pub mod place;
 pub mod printer;
+pub mod run;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod signals;
 pub mod surface;
 pub mod trace_file;

@@ -68,6 +68,16 @@ impl Printer {
         self.message(&format!("{YELLOW}warning:{RESET} {text}"));
     }
 
+    /// What to do about a warning or a failure, below it.
+    pub fn next(self, text: &str) {
+        self.message(&format!("{DIM}  → {RESET}{text}"));
+    }
+
+    /// Whether messages have colors.
+    pub fn colors(self) -> bool {
+        color_choice(&io::stderr()) != ColorChoice::Never
+    }
+
     /// A failure, and the exit code that goes with it. With `--json` it is an object on stdout.
     pub fn failure(self, failure: &Failure) -> ExitCode {
         if self.json {
@@ -76,7 +86,7 @@ impl Printer {
             let id = failure.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
             self.message(&format!("{RED}error:{RESET} {}{id}", failure.message));
             if let Some(next) = &failure.next {
-                self.message(&format!("{DIM}  → {RESET}{next}"));
+                self.next(next);
             }
         }
         ExitCode::from(failure.exit.code())

@@ -26,19 +26,20 @@ mod unix {
     const LAST_WORDS: Duration = Duration::from_millis(100);
 
     /// What a signal does at the moment.
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     enum Stop {
         /// Ends the process: nothing is held that the system would not take back.
         #[default]
         Exit,
         /// Puts the terminal back as it was, then ends the process.
         RestoreAndExit(Box<Termios>),
-        /// Makes the machine release what it holds and end.
-        Interrupt(Interrupter),
+        /// Makes the machine release what it holds and end. One that was asked before and still runs is not waited for,
+        /// unless it is shielded.
+        Interrupt { interrupter: Interrupter, asked: bool, shielded: bool },
     }
 
     /// Makes SIGINT, SIGTERM and SIGHUP end the command with exit code 130, once it is started.
-    #[derive(Clone)]
+    #[derive(Clone, Debug)]
     pub struct Watch {
         printer: Printer,
         stop: Arc<Mutex<Stop>>,
@@ -68,7 +69,15 @@ mod unix {
         /// The first signal from now on interrupts a driver; the second one ends the process at once.
         pub fn forward(&self, interrupter: Interrupter) {
             self.start();
-            *self.stop() = Stop::Interrupt(interrupter);
+            *self.stop() = Stop::Interrupt { interrupter, asked: false, shielded: false };
+        }
+
+        /// While shielded, no number of signals ends the process: what the driver is in the middle of would be lost. The
+        /// machine is asked to end all the same, and does so when it can.
+        pub fn shield(&self, on: bool) {
+            if let Stop::Interrupt { shielded, .. } = &mut *self.stop() {
+                *shielded = on;
+            }
         }
 
         /// The driver is done: a signal ends the process again. An interrupt would find nobody.
@@ -88,8 +97,15 @@ mod unix {
         }
 
         fn signalled(&self) {
-            match std::mem::take(&mut *self.stop()) {
-                Stop::Interrupt(interrupter) => return interrupter.interrupt(),
+            // Held to the end: nothing that wants a shield begins while the process is ending.
+            let mut stop = self.stop();
+            if let Stop::Interrupt { interrupter, asked, shielded } = &mut *stop
+                && (*shielded || !*asked)
+            {
+                *asked = true;
+                return interrupter.interrupt();
+            }
+            match std::mem::take(&mut *stop) {
                 Stop::RestoreAndExit(settings) => {
                     if let Ok(tty) = File::open("/dev/tty") {
                         // What cannot be restored is not worth staying for.
@@ -98,7 +114,7 @@ mod unix {
                     // The prompt's line is still open.
                     self.printer.message("");
                 }
-                Stop::Exit => {}
+                Stop::Exit | Stop::Interrupt { .. } => {}
             }
             let interrupted = Failure::interrupted();
             let code = interrupted.exit.code();
@@ -144,7 +160,7 @@ mod elsewhere {
     use crate::printer::Printer;
 
     /// Watches nothing.
-    #[derive(Clone, Default)]
+    #[derive(Clone, Debug, Default)]
     pub struct Watch;
 
     impl Watch {
@@ -161,6 +177,9 @@ mod elsewhere {
 
         /// Does nothing.
         pub fn forward_no_more(&self) {}
+
+        /// Does nothing.
+        pub fn shield(&self, _: bool) {}
 
         /// Does nothing.
         pub fn keep_terminal(&self) -> Terminal {

@@ -9,9 +9,10 @@ use std::process::{Command, Stdio};
 use sealed::{Ended, Sealed, finish};
 
 /// Each command with all that it can be told to do.
-fn commands() -> [(&'static str, Vec<String>, clap::Command); 2] {
+fn commands() -> [(&'static str, Vec<String>, clap::Command); 3] {
     [
         (env!("CARGO_BIN_EXE_pentify"), doorkey::pentify::command()),
+        (env!("CARGO_BIN_EXE_pensar"), doorkey::pensar::command()),
         (env!("CARGO_BIN_EXE_doorkey"), doorkey::doorkey::command()),
     ]
     .map(|(binary, command)| {

@@ -67,6 +67,8 @@ enum Phase {
     /// What an older program left as plain text is older than this login.
     ReadingPlaintext(CommandId, Box<Kept>, Option<Box<Billing>>),
     RemovingPlaintext(CommandId, Box<Kept>, Option<Box<Billing>>),
+    /// The lock that the storing took is never held while the person chooses.
+    Unlocking(CommandId, Box<Kept>, Option<Box<Billing>>),
     Choosing(Box<ChooseWorkspace>, Box<Kept>),
     Amending(Box<Amend>, Box<Billing>),
 }
@@ -168,6 +170,16 @@ impl Connect {
             return unexpected();
         };
         self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext), kept, billing);
+        Step::Pending
+    }
+
+    fn unlock(
+        &mut self,
+        cx: &mut Context<'_>,
+        kept: Box<Kept>,
+        billing: Option<Box<Billing>>,
+    ) -> Step<Connected> {
+        self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), kept, billing);
         Step::Pending
     }
 
@@ -283,12 +295,16 @@ impl Logic for Connect {
                         self.phase = Phase::RemovingPlaintext(id, kept, billing);
                         Step::Pending
                     }
-                    _ => self.settled(cx, *kept, billing),
+                    _ => self.unlock(cx, kept, billing),
                 }
             }
             (Phase::RemovingPlaintext(id, kept, billing), Event::Store { id: answered, .. })
                 if id == answered =>
             {
+                let (kept, billing) = (kept.clone(), billing.clone());
+                self.unlock(cx, kept, billing)
+            }
+            (Phase::Unlocking(id, kept, billing), Event::Store { id: answered, .. }) if id == answered => {
                 let (kept, billing) = (kept.clone(), billing.clone());
                 self.settled(cx, *kept, billing)
             }

@@ -14,6 +14,7 @@ use crate::http::{HttpRequest, Method};
 use crate::keep::Kept;
 use crate::lookup::{Found, Lookup, check_issuer};
 use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::migrate::Migrate;
 use crate::record::{Backend, Gateway, Record, Slot};
 use crate::resolve::{Given, Look, not_signed_in, unexpected};
 use crate::rotation::Journal;
@@ -63,6 +64,7 @@ pub enum ConnectionState {
 enum Phase {
     #[default]
     New,
+    Migrating(Box<Migrate>),
     Looking(Lookup),
     LookingElsewhere(CommandId, Backend, Vec<Backend>),
     Asking(Box<Call>, Box<Kept>),
@@ -70,6 +72,20 @@ enum Phase {
 }
 
 impl Connection {
+    /// A move that failed is tried again by the next command that needs what would be moved.
+    fn moved(&mut self, cx: &mut Context<'_>, step: Step<bool>) -> Step<ConnectionReport> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(_) => {
+                let mut lookup = Lookup::default();
+                let step = lookup.start(cx);
+                self.phase = Phase::Looking(lookup);
+                self.looked(cx, step)
+            }
+        }
+    }
+
     fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<ConnectionReport> {
         let found = match step {
             Step::Ignored(reason) => return Step::Ignored(reason),
@@ -165,14 +181,19 @@ impl Logic for Connection {
     type Output = ConnectionReport;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<ConnectionReport> {
-        let mut lookup = Lookup::default();
-        let step = lookup.start(cx);
-        self.phase = Phase::Looking(lookup);
-        self.looked(cx, step)
+        let mut migrate = Box::new(Migrate::default());
+        let step = migrate.start(cx);
+        self.phase = Phase::Migrating(migrate);
+        self.moved(cx, step)
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<ConnectionReport> {
         match (core::mem::take(&mut self.phase), event) {
+            (Phase::Migrating(mut migrate), event) => {
+                let step = migrate.handle(cx, event);
+                self.phase = Phase::Migrating(migrate);
+                self.moved(cx, step)
+            }
             (Phase::Looking(mut lookup), event) => {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::Looking(lookup);

@@ -14,11 +14,11 @@ use crate::exchange::not_the_api;
 use crate::failure::Failure;
 use crate::http::{HttpRequest, Method};
 use crate::keep::Kept;
-use crate::lookup::{Found, Lookup, check_issuer};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::money::Money;
 use crate::record::{Gateway, Record};
-use crate::resolve::{Given, not_signed_in, unexpected};
+use crate::resolve::{Given, unexpected};
+use crate::session::{Bearer, Session};
 use crate::text::harmless;
 use crate::time::Timestamp;
 use crate::workspace::read_gateway;
@@ -47,25 +47,22 @@ pub struct CreditsReport {
 enum Phase {
     #[default]
     New,
-    Looking(Lookup),
+    /// Whose gateway, and which workspace, the record says.
+    Finding(Box<Session>),
     Asking(Box<Call>),
     Amending(Box<Amend>, Box<CreditsReport>),
 }
 
 impl Credits {
-    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<CreditsReport> {
-        let found = match step {
+    fn found(&mut self, cx: &mut Context<'_>, step: Step<Bearer>) -> Step<CreditsReport> {
+        let record = match step {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
             Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(found)) => found,
+            Step::Done(Ok(Bearer::Good(kept))) => kept.record,
+            Step::Done(Ok(Bearer::NothingNewer)) => return unexpected(),
         };
-        let newest = found.newest().filter(|(_, record)| !record.is_tombstone());
-        let Some((_, record)) = newest else { return Step::fail(not_signed_in(cx.service, None)) };
-        if let Err(failure) = check_issuer(cx, record) {
-            return Step::fail(failure);
-        }
-        let Some(request) = validation(cx, record) else { return unexpected() };
+        let Some(request) = validation(cx, &record) else { return unexpected() };
         let mut call = Box::new(Call::new(Given::default(), request));
         let step = call.start(cx);
         self.phase = Phase::Asking(call);
@@ -117,17 +114,17 @@ impl Logic for Credits {
     type Output = CreditsReport;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<CreditsReport> {
-        let mut lookup = Lookup::default();
-        let step = lookup.start(cx);
-        self.phase = Phase::Looking(lookup);
-        self.looked(cx, step)
+        let mut session = Box::new(Session::new());
+        let step = session.start(cx);
+        self.phase = Phase::Finding(session);
+        self.found(cx, step)
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<CreditsReport> {
         match (&mut self.phase, event) {
-            (Phase::Looking(lookup), event) => {
-                let step = lookup.handle(cx, event);
-                self.looked(cx, step)
+            (Phase::Finding(session), event) => {
+                let step = session.handle(cx, event);
+                self.found(cx, step)
             }
             (Phase::Asking(call), event) => {
                 let step = call.handle(cx, event);
@@ -143,6 +140,10 @@ impl Logic for Credits {
 
     fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<CreditsReport> {
         match &mut self.phase {
+            Phase::Finding(session) => match session.interrupted(cx) {
+                Step::Done(Err(failure)) => Step::fail(failure),
+                _ => Step::Pending,
+            },
             Phase::Asking(call) => match call.interrupted(cx) {
                 Step::Done(Err(failure)) => Step::fail(failure),
                 _ => Step::Pending,
@@ -153,6 +154,7 @@ impl Logic for Credits {
 
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         match &self.phase {
+            Phase::Finding(session) => session.deadline(),
             Phase::Asking(call) => call.deadline(),
             _ => None,
         }

@@ -9,9 +9,9 @@
 //!   before the end: an interval is between polls (RFC 8628 §3.2), and without any poll nobody could log in.
 //! - No poll leaves later than `expires_in` after the request for the code, and there is no giving up earlier than
 //!   `expires_in` after its answer, both in real time, if the monotonic clock runs at 0.7 to 1.4 times that:
-//!   [`Stopwatch`] says how, and what a set wall clock does. What is in flight then is awaited for one request's limit.
-//!   With a slow clock and an interval of more than half the lifetime, the last poll may be missed: nothing has been
-//!   learned of the clock before.
+//!   `stopwatch.rs` says how, and what a set wall clock does. It takes up to ten seconds to learn how fast a clock is, so
+//!   codes that live for less have only the monotonic one. What is in flight at the end is awaited for one request's
+//!   limit.
 //! - On a fast clock polls come too early for the issuer, which then says `slow_down`. Two in a row mean that its
 //!   5 s more are too short by our clock: from there on the interval grows by a quarter, too, which overtakes any
 //!   factor of the clock after a few.
@@ -141,7 +141,11 @@ impl Grant {
 
     fn wakes_at(&self, earliest: Timestamp) -> (Timestamp, WakeReason) {
         let expiry = (self.expires_at(), WakeReason::CodeExpiry);
-        self.next_poll(earliest).map_or(expiry, |at| (at, WakeReason::NextPoll))
+        let next = self.next_poll(earliest).map_or(expiry, |at| (at, WakeReason::NextPoll));
+        match self.watch.look_at() {
+            Some(at) if at < next.0 => (at, WakeReason::CompareClocks),
+            _ => next,
+        }
     }
 
     fn slow_down(&mut self, asked: Option<Duration>) {
@@ -271,7 +275,7 @@ impl DeviceGrant {
             let id = cx.send(grant.endpoint.poll_request(&grant.device_code), grant.limit);
             self.phase = Phase::Polling(grant, id);
         } else {
-            // The clock turned out to run otherwise than it seemed.
+            // It was for the clocks, or they turned out to run otherwise than it seemed.
             self.phase = Phase::Waiting(grant, earliest);
         }
         Step::Pending

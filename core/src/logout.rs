@@ -15,7 +15,9 @@ use crate::keep::LOCK_WAIT;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Backend, Record, Slot, Version, Workspace};
-use crate::resolve::{Given, by_workspace, is_settled, reading_order, store_failure, unexpected};
+use crate::resolve::{
+    Given, NOT_SIGNED_IN, by_workspace, is_settled, reading_order, store_failure, unexpected,
+};
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
 
@@ -103,7 +105,7 @@ impl Logout {
             Step::Done(Ok(_)) => self.revoked = true,
             // Dead already, by our own lost answer or by somebody else.
             Step::Done(Err(failure)) if failure.code == "invalid_api_key" => self.revoked = true,
-            Step::Done(Err(failure)) if failure.code == "not_signed_in" => {}
+            Step::Done(Err(failure)) if failure.code == NOT_SIGNED_IN => {}
             Step::Done(Err(failure)) => cx.show(Notice::NotRevoked { reason: failure.message }),
         }
         self.lock(cx)

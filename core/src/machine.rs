@@ -32,6 +32,8 @@ pub enum WakeReason {
     Retry,
     /// A device code expires.
     CodeExpiry,
+    /// The clocks are to be compared.
+    CompareClocks,
     /// What another process stores is to be looked for again.
     LookAgain,
 }

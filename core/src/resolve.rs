@@ -300,13 +300,16 @@ pub(crate) fn refused_by_all(failed: &[(Backend, StoreFailure)]) -> (String, Str
     (reasons.join("; "), next.into())
 }
 
+/// The code of having no credential at all.
+pub(crate) const NOT_SIGNED_IN: &str = "not_signed_in";
+
 pub(crate) fn not_signed_in(service: &Service, workspace: Option<&str>) -> Failure {
     let login = service.login_command();
     match workspace {
-        None => Failure::new(Exit::NotSignedIn, "not_signed_in", "not signed in").next(login),
+        None => Failure::new(Exit::NotSignedIn, NOT_SIGNED_IN, "not signed in").next(login),
         Some(name) => {
             let name = crate::text::harmless(name);
-            Failure::new(Exit::NotSignedIn, "not_signed_in", format!("not signed in to workspace {name:?}"))
+            Failure::new(Exit::NotSignedIn, NOT_SIGNED_IN, format!("not signed in to workspace {name:?}"))
                 .next(format!("{} --workspace {name:?}`", login.trim_end_matches('`')))
         }
     }

@@ -18,9 +18,10 @@ use crate::failure::{Exit, Failure};
 use crate::keep::Kept;
 use crate::lookup::{Found, Lookup, check_issuer};
 use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::migrate::Migrate;
 use crate::notice::Notice;
 use crate::record::{Backend, Generation, Record, Slot, Version};
-use crate::resolve::{not_signed_in, store_failure, unexpected};
+use crate::resolve::{NOT_SIGNED_IN, not_signed_in, store_failure, unexpected};
 use crate::rotate::{End, Rotate, Rotated};
 use crate::rotation::{Journal, Spending};
 use crate::secret::Secret;
@@ -31,9 +32,12 @@ use crate::verdict::{Refusal, Stuck, Verdict, grace_left, is_alive, judge};
 
 /// How long to wait for the lock before looking again at what its holder has stored.
 const LOCK_SLICE: Duration = Duration::from_millis(100);
-/// How long to wait for the lock altogether, with a token that still lives and without one.
-const PATIENCE_ALIVE: Duration = Duration::from_secs(2);
-const PATIENCE_DEAD: Duration = Duration::from_secs(30);
+/// So many times: for two seconds with a token that still lives, for half a minute without one. Counted, not timed: a
+/// machine that slept meanwhile has not waited.
+const SLICES_ALIVE: u32 = 20;
+const SLICES_DEAD: u32 = 300;
+/// How long to wait for the lock only to note that a token is dead.
+const MARK_WAIT: Duration = Duration::from_secs(2);
 /// How often, and how far apart, to look for a newer record after the issuer refused a token.
 const NEWER_LOOKS: u32 = 4;
 const NEWER_PAUSE: Duration = Duration::from_millis(500);
@@ -51,11 +55,15 @@ pub struct Session {
     first: Option<Generation>,
     /// The login whose new pair was thrown away: only the same one is adopted.
     login: Option<String>,
-    /// When the waiting for the lock began.
-    waiting_since: Option<Timestamp>,
+    /// How often the lock was waited for in vain.
+    slices: u32,
     rounds: u32,
     tries: u32,
+    /// This run's own request had no clear answer: the one last resort is left to a later run.
+    unclear: Option<Failure>,
     locked: bool,
+    /// What an older program may have left was looked for.
+    migrated: bool,
     phase: Phase,
 }
 
@@ -72,6 +80,8 @@ pub enum Bearer {
 enum Phase {
     New,
     Looking(Lookup),
+    /// Nothing is stored where it belongs.
+    Migrating(Box<Migrate>),
     Drawing(CommandId),
     Asking(Box<ClientId>),
     Locking(CommandId, Box<Found>),
@@ -120,10 +130,12 @@ impl Session {
             client_id: None,
             first: None,
             login: None,
-            waiting_since: None,
+            slices: 0,
             rounds: 0,
             tries: 0,
+            unclear: None,
             locked: false,
+            migrated: false,
             phase: Phase::New,
         }
     }
@@ -154,13 +166,21 @@ impl Session {
     fn consider(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
         let (backend, record) = match usable(cx, &found, self.login.as_deref()) {
             Ok(usable) => usable,
+            Err(failure) if failure.code == NOT_SIGNED_IN && !self.migrated => {
+                self.migrated = true;
+                let mut migrate = Box::new(Migrate::default());
+                let step = migrate.start(cx);
+                self.phase = Phase::Migrating(migrate);
+                return self.moved(cx, step);
+            }
             Err(failure) => return Step::fail(failure),
         };
         let verdict = judge(cx.service, cx.now, &record, self.refusal.as_ref());
         match verdict {
             Verdict::Use if found.emergency.is_none() => self.use_it(backend, record),
             Verdict::NothingNewer => Step::Done(Ok(Bearer::NothingNewer)),
-            Verdict::Stuck(stuck) if found.emergency.is_none() => {
+            // What a journal says of a token on its way counts under the lock only: another process may be at it.
+            Verdict::Stuck(stuck) if found.emergency.is_none() && !is_spending(&record) => {
                 let end = self.stuck(cx, backend, record, stuck);
                 self.finish(cx, end)
             }
@@ -184,6 +204,16 @@ impl Session {
         }
     }
 
+    fn moved(&mut self, cx: &mut Context<'_>, step: Step<bool>) -> Step<Bearer> {
+        match step {
+            Step::Ignored(reason) => Step::Ignored(reason),
+            Step::Pending => Step::Pending,
+            Step::Done(Err(failure)) => Step::fail(failure),
+            // Also if nothing was left to be moved: another process may just have done it.
+            Step::Done(Ok(_)) => self.look(cx),
+        }
+    }
+
     fn told_client_id(&mut self, cx: &mut Context<'_>, step: Step<String>) -> Step<Bearer> {
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
@@ -197,7 +227,6 @@ impl Session {
     }
 
     fn lock(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
-        self.waiting_since.get_or_insert(cx.now.mono);
         let id = cx.store(StoreOp::Lock { wait: LOCK_SLICE });
         self.phase = Phase::Locking(id, Box::new(found));
         Step::Pending
@@ -210,9 +239,9 @@ impl Session {
             Err(failure) => return Step::fail(failure),
         };
         let alive = is_alive(cx.service, cx.now, &record, self.refusal.as_ref());
-        let patience = if alive { PATIENCE_ALIVE } else { PATIENCE_DEAD };
-        let waited = self.waiting_since.map(|since| cx.now.mono.since(since)).unwrap_or_default();
-        if failure.kind == StoreFailureKind::Busy && waited < patience {
+        self.slices += 1;
+        let patience = if alive { SLICES_ALIVE } else { SLICES_DEAD };
+        if failure.kind == StoreFailureKind::Busy && self.slices < patience {
             return self.look(cx);
         }
         let end = self.live_or(cx, backend, record, store_failure(failure.clone()));
@@ -268,6 +297,11 @@ impl Session {
             Verdict::NothingNewer => self.finish(cx, Ok(Bearer::NothingNewer)),
             Verdict::Stuck(stuck) => {
                 let end = self.stuck(cx, backend, record, stuck);
+                self.finish(cx, end)
+            }
+            Verdict::Rotate(Spending { last_resort: true, .. }) if self.unclear.is_some() => {
+                let Some(failure) = self.unclear.clone() else { return unexpected() };
+                let end = self.live_or(cx, backend, record, failure);
                 self.finish(cx, end)
             }
             Verdict::Rotate(spending) => {
@@ -335,11 +369,14 @@ impl Session {
                 self.finish(cx, end)
             }
             End::Unknown(failure) => {
+                self.unclear = Some(failure.clone());
                 self.tries += 1;
                 let wait = cx.jittered(backoff(&cx.service.retry, self.tries));
                 let journal = rotate.journal();
                 let left = grace_left(cx.service, cx.now, journal).filter(|_| !journal.last_resort);
-                if left.is_some_and(|left| wait < left) {
+                if let Some(left) = left {
+                    // Several more must fit into what is left.
+                    let wait = wait.min(left / 3);
                     cx.show(Notice::Retrying { reason: failure.message, wait });
                     return self.unlock(cx, Then::Wait(wait));
                 }
@@ -412,7 +449,7 @@ impl Session {
             self.phase = Phase::AwaitingNewer { at: cx.now.mono + NEWER_PAUSE, looks, refused };
             return Step::Pending;
         }
-        self.phase = Phase::LockingToMark(cx.store(StoreOp::Lock { wait: PATIENCE_ALIVE }), refused);
+        self.phase = Phase::LockingToMark(cx.store(StoreOp::Lock { wait: MARK_WAIT }), refused);
         Step::Pending
     }
 
@@ -502,6 +539,11 @@ impl Logic for Session {
                 self.phase = Phase::Looking(lookup);
                 self.looked(cx, step)
             }
+            (Phase::Migrating(mut migrate), event) => {
+                let step = migrate.handle(cx, event);
+                self.phase = Phase::Migrating(migrate);
+                self.moved(cx, step)
+            }
             (Phase::Asking(mut asking), event) => {
                 let step = asking.handle(cx, event);
                 self.phase = Phase::Asking(asking);
@@ -532,7 +574,7 @@ impl Logic for Session {
                 self.look(cx)
             }
             (Phase::Waiting(at), Event::Woke) if at <= cx.now.mono => {
-                self.waiting_since = None;
+                self.slices = 0;
                 self.look(cx)
             }
             (Phase::AwaitingNewer { at, looks, refused }, Event::Woke) if at <= cx.now.mono => {
@@ -638,6 +680,10 @@ impl Refused {
     fn stuck(&self) -> Stuck {
         if self.interrupted { Stuck::Interrupted } else { Stuck::Expired }
     }
+}
+
+fn is_spending(record: &Record) -> bool {
+    record.rotation.as_ref().is_some_and(|rotation| matches!(rotation.journal, Journal::Spending(_)))
 }
 
 /// The newest record, if it is a credential of this service and of the login that counts.

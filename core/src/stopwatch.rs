@@ -4,6 +4,8 @@ use core::time::Duration;
 
 use crate::time::{Now, Timestamp};
 
+/// Until something is known of the rate, no more than this goes by without a look.
+const LONGEST_SPAN: Duration = Duration::from_secs(10);
 /// Two readings closer together than this say nothing of the clocks' rates.
 const SHORTEST_SPAN: u64 = 500;
 
@@ -45,6 +47,11 @@ impl Stopwatch {
             self.wall = self.wall.saturating_add(wall);
         }
         self.seen = now;
+    }
+
+    /// When to look at the latest; `None`: when there is something else to do.
+    pub(crate) fn look_at(&self) -> Option<Timestamp> {
+        (self.wall == 0).then(|| self.seen.mono + LONGEST_SPAN)
     }
 
     /// The monotonic reading at which that much will have passed, as far as is known now.

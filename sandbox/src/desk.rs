@@ -143,9 +143,10 @@ impl Inner {
         let place = self.config.place_of(request);
         let is_for_programs = place.is_some_and(Place::is_for_programs);
         let fault = if is_for_programs { self.faults.next_fault(request.url.path()) } else { None };
-        let (answer, told) = self.change(|service, now| service.handle_noting(now, request, fault))?;
+        let ((answer, told), now) =
+            self.change(|service, now| (service.handle_noting(now, request, fault), now))?;
         if let (Some(told), Some(events)) = (&told, &self.events) {
-            events.asked(self.clock.now(), told, fault)?;
+            events.asked(now, told, fault)?;
         }
         Ok((answer, told.map(|told| told.id)))
     }

@@ -3,7 +3,8 @@
 //! [`Service`] is the whole of it, as a pure function on plain state: `handle(now, request) -> response`, without a
 //! clock, randomness or I/O of its own. The same service is explored and simulated as it stands, and served to
 //! browsers and programs by [`serve`], which adds sockets, a clock that can be sped up, a state file and faults.
-//! [`Person`] walks its pages as somebody with a browser would.
+//! [`Person`] walks its pages as somebody with a browser would. It plays Pentify and, where its [`Config`] says so,
+//! Pensar Apex ([`pensar`]).
 //!
 //! A whole pairing without a socket or a second of waiting:
 //! ```

@@ -11,7 +11,7 @@ use doorkey_core::record::{Backend, Record, Slot, UnreadableRecord, Version};
 use doorkey_core::secret::Secret;
 use doorkey_core::store::StoreFailure;
 
-use crate::credential_store::{CredentialStore, Swap, no_such_slot, without_generation};
+use crate::credential_store::{CredentialStore, Swap, bare_token, no_such_slot, without_generation};
 use crate::object::Object;
 use crate::ownership::ANY_ACCESS;
 use crate::private_file::{Change, PrivateFile, explain};
@@ -68,7 +68,7 @@ impl AuthFile {
         let ours = object.has(FORM);
         let read = match refresh_token {
             // Another program's file: what else is in it has its own meaning.
-            Some(token) if !ours => bare_refresh(token),
+            Some(text) if !ours => bare_token(&text).map(Record::bare_refresh),
             None if !ours => return Ok(None),
             _ => Record::decode(text),
         };
@@ -151,14 +151,6 @@ impl CredentialStore for AuthFile {
                 Ok(Change::Replace(object.render(), Swap::Done))
             }
         })
-    }
-}
-
-fn bare_refresh(token: Secret) -> Result<Record, UnreadableRecord> {
-    let bare = Record::decode(&token)?;
-    match bare.generation {
-        None => Ok(Record::bare_refresh(bare.token)),
-        Some(_) => Err(UnreadableRecord::Malformed),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use doorkey_core::record::{Backend, Record, Slot, Version};
+use doorkey_core::record::{Backend, Record, Slot, UnreadableRecord, Version};
+use doorkey_core::secret::Secret;
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 
 use crate::failure::failure;
@@ -47,7 +48,8 @@ pub trait CredentialStore: Send + Sync {
     /// Writes a slot if it holds `expected` now; `None`: if nothing is there.
     ///
     /// # Errors
-    /// Nothing was changed; after `TimedOut` alone the write may still take effect.
+    /// Nothing was changed; after `TimedOut` alone the write may still take effect. A store that writes in several
+    /// steps says when a failure can leave the new record.
     fn write(&self, slot: &Slot, expected: Option<&Version>, record: &Record) -> Result<Swap, StoreFailure>;
 
     /// Deletes a slot if it holds `expected` now. An empty slot is [`Swap::Done`].
@@ -88,4 +90,11 @@ pub(crate) fn without_generation() -> StoreFailure {
         StoreFailureKind::Refused,
         "a credential without a generation is not kept here; sign in to get one",
     )
+}
+
+/// The bare token that a text is: not the record that it may read as, too.
+pub(crate) fn bare_token(text: &Secret) -> Result<Secret, UnreadableRecord> {
+    let record = Record::decode(text)?;
+    let is_bare = record.generation.is_none() && record.rotation.is_none();
+    is_bare.then_some(record.token).ok_or(UnreadableRecord::Malformed)
 }

@@ -58,7 +58,7 @@ impl EmergencyFile {
                 format!("{} holds tokens that are not merged yet; try again in a moment", shown(&self.path)),
             ));
         }
-        let bytes = bytes.saturating_add(CHECKSUM).min(LONGEST).next_multiple_of(STEP);
+        let bytes = (bytes.min(LONGEST - STEP) + CHECKSUM).next_multiple_of(STEP);
         if found.is_some_and(|found| found.len() >= bytes && found.iter().all(|byte| *byte == BLANK)) {
             return Ok(());
         }
@@ -82,6 +82,11 @@ impl EmergencyFile {
         let sum = Fingerprint::of(line.as_bytes());
         let mut text = Zeroizing::new(String::with_capacity(line.len() + CHECKSUM));
         text.extend([line, "\n", sum.as_str(), "\n"]);
+        if text.len() > LONGEST {
+            let detail =
+                format!("{} would become larger than {LONGEST} bytes; sign in again", shown(&self.path));
+            return Err(failure(StoreFailureKind::Refused, detail));
+        }
         let file = match private_options().write(true).open(&self.path) {
             Ok(file) => file,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => {

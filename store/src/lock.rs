@@ -2,8 +2,8 @@
 //!
 //! A kernel lock on a file of its own: the kernel lets go when its holder ends, however that happens. The file is
 //! never deleted, since a deleted one would let two processes hold "the" lock; should somebody else delete it, the
-//! comparison after locking notices. Network file systems are not told apart yet: there the lock may be local to
-//! each machine.
+//! comparison after locking notices. On a network file system the lock may be local to each machine: that is asked
+//! separately ([`StoreOp::CheckLock`](doorkey_core::store::StoreOp::CheckLock)), since only rotation depends on it.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

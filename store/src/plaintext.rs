@@ -13,7 +13,7 @@ use doorkey_core::secret::Secret;
 use doorkey_core::store::StoreFailure;
 use doorkey_core::url::Url;
 
-use crate::credential_store::Swap;
+use crate::credential_store::{Swap, bare_token};
 use crate::object::Object;
 use crate::private_file::Change;
 use crate::settings_file::{GATEWAY_URL, SettingsFile, WORKSPACE_ID, WORKSPACE_SLUG};
@@ -95,7 +95,5 @@ fn find(object: &Object<'_>) -> Option<Found> {
 
 /// The value of a key, if it reads as a bare token.
 fn token(object: &Object<'_>, key: &str) -> Option<Secret> {
-    let record = Record::decode(&object.text(key)?).ok()?;
-    let is_bare = record.generation.is_none() && record.rotation.is_none();
-    is_bare.then_some(record.token)
+    bare_token(&object.text(key)?).ok()
 }

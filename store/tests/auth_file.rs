@@ -150,6 +150,7 @@ fn what_cannot_be_read_is_told_and_left_as_it_is() {
         (r#"{"v":1,"gen":"l.1"}"#, 0o600, Unreadable, "damaged"),
         (r#"{"v":2,"gen":"l.1","newToken":"t"}"#, 0o600, Unreadable, "form 2"),
         (r#"{"refreshToken":"a b"}"#, 0o600, Unreadable, "damaged"),
+        (r#"{"refreshToken":"{\"refreshToken\":\"r\"}"}"#, 0o600, Unreadable, "damaged"),
         (r#"{"refreshToken":"refresh-l1"}"#, 0o644, Refused, "chmod 600"),
     ];
     for (text, mode, kind, words) in rows {

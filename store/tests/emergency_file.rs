@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use doorkey_core::record::Record;
+use doorkey_core::secret::Secret;
 use doorkey_core::store::StoreFailureKind::{Refused, Unreadable};
 use doorkey_store::EmergencyFile;
 use scratch::Scratch;
@@ -56,6 +57,18 @@ fn the_room_includes_what_we_add() {
         assert_eq!(fs::metadata(&path).unwrap().len(), room, "{bytes}");
         file.remove().unwrap();
     }
+}
+
+#[test]
+fn nothing_is_made_that_would_be_too_large_to_read() {
+    let (_folder, path, file) = place("emergency-large");
+    file.reserve(usize::MAX).unwrap();
+    assert_eq!(file.read(), Ok(None));
+    let blank = fs::read(&path).unwrap();
+    let mut large = session("l", 1);
+    large.gateway.signing_key = Some(Secret::new("x".repeat(1_000_000)));
+    assert_eq!(file.write(&large).unwrap_err().kind, Refused);
+    assert_eq!(fs::read(&path).unwrap(), blank);
 }
 
 #[test]

@@ -140,8 +140,8 @@ fn damaged_unsettled_entries_are_told_and_replaced() {
 }
 
 /// What is read from this text, and the text after that was removed.
-fn moved(text: &str) -> (Option<Record>, String) {
-    let (_folder, path, file) = place("settings-moved");
+fn moved(name: &str, text: &str) -> (Option<Record>, String) {
+    let (_folder, path, file) = place(name);
     put(&path, text, 0o600);
     let record = file.read_plaintext().unwrap();
     if let Some(record) = &record {
@@ -198,10 +198,14 @@ fn older_values_are_read_as_one_record_and_removed_exactly() {
         (r#"{"pensarAPIKey":"k","refreshToken":""}"#, Some(key.clone()), r#"{"refreshToken":""}"#),
         (r#"{"pensarAPIKey":"k","refreshToken":"a b"}"#, Some(key), r#"{"refreshToken":"a b"}"#),
         (r#"{"pensarAPIKey":null,"refreshToken":7}"#, None, r#"{"pensarAPIKey":null,"refreshToken":7}"#),
-        (r#"{"refreshToken":"{}"}"#, None, r#"{"refreshToken":"{}"}"#),
+        (
+            r#"{"refreshToken":"{\"refreshToken\":\"r\"}"}"#,
+            None,
+            r#"{"refreshToken":"{\"refreshToken\":\"r\"}"}"#,
+        ),
     ];
     for (text, record, left) in rows {
-        assert_eq!(moved(text), (record, left.to_owned()), "{text}");
+        assert_eq!(moved("settings-older", text), (record, left.to_owned()), "{text}");
     }
 }
 
@@ -209,14 +213,16 @@ fn older_values_are_read_as_one_record_and_removed_exactly() {
 fn a_workspace_and_a_gateway_go_with_the_record_and_stay_in_the_ledger() {
     let text =
         r#"{"gatewayUrl":"https://gw.pensar.dev","pensarAPIKey":"k","workspaceId":"w","workspaceSlug":"s"}"#;
-    let (record, left) = moved(text);
+    let (record, left) = moved("settings-workspace", text);
     let record = record.unwrap();
     assert_eq!(record.slug(), Some("s"));
     assert_eq!(record.workspace.unwrap().id.as_deref(), Some("w"));
     assert_eq!(record.gateway.url.unwrap().to_string(), "https://gw.pensar.dev/");
     assert_eq!(left, text.replace(r#""pensarAPIKey":"k","#, ""));
-    let (record, _) =
-        moved(r#"{"pensarAPIKey":"k","workspaceId":"w","gatewayUrl":"http://elsewhere.example"}"#);
+    let (record, _) = moved(
+        "settings-workspace",
+        r#"{"pensarAPIKey":"k","workspaceId":"w","gatewayUrl":"http://elsewhere.example"}"#,
+    );
     assert_eq!(
         record,
         Some(Record::bare(Secret::from("k"))),

@@ -90,6 +90,14 @@ impl Browser {
         self.session.click(&buttons[0]);
     }
 
+    /// Types a text into the field with this label, which is empty.
+    pub fn fill(&self, label: &str, text: &str) {
+        let labelled = format!("//input[@id = //label[normalize-space(.) = '{label}']/@for]");
+        let fields = self.session.find(&labelled);
+        assert_eq!(fields.len(), 1, "{label:?} on: {}", self.text());
+        self.session.type_into(&fields[0], text);
+    }
+
     /// The heading of the page.
     pub fn heading(&self) -> String {
         self.shown("document.querySelector('h1')")

@@ -15,10 +15,16 @@ use crate::{binary, wait_for};
 
 /// Runs until it is dropped.
 pub struct Sandbox {
-    /// Where the API is.
+    /// Where Pentify's API is.
     pub api: String,
-    /// Where the pages are.
+    /// Where Pentify's pages are.
     pub app: String,
+    /// Where Pensar's API is.
+    pub pensar_api: String,
+    /// Where Pensar's pages are.
+    pub console: String,
+    /// Where Pensar's WorkOS is.
+    pub workos: String,
     /// What points a client there.
     pub environment: BTreeMap<String, String>,
     running: Running,
@@ -40,7 +46,17 @@ impl Sandbox {
         let environment = announced["env"].as_object().unwrap().iter();
         let environment =
             environment.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
-        Self { api: url("api"), app: url("app"), environment, running, marks: Cell::new(0), _home: home }
+        Self {
+            api: url("api"),
+            app: url("app"),
+            pensar_api: url("pensar_api"),
+            console: url("console"),
+            workos: url("workos"),
+            environment,
+            running,
+            marks: Cell::new(0),
+            _home: home,
+        }
     }
 
     /// Every request so far, as `METHOD path status`; those for assets and of this method left out.

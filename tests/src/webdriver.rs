@@ -60,6 +60,11 @@ impl Session {
         self.post(&format!("/element/{}/click", element.0), &json!({}));
     }
 
+    /// Types a text into an element.
+    pub fn type_into(&self, element: &Element, text: &str) {
+        self.post(&format!("/element/{}/value", element.0), &json!({ "text": text }));
+    }
+
     /// Runs a script in the page, whose rules for its own scripts do not count for ours.
     pub fn execute(&self, script: &str) -> Value {
         self.post("/execute/sync", &json!({"script": script, "args": []}))

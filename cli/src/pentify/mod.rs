@@ -4,8 +4,6 @@ mod args;
 mod place;
 mod report;
 mod run;
-#[cfg(feature = "sandbox")]
-mod sandbox;
 
 use std::process::ExitCode;
 

@@ -1,17 +1,15 @@
 //! What the commands do: build a machine, drive it, show what came of it.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use doorkey_blocking::{Driver, HttpTransport, SystemClock};
 use doorkey_core::call::{Call, Called};
 use doorkey_core::exchange::not_the_api;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::login::{Login, LoginOptions};
 use doorkey_core::logout::{Logout, LogoutOptions};
-use doorkey_core::machine::{Logic, Machine, Outcome};
+use doorkey_core::machine::Outcome;
 use doorkey_core::resolve::Given;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
@@ -26,12 +24,12 @@ use crate::environment::Environment;
 #[cfg(feature = "manual")]
 use crate::manual;
 use crate::printer::Printer;
+use crate::run::Run;
 use crate::signals::Watch;
-use crate::surface::{Lines, LinkHook};
-use crate::trace_file::TraceFile;
+use crate::surface::Qr;
 
 use super::args::{ApiArgs, AuthCommand, Cli, Command, LoginArgs, LogoutArgs, ScansCommand, StatusArgs};
-use super::place::Place;
+use super::place;
 use super::report;
 
 /// How requests name their sender.
@@ -56,14 +54,18 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             variable: environment.get("PENTIFY_API_TOKEN").map(Secret::from),
             workspace: cli.workspace,
         },
-        #[cfg(feature = "sandbox")]
-        place: if cli.sandbox { Place::sandbox(environment)? } else { Place::pentify(environment)? },
-        #[cfg(not(feature = "sandbox"))]
-        place: Place::pentify(environment)?,
-        environment,
-        printer,
-        trace: cli.trace,
-        watch: Watch::new(printer),
+        run: Run {
+            #[cfg(feature = "sandbox")]
+            place: if cli.sandbox { place::sandbox(environment)? } else { place::real(environment)? },
+            #[cfg(not(feature = "sandbox"))]
+            place: place::real(environment)?,
+            environment,
+            printer,
+            trace: cli.trace,
+            watch: Watch::new(printer),
+            user_agent: USER_AGENT,
+            qr: Qr::Never,
+        },
     };
     match cli.command {
         Command::Login(args) => session.login(&args),
@@ -82,46 +84,38 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
 /// One command at work.
 struct Session<'a> {
     given: Given,
-    place: Place,
-    environment: &'a Environment,
-    printer: Printer,
-    trace: Option<PathBuf>,
-    watch: Watch,
+    run: Run<'a>,
 }
 
 impl Session<'_> {
     fn login(self, args: &LoginArgs) -> Result<ExitCode, Failure> {
-        // Nobody is sent to the browser for a login whose polls could not leave.
-        self.environment.proxies().check(self.place.service.api.origin()).map_err(|e| {
-            Failure::new(Exit::Usage, "unusable_setting", e.to_string())
-                .next("correct or unset it, then try again")
-        })?;
+        self.run.check_proxy(self.run.place.service.api.origin())?;
         let options = LoginOptions {
             workspace: self.given.workspace.clone(),
             re_pair: args.re_pair,
-            open_browser: !args.no_browser && self.environment.can_open_pages(),
+            open_browser: !args.no_browser && self.run.environment.can_open_pages(),
             variable_set: self.given.variable.is_some(),
         };
-        let (printer, service) = (self.printer, self.place.service.clone());
-        let logged_in = self.drive(Task::Login(options.clone()), Login::new(options))?;
+        let (printer, service) = (self.run.printer, self.run.place.service.clone());
+        let logged_in = self.run.drive(Task::Login(options.clone()), Login::new(options))?;
         report::logged_in(printer, &service, &logged_in);
         Ok(ExitCode::SUCCESS)
     }
 
     fn logout(self, args: &LogoutArgs) -> Result<ExitCode, Failure> {
         let options = LogoutOptions { workspace: self.given.workspace.clone(), revoke: args.revoke };
-        let (printer, service) = (self.printer, self.place.service.clone());
+        let (printer, service) = (self.run.printer, self.run.place.service.clone());
         let hidden = self.given.variable.is_some();
-        let logged_out = self.drive(Task::Logout(options.clone()), Logout::new(options))?;
+        let logged_out = self.run.drive(Task::Logout(options.clone()), Logout::new(options))?;
         report::logged_out(printer, &service, &logged_out, hidden);
         Ok(ExitCode::SUCCESS)
     }
 
     fn use_token(self, argument: Option<String>) -> Result<ExitCode, Failure> {
         let token = match argument.as_deref() {
-            Some("-") => Secret::new(read_input(&self.watch)?.trim().to_owned()),
+            Some("-") => Secret::new(read_input(&self.run.watch)?.trim().to_owned()),
             Some(token) => Secret::from(token),
-            None if self.environment.terminal => self.read_hidden()?,
+            None if self.run.environment.terminal => self.read_hidden()?,
             None => {
                 return Err(Failure::new(
                     Exit::Usage,
@@ -131,9 +125,9 @@ impl Session<'_> {
                 .next("pass it on standard input: `pentify auth use-token -`"));
             }
         };
-        let (printer, service) = (self.printer, self.place.service.clone());
+        let (printer, service) = (self.run.printer, self.run.place.service.clone());
         let variable_set = self.given.variable.is_some();
-        let kept = self.drive(
+        let kept = self.run.drive(
             Task::UseToken { token: token.clone(), variable_set },
             UseToken::new(token, variable_set),
         )?;
@@ -143,8 +137,8 @@ impl Session<'_> {
 
     fn status(self, args: &StatusArgs) -> Result<ExitCode, Failure> {
         let options = StatusOptions { given: self.given.clone(), explain: args.explain, check: args.check };
-        let (printer, service) = (self.printer, self.place.service.clone());
-        let status = self.drive(Task::Status(options.clone()), Status::new(options))?;
+        let (printer, service) = (self.run.printer, self.run.place.service.clone());
+        let status = self.run.drive(Task::Status(options.clone()), Status::new(options))?;
         Ok(report::status(printer, &service, &status, args.explain))
     }
 
@@ -153,8 +147,8 @@ impl Session<'_> {
         path: impl Fn(&Service) -> &'static str,
         show: impl Fn(Printer, &serde_json::Value),
     ) -> Result<ExitCode, Failure> {
-        let service = self.place.service.clone();
-        let printer = self.printer;
+        let service = self.run.place.service.clone();
+        let printer = self.run.printer;
         let called = self.call(HttpRequest::new(Method::Get, service.api.join(path(&service))))?;
         let body = report::body_of(&service, &called.response)?;
         if printer.json {
@@ -166,8 +160,8 @@ impl Session<'_> {
     }
 
     fn scans(self) -> Result<ExitCode, Failure> {
-        let service = self.place.service.clone();
-        let printer = self.printer;
+        let service = self.run.place.service.clone();
+        let printer = self.run.printer;
         let called = self.call(HttpRequest::new(Method::Get, service.api.join(service.paths.scans)))?;
         let body = report::body_of(&service, &called.response)?;
         // Without a list there is nothing to say about scans, least of all that there are none.
@@ -182,9 +176,9 @@ impl Session<'_> {
     }
 
     fn api(self, args: ApiArgs) -> Result<ExitCode, Failure> {
-        let service = self.place.service.clone();
-        let request = api_request(&service, args, &self.watch)?;
-        let (printer, on_terminal) = (self.printer, self.environment.stdout_is_terminal);
+        let service = self.run.place.service.clone();
+        let request = api_request(&service, args, &self.run.watch)?;
+        let (printer, on_terminal) = (self.run.printer, self.run.environment.stdout_is_terminal);
         let called = self.call(request)?;
         let body = called.response.body.as_bytes();
         if printer.json {
@@ -199,7 +193,7 @@ impl Session<'_> {
 
     /// Asks for a token without showing it.
     fn read_hidden(&self) -> Result<Secret, Failure> {
-        let _terminal = self.watch.keep_terminal();
+        let _terminal = self.run.watch.keep_terminal();
         let typed = rpassword::prompt_password("API token (not shown): ").map_err(|e| {
             while e.kind() == io::ErrorKind::Interrupted {
                 // Ctrl-C came as a key; the prompt has made a signal of it, and whoever watches for those is about to
@@ -214,38 +208,8 @@ impl Session<'_> {
 
     fn call(self, request: HttpRequest) -> Outcome<Called> {
         let given = self.given.clone();
-        self.drive(Task::Call { given: given.clone(), request: request.clone() }, Call::new(given, request))
-    }
-
-    /// Drives a machine, built for `task`, to its end.
-    fn drive<L: Logic>(self, task: Task, logic: L) -> Outcome<L::Output> {
-        let clock = SystemClock;
-        #[cfg(feature = "sandbox")]
-        let hook = self.place.sandbox.as_ref().map(|_| {
-            let (printer, immediately) = (self.printer, !self.environment.can_open_pages());
-            LinkHook { immediately, call: Box::new(move |link| super::sandbox::approve_soon(printer, link)) }
-        });
-        #[cfg(not(feature = "sandbox"))]
-        let hook: Option<LinkHook> = None;
-        let Place { service, vault, .. } = self.place;
-        let trace = self.trace.as_deref().map(|path| TraceFile::create(path, &task, &service));
-        let mut trace = trace.transpose()?;
-        let (terminal, redraws) = (self.environment.terminal, self.environment.redraws());
-        let mut lines = Lines::new(self.printer, terminal, redraws, service.clone(), hook);
-        let transport = Box::new(HttpTransport::new(self.environment.proxies(), USER_AGENT));
-        let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
-        let watch = self.watch.clone();
-        driver.on_start(move |interrupter| watch.forward(interrupter));
-        if let Some(trace) = &mut trace {
-            driver.observe(trace);
-        }
-        let outcome = driver.run(Machine::new(service, logic));
-        drop(driver);
-        self.watch.forward_no_more();
-        if let Some(trace) = &mut trace {
-            trace.end(outcome.as_ref().err());
-        }
-        outcome
+        self.run
+            .drive(Task::Call { given: given.clone(), request: request.clone() }, Call::new(given, request))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
@@ -27,7 +27,13 @@ pub struct Terminal {
 impl Terminal {
     /// Starts a command with a terminal as its standard streams and its controlling terminal.
     pub fn start(command: &Command) -> Self {
-        let pair = openpty(None, None).unwrap();
+        Self::sized(command, 0, 0)
+    }
+
+    /// The same with a terminal that says how large it is.
+    pub fn sized(command: &Command, columns: u16, rows: u16) -> Self {
+        let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = openpty(Some(&size), None).unwrap();
         let line = File::from(pair.slave);
         let end = || Stdio::from(line.try_clone().unwrap());
         // `setsid` makes the terminal the controlling one and becomes the command.

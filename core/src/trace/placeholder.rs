@@ -47,6 +47,7 @@ const PLAIN_KEYS: &[&str] = &[
     "top_up_url",
     "next_cursor",
     "workosClientId",
+    "workspaceId",
 ];
 
 /// JSON keys whose texts are addresses of pages or hosts: machines decide by origin and path, and the query is secret.

@@ -57,11 +57,6 @@ pub fn start_pairing(service: Service) -> Timetable<Pairing> {
     table
 }
 
-/// A device grant of Pensar's, without a browser.
-pub fn start_device_grant() -> Timetable<DeviceGrant> {
-    Timetable::grant(pensar(), false)
-}
-
 pub struct Timetable<L: Logic> {
     pub machine: Machine<L>,
     /// Real time.
@@ -155,6 +150,11 @@ where
     /// Nothing may be wanted before `millis`, even if asked at each deadline's last millisecond.
     pub fn expect_silence_until(&mut self, millis: u64) {
         self.expect_nothing_left();
+        while let Some((at, WakeReason::CompareClocks)) = self.next_wake().filter(|(at, _)| *at < millis) {
+            self.jump_to(at);
+            self.event(Event::Woke);
+            self.expect_nothing_left();
+        }
         if let Some((wake, why)) = self.next_wake() {
             assert!(wake >= millis, "woken at {wake} ms for {why:?}, silence was expected until {millis} ms");
         }
@@ -173,6 +173,19 @@ where
     pub fn expect_poll_now(&mut self) -> (CommandId, HttpRequest) {
         self.event(Event::Woke);
         self.take_request()
+    }
+
+    /// Jumps to when the machine wants to be woken, where it must send a request.
+    pub fn next_poll(&mut self) -> (CommandId, HttpRequest) {
+        let (at, why) =
+            self.next_wake().unwrap_or_else(|| panic!("nothing is waited for at {} ms", self.now));
+        assert_eq!(why, WakeReason::NextPoll, "at {at} ms");
+        self.jump_to(at.max(self.now));
+        self.expect_poll_now()
+    }
+
+    pub fn next_command(&mut self) -> Option<Command> {
+        self.commands.pop_front()
     }
 
     pub fn take(&mut self) -> Command {

@@ -2,7 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod awkward;
+mod chance;
 mod clocks;
 mod crash;
+mod gateway;
+mod login;
+mod moving;
 mod races;
 mod world;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use doorkey_core::disconnect::Disconnect;
 use doorkey_core::notice::Notice;
 use doorkey_core::record::{Backend, Record};
+use doorkey_core::rotation::Journal;
 use doorkey_core::session::Bearer;
 use doorkey_core::task::Task;
 use doorkey_sandbox::Rule;
@@ -127,10 +128,9 @@ fn a_logout_waits_for_the_rotation_and_then_nothing_is_left() {
     for _ in 0..50 {
         world.act(out);
     }
+    assert!(!world.record().is_tombstone(), "it waits for the lock");
     good(world.finish(pid));
-    // The lock it waited for in vain makes it fail cleanly in this world, where waiting takes no turns.
-    let again = logout(&mut world);
-    world.finish(again).unwrap();
+    world.finish(out).unwrap();
     assert!(world.record().is_tombstone());
     assert_eq!(world.token().unwrap_err().code, "not_signed_in");
 }
@@ -187,6 +187,27 @@ fn a_process_stopped_with_the_lock_makes_the_others_wait_a_bounded_time() {
     let bearer = good(world.token());
     assert!(world.accepts(&bearer));
     assert!(world.millis - before < 2_200, "two seconds, then the live token");
+}
+
+#[test]
+fn a_last_resort_on_its_way_is_waited_for_and_not_taken_for_a_failure() {
+    let mut world = expired(0);
+    // One process was killed before its request left; another one makes the last resort of it.
+    let killed = world.start();
+    while !matches!(world.record().rotation.as_ref().unwrap().journal, Journal::Spending(_)) {
+        world.run_for(killed, 1);
+    }
+    world.kill(killed);
+    let second = world.start();
+    until_answered(&mut world, second);
+    let third = world.start();
+    for _ in 0..100 {
+        world.act(third);
+    }
+    assert_eq!(world.ended(third), None, "it waits for the lock");
+    let (second, third) = (good(world.finish(second)), good(world.finish(third)));
+    assert_eq!(second.token(), third.token());
+    assert_eq!(world.refreshes, 1);
 }
 
 #[test]

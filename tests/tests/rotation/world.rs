@@ -1,13 +1,16 @@
 //! Machines of several processes on one computer, with the sandbox's own issuer, in virtual time: what the processes
 //! do is interleaved one action at a time, and each of them can be killed between any two.
 
+use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::fmt::Debug;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use doorkey_core::call::Call;
 use doorkey_core::command::{Command, CommandId};
+use doorkey_core::connection::Connection;
 use doorkey_core::event::Event;
 use doorkey_core::failure::Failure;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
@@ -44,16 +47,45 @@ pub struct World {
     pub wall_offset: i64,
     pub disk: Disk,
     pub processes: Vec<Option<Box<dyn Running>>>,
+    /// Who sits here.
+    pub person: Somebody,
     /// What becomes of the next requests to the issuer, one each; then all is well.
     pub mishaps: VecDeque<Mishap>,
     /// What the API answers to a bearer; `None`: as the sandbox does.
     pub api_says: Option<u16>,
     /// Access tokens that the API does not accept though they live.
     pub refused: Vec<Secret>,
+    /// How long it takes to notice that an answer is lost.
+    pub losing_takes: Duration,
     /// Requests for tokens that reached the issuer.
     pub refreshes: usize,
     pub notices: Vec<Notice>,
+    /// The person chooses nothing.
+    pub declines: bool,
+    ignores_creation: bool,
+    /// What each process ended with.
+    outputs: BTreeMap<usize, Box<dyn Any>>,
     entropy: u8,
+}
+
+/// The person in front of this computer, with a browser.
+#[derive(Clone, Debug)]
+pub struct Somebody {
+    /// Signs in as this.
+    pub email: &'static str,
+    pub denies: bool,
+    /// Chooses the workspace of this number, here or in the browser.
+    pub chooses: usize,
+    /// Answers questions so.
+    pub says_yes: bool,
+    /// The pages that were opened, without their queries.
+    pub pages: Vec<String>,
+}
+
+impl Default for Somebody {
+    fn default() -> Self {
+        Self { email: account::SOLO, denies: false, chooses: 0, says_yes: true, pages: Vec::new() }
+    }
 }
 
 /// What happens to a request.
@@ -110,6 +142,7 @@ struct Process<L: Logic> {
     machine: Machine<L>,
     queue: VecDeque<Command>,
     inbox: VecDeque<Event>,
+    waits_for_lock_until: Option<u64>,
     recorder: Recorder,
     lines: Vec<String>,
     bearer: fn(&L::Output) -> Bearer,
@@ -118,6 +151,30 @@ struct Process<L: Logic> {
 impl World {
     /// A computer that is signed in, with everything in `backend`.
     pub fn new(settings: Settings, backend: Backend) -> Self {
+        /// Signing in takes longer than most of what is tried afterwards: once for each kind of issuer.
+        static SIGNED_IN: Mutex<BTreeMap<Duration, Vec<(Settings, Service, Record)>>> =
+            Mutex::new(BTreeMap::new());
+        let mut world = Self::signed_out(settings);
+        let mut known = SIGNED_IN.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.entry(settings.grace).or_default();
+        let record = match known.iter().find(|(of, ..)| *of == settings) {
+            Some((_, issuer, record)) => {
+                world.issuer = issuer.clone();
+                record.clone()
+            }
+            None => {
+                let record = world.sign_in(1);
+                known.push((settings, world.issuer.clone(), record.clone()));
+                record
+            }
+        };
+        world.disk.records.insert(backend, record);
+        world.disk.ledger = Ledger { backend: Some(backend), session: true, ..Ledger::default() };
+        world
+    }
+
+    /// A computer on which nobody has signed in yet.
+    pub fn signed_out(settings: Settings) -> Self {
         let url = |port: u16| Url::parse(&format!("http://127.0.0.1:{port}")).unwrap();
         let pensar =
             pensar::Config { api: url(3), gateway: url(4), console: url(5), workos: url(6), settings };
@@ -130,24 +187,25 @@ impl World {
         if let Some(oauth) = &mut descriptor.oauth {
             oauth.grace = grace;
         }
-        let mut world = Self {
+        Self {
             descriptor,
             issuer: Service::new(config, [7; 32]),
             millis: 0,
             wall_offset: 0,
             disk: Disk::default(),
             processes: Vec::new(),
+            person: Somebody::default(),
             mishaps: VecDeque::new(),
             api_says: None,
             refused: Vec::new(),
             refreshes: 0,
+            losing_takes: Duration::from_secs(10),
             notices: Vec::new(),
+            declines: false,
+            ignores_creation: false,
+            outputs: BTreeMap::new(),
             entropy: 0,
-        };
-        let record = world.sign_in(1);
-        world.disk.records.insert(backend, record);
-        world.disk.ledger = Ledger { backend: Some(backend), session: true, ..Ledger::default() };
-        world
+        }
     }
 
     /// A new family of tokens at the issuer, as a record of login number `login`.
@@ -187,8 +245,30 @@ impl World {
         }
     }
 
-    fn ask(&mut self, request: &HttpRequest) -> HttpResponse {
+    pub fn ask(&mut self, request: &HttpRequest) -> HttpResponse {
         self.issuer.handle(self.issuer_time(), request)
+    }
+
+    /// The person looks at a page and does what is asked there.
+    fn visit(&mut self, page: &Url) {
+        self.person.pages.push(page.path().to_owned());
+        let (wall, issuer, Somebody { email, denies, chooses, .. }) =
+            (self.issuer_time(), &mut self.issuer, self.person.clone());
+        let mut person = Person::new(email);
+        let slugs = ["acme", "blue-team", "client-labs"];
+        if email == account::MULTI {
+            person = person.choosing(slugs[chooses]);
+        }
+        let send = |request: &HttpRequest| Ok::<_, Infallible>(issuer.handle(wall, request));
+        let done = match page.path() {
+            "/device" if denies => person.deny(page, send),
+            "/device" => person.approve(page, send),
+            "/create-workspace" if self.ignores_creation => return,
+            "/create-workspace" => person.create_workspace(page, "New Team", send),
+            "/select-workspace" => person.choose_workspace(page, send),
+            other => panic!("nobody knows what to do at {other}"),
+        };
+        done.unwrap();
     }
 
     pub fn issuer_time(&self) -> WallTime {
@@ -205,6 +285,22 @@ impl World {
         self.millis += u64::try_from(time.as_millis()).unwrap();
     }
 
+    pub fn person_ignores_creation(&mut self) {
+        self.ignores_creation = true;
+    }
+
+    /// Whether a process has come to its end by itself.
+    pub fn has_ended(&self, pid: usize) -> bool {
+        self.outputs.contains_key(&pid)
+    }
+
+    /// To its end, and what it ended with.
+    pub fn finish_as<T: 'static>(&mut self, pid: usize) -> Result<T, Failure> {
+        self.run_for(pid, 100_000);
+        let output = self.outputs.remove(&pid).unwrap_or_else(|| panic!("it waits for nothing"));
+        *output.downcast::<Outcome<T>>().unwrap()
+    }
+
     /// Starts a process that wants a token.
     pub fn start(&mut self) -> usize {
         self.start_with(Task::Session { refusal: None }, Session::new(), Bearer::clone)
@@ -214,7 +310,7 @@ impl World {
     pub fn start_with<L>(&mut self, task: Task, logic: L, bearer: fn(&L::Output) -> Bearer) -> usize
     where
         L: Logic + 'static,
-        L::Output: Clone + Debug,
+        L::Output: Clone + Debug + 'static,
     {
         let mut recorder = Recorder::default();
         let lines = vec![recorder.begin(&task, &self.descriptor)];
@@ -222,6 +318,7 @@ impl World {
             machine: Machine::new(self.descriptor.clone(), logic),
             queue: VecDeque::new(),
             inbox: VecDeque::from([Event::Started { jitter_seed: 11 }]),
+            waits_for_lock_until: None,
             recorder,
             lines,
             bearer,
@@ -297,6 +394,11 @@ impl World {
         self.start_with(task, Call::new(Given::default(), request), |_| Bearer::NothingNewer)
     }
 
+    /// A process that asks for the status.
+    pub fn status(&mut self) -> usize {
+        self.start_with(Task::Connection, Connection::default(), |_| Bearer::NothingNewer)
+    }
+
     /// Whether the API accepts this bearer.
     pub fn accepts(&mut self, bearer: &Bearer) -> bool {
         let Some(token) = bearer.token().cloned() else { return false };
@@ -343,7 +445,7 @@ impl World {
                 self.refreshes += 1;
                 self.ask(request);
                 self.issuer.undelivered(request);
-                self.sleep(limit);
+                self.sleep(self.losing_takes.min(limit));
                 failed(FailureKind::AnswerLost)
             }
             Mishap::WithoutRefreshToken => {
@@ -480,7 +582,7 @@ impl<L: Logic> Process<L> {
 
 impl<L: Logic> Running for Process<L>
 where
-    L::Output: Clone + Debug,
+    L::Output: Clone + Debug + 'static,
 {
     fn act(&mut self, world: &mut World, pid: usize) -> bool {
         if let Some(command) = self.queue.pop_front() {
@@ -498,16 +600,36 @@ where
                     let event = world.send(id, &request, limit);
                     self.inbox.push_back(event);
                 }
-                Command::Store { id, op } => {
-                    let waits = matches!(op, StoreOp::Lock { .. });
-                    let answer = world.disk.perform(pid, op);
-                    if waits && matches!(answer, StoreAnswer::Failed(_)) {
-                        // It waited for as long as it was told to.
-                        world.sleep(Duration::from_millis(100));
+                Command::Store { id, op: StoreOp::Lock { wait } } if world.disk.lock.is_some() => {
+                    let wait = u64::try_from(wait.as_millis()).unwrap();
+                    let until = *self.waits_for_lock_until.get_or_insert(world.millis + wait);
+                    if world.millis < until {
+                        self.queue
+                            .push_front(Command::Store { id, op: StoreOp::Lock { wait: Duration::ZERO } });
+                        return false;
                     }
+                    self.waits_for_lock_until = None;
+                    let answer = world.disk.perform(pid, StoreOp::Lock { wait: Duration::ZERO });
                     self.inbox.push_back(Event::Store { id, answer });
                 }
-                other => panic!("no session asks for {other:?}"),
+                Command::Store { id, op } => {
+                    self.waits_for_lock_until = None;
+                    let answer = world.disk.perform(pid, op);
+                    self.inbox.push_back(Event::Store { id, answer });
+                }
+                Command::OpenPage { id, url } => {
+                    world.visit(&url);
+                    self.inbox.push_back(Event::PageOpened { id });
+                }
+                Command::Choose { id, choices } => {
+                    let index = Some(world.person.chooses).filter(|index| *index < choices.len());
+                    let index = index.filter(|_| !world.declines);
+                    self.inbox.push_back(Event::Chosen { id, index });
+                }
+                Command::Ask { id, .. } => {
+                    self.inbox.push_back(Event::Answered { id, yes: world.person.says_yes });
+                }
+                other => panic!("unknown command {other:?}"),
             }
             return true;
         }
@@ -518,6 +640,7 @@ where
             {
                 self.lines.push(self.recorder.end(outcome.as_ref().err()));
                 check_trace(&self.lines, &world.disk);
+                world.outputs.insert(pid, Box::new(outcome.clone()));
             }
             return true;
         }
@@ -529,7 +652,8 @@ where
     }
 
     fn wakes_at(&self) -> Option<u64> {
-        self.machine.poll_timeout().map(|(at, _)| at.as_millis() - 1_000_000)
+        let timeout = self.machine.poll_timeout().map(|(at, _)| at.as_millis() - 1_000_000);
+        self.waits_for_lock_until.or(timeout)
     }
 
     fn ended(&self) -> Option<Result<Bearer, Failure>> {
@@ -557,6 +681,11 @@ pub fn expired(grace_seconds: u64) -> World {
     let mut world = World::new(grace(grace_seconds), Backend::File);
     world.sleep(LIFETIME);
     world
+}
+
+/// For machines that end with something else than a bearer.
+pub fn nobody<T>(_: &T) -> Bearer {
+    Bearer::NothingNewer
 }
 
 /// The bearer of a successful end.

@@ -28,7 +28,7 @@ pub(super) fn show(visit: &Visit<'_>) -> HttpResponse {
                 }
             }
         }
-        p { a href=(create::PATH) { "Create a workspace" } }
+        p.aside { a href=(create::PATH) { "Create a workspace" } }
     };
     Page::new(HEADING, content).respond(&visit.visitor)
 }

@@ -242,6 +242,8 @@ fn whatever_is_wrong_with_a_request_is_told() {
     let url = world.pensar().workos.join(AUTHENTICATE);
     let form = form_request(url.clone(), &[("client_id", &client_id)]);
     assert_eq!(oauth_error(&world.send(&form)), error(400, "invalid_request"));
+    let untold = HttpRequest::new(Method::Post, url.clone()).body("text/plain", device.to_string());
+    assert_eq!(oauth_error(&world.send(&untold)), error(400, "invalid_request"));
     assert_eq!(
         oauth_error(&world.send(&HttpRequest::new(Method::Get, url))),
         error(405, "method_not_allowed")

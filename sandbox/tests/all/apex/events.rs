@@ -1,25 +1,26 @@
 //! The events log, and faults that a path limits, over real sockets.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use doorkey_sandbox::pensar::account;
-use doorkey_sandbox::{Options, Running, serve};
+use doorkey_sandbox::{AccessLog, Options, Running, serve};
 use serde_json::{Value, json};
 
 use super::served::{log_in, refresh_at};
 use super::*;
 
-fn serve_with(faults: &[&str], events: &Path) -> Running {
-    let faults = faults.iter().map(|text| text.parse().unwrap()).collect();
-    let delay = Duration::from_millis(300);
-    serve(Options { faults, delay, events: Some(events.to_owned()), ..Options::default() }).unwrap()
+fn serve_with(events: &Path) -> Running {
+    serve(Options { events: Some(events.to_owned()), ..Options::default() }).unwrap()
 }
 
 /// The lines of the log, once there are so many.
 fn lines(path: &Path, count: usize) -> Vec<Value> {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(90);
     loop {
         let text = std::fs::read_to_string(path).unwrap();
         if text.ends_with('\n') && text.lines().count() >= count || Instant::now() > deadline {
@@ -34,7 +35,7 @@ fn lines(path: &Path, count: usize) -> Vec<Value> {
 fn every_request_for_tokens_leaves_a_line_before_its_answer_and_one_after() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
-    let running = serve_with(&[], &path);
+    let running = serve_with(&path);
     let tokens = log_in(&running, account::SOLO);
     let before = lines(&path, 2);
     assert_eq!((&before[0]["grant"], &before[0]["outcome"]), (&"device_code".into(), &"issued".into()));
@@ -96,9 +97,20 @@ fn faults_are_told() {
 fn a_client_that_has_gone_got_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
-    let running = serve_with(&["slow@/user_management/authenticate"], &path);
+    // The log is told of a request before its answer leaves: there the server is held until the client has gone.
+    let (gone, has_gone) = mpsc::channel::<()>();
+    let (has_gone, held) = (Mutex::new(has_gone), Arc::new(AtomicBool::new(false)));
+    let holds = Arc::clone(&held);
+    let log: AccessLog = Box::new(move |access| {
+        if access.place.ends_with(AUTHENTICATE) && holds.swap(false, Ordering::SeqCst) {
+            has_gone.lock().unwrap().recv().unwrap();
+        }
+    });
+    let events = Some(path.clone());
+    let running = serve(Options { log: Some(log), events, ..Options::default() }).unwrap();
     let tokens = log_in(&running, account::SOLO);
     let request = served::refresh_request(&running, &tokens.refresh);
+    held.store(true, Ordering::SeqCst);
     let origin = running.workos.origin();
     let head = format!(
         "POST {AUTHENTICATE} HTTP/1.1\r\nhost: {}:{}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
@@ -110,6 +122,7 @@ fn a_client_that_has_gone_got_nothing() {
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(request.body.as_bytes()).unwrap();
     drop(stream);
+    gone.send(()).unwrap();
     let lines = lines(&path, 4);
     assert_eq!((&lines[2]["outcome"], &lines[3]["delivery"]), (&"rotated".into(), &"gone".into()));
     // So asking again is no race.
@@ -122,7 +135,7 @@ fn a_log_is_added_to_and_private() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");
     for count in [2, 4] {
-        log_in(&serve_with(&[], &path), account::SOLO);
+        log_in(&serve_with(&path), account::SOLO);
         lines(&path, count);
     }
     #[cfg(unix)]
@@ -132,4 +145,42 @@ fn a_log_is_added_to_and_private() {
     }
     let nowhere = serve(Options { events: Some(folder.path().join("no/folder")), ..Options::default() });
     assert!(nowhere.is_err());
+}
+
+#[test]
+fn many_clients_at_once_are_counted_exactly() {
+    const FAMILIES: usize = 8;
+    const ROUNDS: usize = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.jsonl");
+    let running = serve_with(&path);
+    let all: Vec<Tokens> = (0..FAMILIES).map(|_| log_in(&running, account::SOLO)).collect();
+    std::thread::scope(|scope| {
+        for tokens in all {
+            let running = &running;
+            scope.spawn(move || {
+                let mut token = tokens.refresh;
+                for _ in 0..ROUNDS {
+                    token = tokens_in(&refresh_at(running, &token).unwrap()).refresh;
+                }
+            });
+        }
+    });
+    let (mut asked, mut answered, mut numbers) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for line in lines(&path, 2 * FAMILIES * (ROUNDS + 1)) {
+        let id = line["id"].as_u64().unwrap();
+        if line["event"] == "answered" {
+            assert!(asked.contains(&id), "{line}");
+            answered.push(id);
+            continue;
+        }
+        asked.push(id);
+        // In each family one number after the other.
+        let last = numbers.insert(line["family"].to_string(), line["issued"].as_u64().unwrap());
+        assert_eq!(line["number"].as_u64(), last, "{line}");
+    }
+    let ids: Vec<u64> = (1..).take(FAMILIES * (ROUNDS + 1)).collect();
+    assert_eq!(asked, ids, "in the order in which they were handled");
+    answered.sort_unstable();
+    assert_eq!((answered, numbers.len()), (ids, FAMILIES));
 }

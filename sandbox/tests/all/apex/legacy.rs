@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use doorkey_sandbox::pensar::{Settings, account};
-use doorkey_sandbox::{Fault, Person, Rule};
+use doorkey_sandbox::{Fault, Person, Rule, Service};
 use serde_json::json;
 
 use super::*;
@@ -38,6 +38,25 @@ fn each_deployment_knows_its_own_way_only() {
     for path in ["/auth/device/code", "/auth/device/token"] {
         assert_eq!(oauth_error(&world.tell(path, "", &json!({}))), error(404, "not_found"));
     }
+}
+
+#[test]
+fn a_code_of_one_way_is_none_in_the_other() {
+    let mut world = older();
+    let (code, link) = world.begin_in_the_older_way();
+    world.approve_code(account::SOLO, &link);
+    let body = json!({
+        "client_id": World::new().client_id(), "grant_type": DEVICE_GRANT, "device_code": code,
+    });
+    assert_eq!(oauth_error(&world.workos(AUTHENTICATE, &body)), error(400, "invalid_grant"));
+    // A deployment that was of today, and is an older one since.
+    let mut world = World::new();
+    let authorization = world.authorize();
+    world.approve_code(account::SOLO, &authorization.complete);
+    let mut config = world.config.clone();
+    config.pensar.as_mut().unwrap().settings.legacy = true;
+    world.service = Service::with_state(config, world.service.state().clone());
+    assert_eq!(world.poll_in_the_older_way(&authorization.device_code), json!({"status": "not_found"}));
 }
 
 #[test]

@@ -29,10 +29,10 @@
 //! the new one is whole. A delete removes leftovers, the bare token and the pieces, in this order: nothing counts from
 //! the second on.
 //!
-//! A write that fails has changed nothing that counts, unless it failed after its last piece: then the new record may
-//! count already. Whoever reads again after a failure sees it. It is not taken back, because it may be the only place
-//! where a rotated refresh token is.
+//! A write that fails has changed nothing that counts, unless it failed after its last piece, as the table says.
 
+#[cfg(test)]
+mod fake;
 mod held;
 mod part;
 #[cfg(test)]
@@ -49,7 +49,7 @@ use self::held::Held;
 use self::part::{Part, split};
 use super::items::{Items, ServiceItems};
 use super::{lost, unreadable};
-use crate::credential_store::{CredentialStore, Swap, no_such_slot, without_generation};
+use crate::credential_store::{CredentialStore, Swap, bare_token, no_such_slot, without_generation};
 use crate::failure::failure;
 
 /// As often the items are read anew when somebody changes them meanwhile.
@@ -57,6 +57,12 @@ const LOOKS: usize = 10;
 
 /// One session in the operating system's keychain, in [`Slot::Active`]. There are no other slots: they are empty and
 /// cannot be written to.
+///
+/// The refresh token lies by itself under the account, where other programs of the service read and write it; the
+/// record lies beside it in items of at most 2,560 bytes, named by its generation. Interrupted anywhere, a write leaves
+/// the old record or the new one, and the end of a session at worst nothing. A write that fails at its very end, when
+/// the record is whole but the refresh token beside it is still the old one, may have left the new record; who reads
+/// again sees it. It is not taken back, because it may be the only place where a rotated refresh token is.
 ///
 /// A keychain cannot compare and swap: here that is read, compare, write, read back, and safe only under the
 /// [`Lock`](crate::Lock) of the credential; reading is safe without. Nor has it time limits: wrap it in a
@@ -97,10 +103,9 @@ impl SessionKeychain {
     fn bare(&self) -> Result<Option<Secret>, StoreFailure> {
         let Some(bytes) = self.items.read(&self.account)? else { return Ok(None) };
         let text = str::from_utf8(&bytes).map_err(|_| UnreadableRecord::Malformed);
-        match text.and_then(|text| Record::decode(&Secret::from(text))) {
-            Ok(bare) if bare.generation.is_none() && bare.rotation.is_none() => Ok(Some(bare.token)),
+        match text.and_then(|text| bare_token(&Secret::from(text))) {
+            Ok(token) => Ok(Some(token)),
             Err(UnreadableRecord::Empty) => Ok(None),
-            Ok(_) => Err(unreadable(&self.service, &self.account, UnreadableRecord::Malformed)),
             Err(why) => Err(unreadable(&self.service, &self.account, why)),
         }
     }

@@ -1,131 +1,14 @@
 //! Every step of a change, interrupted and watched, on a keychain in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::Arc;
 
 use doorkey_core::record::Generation;
-use zeroize::Zeroizing;
 
+use super::fake::{BARE, Content, Fake, State};
 use super::*;
 use crate::conformance::Kit;
 use crate::records::{refresh_token, session, tombstone};
 use crate::scratch::Scratch;
-
-const BARE: &str = "workos-refresh-token";
-
-type Items = BTreeMap<String, Vec<u8>>;
-
-/// A keychain in memory, in which the changes after a number of them fail. Clones share it.
-#[derive(Clone, Default)]
-struct Fake(Arc<Mutex<State>>);
-
-#[derive(Default)]
-struct State {
-    items: Items,
-    /// So many changes go through; `None`: all.
-    changes_left: Option<usize>,
-    /// The first one that does not go through happens nevertheless.
-    happens_late: bool,
-    /// The items after each change.
-    history: Vec<Items>,
-    /// Changes of accounts that begin like this are said to go through, and do not happen.
-    forgets: Option<&'static str>,
-    /// The store that is given up while this change, counted from one, is made.
-    given_up: Option<(usize, Weak<SessionKeychain>)>,
-    /// What a reader sees instead, one after the other; the last one stays.
-    shown: Vec<Items>,
-}
-
-impl Fake {
-    fn holding(items: Items) -> Self {
-        let fake = Self::default();
-        fake.state().items = items;
-        fake
-    }
-
-    fn store(&self) -> SessionKeychain {
-        let (service, account) = ("dev.pensar.apex".to_owned(), BARE.to_owned());
-        let given_up = AtomicBool::new(false);
-        SessionKeychain { service, account, items: Box::new(self.clone()), given_up }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn items(&self) -> Items {
-        self.state().items.clone()
-    }
-
-    fn change(&self, account: &str, change: impl FnOnce(&mut Items)) -> Result<(), StoreFailure> {
-        let mut state = self.state();
-        if state.forgets.is_some_and(|forgotten| account.starts_with(forgotten)) {
-            return Ok(());
-        }
-        let State { items, changes_left, happens_late, history, .. } = &mut *state;
-        let goes_through = match changes_left {
-            None => true,
-            Some(0) if !*happens_late => false,
-            Some(0) => {
-                *happens_late = false;
-                change(items);
-                return Err(failure(StoreFailureKind::Refused, "it happened nevertheless"));
-            }
-            Some(left) => {
-                *left -= 1;
-                true
-            }
-        };
-        if !goes_through {
-            return Err(failure(StoreFailureKind::Refused, "no more changes"));
-        }
-        change(items);
-        history.push(items.clone());
-        if let Some((_, store)) = state.given_up.as_ref().filter(|(at, _)| *at == state.history.len()) {
-            store.upgrade().unwrap().give_up();
-        }
-        Ok(())
-    }
-
-    fn seen<T>(&self, look: impl FnOnce(&Items) -> T) -> T {
-        let mut state = self.state();
-        if state.shown.len() > 1 {
-            let shown = state.shown.remove(0);
-            return look(&shown);
-        }
-        look(state.shown.first().unwrap_or(&state.items))
-    }
-}
-
-impl super::Items for Fake {
-    fn probe(&self) -> Result<(), StoreFailure> {
-        Ok(())
-    }
-
-    fn unseal(&self, _: Duration) -> Result<(), StoreFailure> {
-        Ok(())
-    }
-
-    fn accounts(&self) -> Result<BTreeSet<String>, StoreFailure> {
-        Ok(self.seen(|items| items.keys().cloned().collect()))
-    }
-
-    fn read(&self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
-        Ok(self.seen(|items| items.get(account).cloned()).map(Zeroizing::new))
-    }
-
-    fn write(&self, account: &str, value: &Secret) -> Result<(), StoreFailure> {
-        self.change(account, |items| drop(items.insert(account.to_owned(), value.expose_secret().into())))
-    }
-
-    fn remove(&self, account: &str) -> Result<(), StoreFailure> {
-        // What is not there is no change.
-        if !self.items().contains_key(account) {
-            return Ok(());
-        }
-        self.change(account, |items| drop(items.remove(account)))
-    }
-}
 
 /// A session in two pieces.
 fn two(login: &str, counter: u64) -> Record {
@@ -145,33 +28,33 @@ fn api_key(login: &str, counter: u64) -> Record {
     Record { generation, ..Record::bare(Secret::new("k".repeat(3_000))) }
 }
 
-fn pieces(record: &Record) -> Items {
+fn pieces(record: &Record) -> Content {
     let parts = split(record.generation.as_ref().unwrap(), record);
     parts.iter().map(|(part, piece)| (part.to_string(), piece.expose_secret().into())).collect()
 }
 
 /// What lies there when this record counts and nothing else is left.
-fn settled(record: &Record) -> Items {
+fn settled(record: &Record) -> Content {
     let bare = record.rotation.as_ref().map(|_| (BARE.to_owned(), record.token.expose_secret().into()));
     pieces(record).into_iter().chain(bare).collect()
 }
 
-fn join(all: &[Items]) -> Items {
+fn join(all: &[Content]) -> Content {
     all.iter().flatten().map(|(account, value)| (account.clone(), value.clone())).collect()
 }
 
-fn first_piece(record: &Record) -> Items {
+fn first_piece(record: &Record) -> Content {
     pieces(record).into_iter().take(1).collect()
 }
 
-fn bare(token: &str) -> Items {
-    Items::from([(BARE.to_owned(), token.into())])
+fn bare(token: &str) -> Content {
+    Content::from([(BARE.to_owned(), token.into())])
 }
 
 /// A change, and what counts after so many steps of it: `o`ld, `n`ew or `-` nothing.
 struct Change {
     name: &'static str,
-    before: Items,
+    before: Content,
     new: Record,
     counts: &'static str,
 }
@@ -181,8 +64,8 @@ fn changes() -> Vec<Change> {
     let row = |name, before, new: &Record, counts| Change { name, before, new: new.clone(), counts };
     let foreign = || bare("theirs");
     vec![
-        row("first login", Items::new(), &old, "---n"),
-        row("first login with a key", Items::new(), &api_key("k", 1), "--n"),
+        row("first login", Content::new(), &old, "---n"),
+        row("first login with a key", Content::new(), &api_key("k", 1), "--n"),
         row("refresh", settled(&old), &new, "oonnnn"),
         row("journal", settled(&old), &journaled(&old), "oonnn"),
         row("another login", settled(&old), &two("m", 5), "ooonnn"),
@@ -232,7 +115,7 @@ fn conformance() {
         }
     })
     .unwrap();
-    assert_eq!(fake.items(), Items::new(), "nothing is left");
+    assert_eq!(fake.items(), Content::new(), "nothing is left");
 }
 
 #[test]
@@ -295,7 +178,7 @@ fn a_reader_without_the_lock_sees_what_counted_at_one_moment() {
         fake.store().write(&Slot::Active, version.as_ref(), &new).unwrap();
         let mut moments = vec![before];
         moments.append(&mut fake.state().history);
-        let counted = |items: &Items| Fake::holding(items.clone()).store().load(&Slot::Active).unwrap();
+        let counted = |items: &Content| Fake::holding(items.clone()).store().load(&Slot::Active).unwrap();
         let legal: Vec<_> = moments.iter().map(counted).collect();
 
         // While the reader is between two of its own steps, the writer takes its steps up to `middle`, and one step
@@ -340,7 +223,7 @@ fn a_delete_interrupted_after_any_step_leaves_all_or_nothing() {
             let found = fake.store().load(&Slot::Active).unwrap();
             assert_eq!(found, held.clone().filter(|_| counting == 'o'), "{name}: {steps} steps");
             assert_eq!(fake.store().delete(&Slot::Active, &version), Ok(Swap::Done), "{name}");
-            assert_eq!(fake.items(), Items::new(), "{name}");
+            assert_eq!(fake.items(), Content::new(), "{name}");
         }
     }
 }
@@ -409,12 +292,12 @@ fn torn_pieces_count_for_nothing() {
 fn what_is_not_for_us_to_read_is_told_and_left_alone() {
     let newer = Secret::from(r#"{"v":2,"gen":"l.9","token":"t"}"#);
     let name = format!("record:l.9:{}:1", newer.fingerprint().as_str());
-    let newer = Items::from([(name, newer.expose_secret().into())]);
+    let newer = Content::from([(name, newer.expose_secret().into())]);
     let rows = [
         ("a newer form", join(&[settled(&session("l", 1)), newer]), "use that version"),
         ("no token", bare("a b"), "account workos-refresh-token"),
         ("a record as the bare token", bare(api_key("k", 1).encode().expose_secret()), "not a credential"),
-        ("no text", Items::from([(BARE.to_owned(), b"\xff".to_vec())]), "not a credential"),
+        ("no text", Content::from([(BARE.to_owned(), b"\xff".to_vec())]), "not a credential"),
     ];
     for (name, items, words) in rows {
         let fake = Fake::holding(items.clone());
@@ -433,7 +316,7 @@ fn what_is_not_for_us_to_read_is_told_and_left_alone() {
 
 #[test]
 fn items_of_others_are_left_alone() {
-    let others = Items::from([
+    let others = Content::from([
         ("api-key".to_owned(), b"theirs".to_vec()),
         ("record:not-ours".to_owned(), b"theirs".to_vec()),
         ("workos-refresh-token:acme".to_owned(), b"theirs".to_vec()),
@@ -458,7 +341,7 @@ fn older_pieces_that_stay_do_not_undo_a_write() {
 #[test]
 fn what_is_not_there_when_it_is_read_back_was_not_written() {
     let old = two("l", 1);
-    let write = |before: &Items, forgets, record: &Record| {
+    let write = |before: &Content, forgets, record: &Record| {
         let fake = Fake::holding(before.clone());
         fake.state().forgets = Some(forgets);
         let version = fake.store().load(&Slot::Active).unwrap().map(|held| held.version());
@@ -468,7 +351,7 @@ fn what_is_not_there_when_it_is_read_back_was_not_written() {
     let held = settled(&old);
     assert_eq!(write(&held, BARE, &two("m", 5)), (Ok(Swap::Conflict), Some(old.clone())));
     assert_eq!(write(&held, BARE, &api_key("k", 1)), (Ok(Swap::Conflict), Some(old)));
-    assert_eq!(write(&Items::new(), "record:", &api_key("k", 1)), (Err(StoreFailureKind::Refused), None));
+    assert_eq!(write(&Content::new(), "record:", &api_key("k", 1)), (Err(StoreFailureKind::Refused), None));
 }
 
 #[test]

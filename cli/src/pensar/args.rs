@@ -1,0 +1,112 @@
+//! The command line of `pensar`.
+
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand};
+
+/// Pensar Apex: connect this machine to Pensar Console
+#[derive(Parser)]
+#[command(name = "pensar", version, disable_help_subcommand = true, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 internal, 2 usage, 3 not connected, 4 timed out, 5 denied, 6 store, 7 network, \
+    8 server, 9 refused by the API, 130 interrupted.\n\nEnvironment: PENSAR_API_URL, PENSAR_GATEWAY_URL, \
+    PENSAR_CONSOLE_URL, WORKOS_API_URL, BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY."
+)]
+pub struct Cli {
+    /// Print JSON on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Use the embedded sandbox instead of Pensar, with a credential store of its own
+    #[cfg(feature = "sandbox")]
+    #[arg(long, global = true)]
+    pub sandbox: bool,
+    /// Write what happens to this file, without secrets, for `doorkey replay`
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Connect to Pensar Console with the browser
+    Login(Login),
+    /// The same as `login`, by its older name
+    Auth(Auth),
+    /// Show the workspace's credit balance
+    Credits(CreditsArgs),
+    /// Describe the command line
+    #[cfg(feature = "manual")]
+    #[command(flatten)]
+    Manual(crate::manual::Manual),
+}
+
+/// `login`.
+#[derive(Args)]
+pub struct Login {
+    /// How to connect.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+    /// Something else about the connection.
+    #[command(subcommand)]
+    pub other: Option<Other>,
+}
+
+/// `auth`.
+#[derive(Args)]
+pub struct Auth {
+    /// How to connect.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<AuthCommand>,
+}
+
+/// How to connect.
+#[derive(Args, Default, PartialEq, Eq)]
+pub struct ConnectArgs {
+    /// Connect anew without asking, even if there is a connection
+    #[arg(long)]
+    pub force: bool,
+    /// Work in this workspace, by slug or name
+    #[arg(long, value_name = "SLUG", value_parser = NonEmptyStringValueParser::new())]
+    pub workspace: Option<String>,
+    /// Only print the link
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Draw the link as a QR code, too
+    #[cfg(feature = "qr")]
+    #[arg(long)]
+    pub qr: bool,
+}
+
+/// What else there is about a connection.
+#[derive(Clone, Copy, Subcommand)]
+pub enum Other {
+    /// Show the connection: workspace, kind of authentication, where the tokens are
+    Status,
+    /// Disconnect: clear the stored tokens on this machine
+    Logout,
+}
+
+/// What `auth` can do.
+#[derive(Subcommand)]
+pub enum AuthCommand {
+    /// Connect to Pensar Console with the browser
+    Login(ConnectArgs),
+    /// What else there is about a connection.
+    #[command(flatten)]
+    Other(Other),
+}
+
+/// Arguments of `credits`.
+#[derive(Args)]
+pub struct CreditsArgs {
+    /// Open the billing page in a browser
+    #[arg(long)]
+    pub open: bool,
+}

@@ -1,0 +1,36 @@
+//! The command `pensar`.
+
+mod args;
+mod credits;
+mod place;
+mod report;
+mod run;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::environment::Environment;
+use crate::hardening;
+use crate::printer::Printer;
+use crate::usage;
+
+/// Runs the command of this process and returns its exit code.
+pub fn main() -> ExitCode {
+    hardening::begin();
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return usage::explain("pensar", &e),
+    };
+    let printer = Printer { json: cli.json };
+    match run::run(cli, &Environment::read(), printer) {
+        Ok(code) => code,
+        Err(failure) => printer.failure(&failure),
+    }
+}
+
+/// The command line's definition, for help, completions and manual pages.
+pub fn command() -> clap::Command {
+    args::Cli::command()
+}

@@ -1,0 +1,83 @@
+//! Pensar and its stores, or the sandbox that plays it.
+
+use std::path::{Path, PathBuf};
+
+use doorkey_core::failure::Failure;
+use doorkey_core::service::{PENSAR_API, PENSAR_CONSOLE, PENSAR_GATEWAY, Service, WORKOS_API};
+use doorkey_core::site::same_site;
+use doorkey_core::url::Url;
+use doorkey_store::{KeychainConfig, SessionConfig, Vault, boot_id, machine_id};
+
+use crate::environment::Environment;
+use crate::place::{Place, base_url, keychain, no_home, unusable_setting};
+
+const API: &str = "PENSAR_API_URL";
+const CONSOLE: &str = "PENSAR_CONSOLE_URL";
+const GATEWAY: &str = "PENSAR_GATEWAY_URL";
+
+/// The session's file, whose lock is its credential's.
+const SESSION: &str = "auth.json";
+
+/// Pensar, at its own hosts or where the environment says.
+///
+/// # Errors
+/// A variable with something that is no usable URL; hosts that do not belong together; no home folder.
+pub fn real(environment: &Environment) -> Result<Place, Failure> {
+    let api = base_url(environment, API, PENSAR_API)?;
+    let console = base_url(environment, CONSOLE, PENSAR_CONSOLE)?;
+    let gateway = base_url(environment, GATEWAY, PENSAR_GATEWAY)?;
+    let workos = base_url(environment, "WORKOS_API_URL", WORKOS_API)?;
+    for (variable, url) in [(CONSOLE, &console), (GATEWAY, &gateway)] {
+        check_site(&api, variable, url)?;
+    }
+    let mut service = Service::pensar(api, console, gateway, &workos, environment.hostname.clone());
+    service.person_present = environment.terminal;
+    let names = service.names;
+    let folder = environment.home().ok_or_else(no_home)?.join(names.folder);
+    // The keychain belongs to the user, not to whatever `HOME` says.
+    let locked_at_home = Some(Path::new(names.folder).join(SESSION));
+    let vault = vault(folder, locked_at_home, keychain(&service));
+    Ok(Place::real(of_this_machine(service), vault))
+}
+
+/// The embedded sandbox, started on its own state and with files of its own for credentials.
+///
+/// # Errors
+/// If the sandbox cannot start; no home folder.
+#[cfg(feature = "sandbox")]
+pub fn sandbox(environment: &Environment) -> Result<Place, Failure> {
+    let folder = crate::place::sandbox_folder(environment)?;
+    let running = crate::sandbox::start(&folder)?;
+    let (api, console, gateway) =
+        (running.pensar_api.clone(), running.console.clone(), running.gateway.clone());
+    let service = Service::pensar(api, console, gateway, &running.workos, environment.hostname.clone());
+    let mut service = of_this_machine(service.sandboxed());
+    service.person_present = environment.terminal;
+    let vault = vault(folder.join("pensar"), None, None);
+    let person = doorkey_sandbox::pensar::account::SOLO;
+    Ok(Place { service, vault, sandbox: Some(crate::sandbox::Embedded { running, person }) })
+}
+
+/// A token is sent to no other site than the API's, whatever the environment says (invariant 17).
+fn check_site(api: &Url, variable: &str, url: &Url) -> Result<(), Failure> {
+    if same_site(url.origin(), api.origin()) {
+        return Ok(());
+    }
+    let message = format!("{} is not on the site of the API, {}", url.origin(), api.origin());
+    Err(unusable_setting(message).next(format!("set {API} and {variable} to hosts that belong together")))
+}
+
+fn of_this_machine(service: Service) -> Service {
+    Service { machine_id: machine_id(), boot_id: boot_id(), ..service }
+}
+
+fn vault(folder: PathBuf, locked_at_home: Option<PathBuf>, keychain: Option<KeychainConfig>) -> Vault {
+    Vault::session(SessionConfig {
+        settings: folder.join("config.json"),
+        session: folder.join(SESSION),
+        emergency: folder.join("auth.emergency"),
+        locked_at_home,
+        keychain,
+        shared: false,
+    })
+}

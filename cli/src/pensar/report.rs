@@ -1,0 +1,226 @@
+//! What the commands about the connection print at their end.
+
+use std::process::ExitCode;
+
+use doorkey_core::connect::Connected;
+use doorkey_core::connection::{ConnectionReport, ConnectionState};
+use doorkey_core::disconnect::{Cleared, Disconnected, Place};
+use doorkey_core::failure::Exit;
+use doorkey_core::keep::Kept;
+use doorkey_core::record::{Record, Slot};
+use doorkey_core::service::{PENSAR_API, Service};
+use doorkey_core::store::{StoreFailure, StoreFailureKind};
+use doorkey_core::text::harmless;
+use serde_json::{Value, json};
+
+use super::words::{advice, balance_line, billing_json, workspace_json, workspace_line};
+use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
+use crate::surface::name;
+
+/// The end of a login.
+pub fn connected(printer: Printer, service: &Service, connected: &Connected) {
+    let Connected { kept, billing: state, already } = connected;
+    if printer.json {
+        printer.json(&json!({
+            "event": "connected",
+            "already": already,
+            "auth": auth(&kept.record).1,
+            "workspace": workspace_json(kept.record.workspace.as_ref()),
+            "backend": kept.backend.as_str(),
+            "billing": state.as_ref().map(billing_json),
+        }));
+        return;
+    }
+    headline(printer, service, kept);
+    if let Some(balance) = state.as_ref().and_then(balance_line) {
+        printer.line(&format!("  {balance}"));
+    }
+    printer.line(&format!("  Tokens: in the {}", name(kept.backend)));
+    if let Some(state) = state {
+        advice(printer, service, state);
+    }
+}
+
+/// The state of the connection, and the exit code that goes with it.
+pub fn status(printer: Printer, service: &Service, report: &ConnectionReport) -> ExitCode {
+    if printer.json {
+        printer.json(&status_json(service, report));
+    } else {
+        show_status(printer, service, report);
+    }
+    match (&report.credential, report.state) {
+        (Err(failure), _) => ExitCode::from(failure.exit.code()),
+        (Ok(_), ConnectionState::Expired) => ExitCode::from(Exit::NotSignedIn.code()),
+        (Ok(_), _) => ExitCode::SUCCESS,
+    }
+}
+
+/// The end of a logout, and the exit code that goes with it.
+pub fn disconnected(printer: Printer, service: &Service, disconnected: &Disconnected) -> ExitCode {
+    let failed = disconnected.failed().next().is_some();
+    if printer.json {
+        printer.json(&json!({
+            "event": "disconnected",
+            "was_connected": disconnected.was_connected(),
+            "workspace": workspace_json(disconnected.workspace.as_ref()),
+            "places": disconnected.places.iter().map(cleared_json).collect::<Vec<_>>(),
+        }));
+    } else {
+        show_cleared(printer, service, disconnected, failed);
+    }
+    if failed { ExitCode::from(Exit::Store.code()) } else { ExitCode::SUCCESS }
+}
+
+fn headline(printer: Printer, service: &Service, kept: &Kept) {
+    printer.line(&format!("{GREEN}✓{RESET} Connected to {}", service.name));
+    facts(printer, &kept.record);
+}
+
+fn facts(printer: Printer, record: &Record) {
+    if let Some(workspace) = &record.workspace {
+        printer.line(&format!("  {}", workspace_line(workspace.name.as_deref(), &workspace.slug)));
+    }
+}
+
+/// How requests are authorized: for people and for scripts.
+fn auth(record: &Record) -> (&'static str, &'static str) {
+    match record.rotation {
+        Some(_) => ("WorkOS", "workos"),
+        None => ("API key", "api_key"),
+    }
+}
+
+fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
+    match &report.credential {
+        Ok(kept) => {
+            if report.state == ConnectionState::Expired {
+                printer.line(&format!("{YELLOW}✗{RESET} The session with {} has expired", service.name));
+                facts(printer, &kept.record);
+            } else {
+                headline(printer, service, kept);
+            }
+            printer.line(&format!("  Auth: {}", auth(&kept.record).0));
+            printer.line(&format!("  Tokens: in the {}", name(kept.backend)));
+        }
+        Err(failure) => printer.line(&format!("{YELLOW}✗{RESET} {}", failure.message)),
+    }
+    if service.api.origin().to_string() != PENSAR_API && !service.is_sandbox() {
+        printer.line(&format!("  API: {}", service.api.origin()));
+    }
+    if report.state == ConnectionState::Recovering {
+        printer
+            .line("  A renewal of the session was interrupted; the next command finds out what came of it");
+    }
+    if report.in_emergency_file {
+        printer.line("  The newest tokens are still in the emergency file; the next renewal moves them");
+    }
+    for (backend, look) in &report.elsewhere {
+        match look {
+            Ok(records) if !is_stale(records) => {}
+            Ok(_) => printer.line(&format!(
+                "  {}: {YELLOW}an older login is left there (not used){RESET}",
+                backend.as_str()
+            )),
+            Err(failure) => printer.line(&format!(
+                "  {}: {YELLOW}not usable ({}): {}{RESET}",
+                backend.as_str(),
+                failure.kind.as_str(),
+                harmless(&failure.detail)
+            )),
+        }
+    }
+    let next = match &report.credential {
+        Err(failure) => failure.next.clone(),
+        Ok(_) if report.state == ConnectionState::Expired => Some(service.login_command()),
+        Ok(_) => None,
+    };
+    if let Some(next) = next {
+        printer.line(&format!("{DIM}  → {RESET}{next}"));
+    }
+}
+
+fn status_json(service: &Service, report: &ConnectionReport) -> Value {
+    let kept = report.credential.as_ref().ok();
+    let elsewhere = report.elsewhere.iter().map(|(backend, look)| {
+        let (state, stale, reason) = match look {
+            Ok(records) => ("ok", Some(is_stale(records)), None),
+            Err(failure) => (failure.kind.as_str(), None, Some(harmless(&failure.detail))),
+        };
+        json!({"backend": backend.as_str(), "state": state, "stale": stale, "reason": reason})
+    });
+    json!({
+        "connected": kept.is_some() && report.state != ConnectionState::Expired,
+        "state": match report.state {
+            ConnectionState::None => "none",
+            ConnectionState::Connected => "connected",
+            ConnectionState::Recovering => "recovering",
+            ConnectionState::Expired => "expired",
+        },
+        "auth": kept.map(|kept| auth(&kept.record).1),
+        "workspace": kept.and_then(|kept| workspace_json(kept.record.workspace.as_ref())),
+        "backend": kept.map(|kept| kept.backend.as_str()),
+        "in_emergency_file": report.in_emergency_file,
+        "elsewhere": elsewhere.collect::<Vec<_>>(),
+        "api": service.api.origin().to_string(),
+        "reason": report.credential.as_ref().err().map(|failure| json!({"code": failure.code,
+            "message": failure.message, "next": failure.next})),
+    })
+}
+
+/// Whether anything but the mark of a logout lies there.
+fn is_stale(records: &[(Slot, Record)]) -> bool {
+    records.iter().any(|(_, record)| !record.is_tombstone())
+}
+
+fn show_cleared(printer: Printer, service: &Service, disconnected: &Disconnected, failed: bool) {
+    if disconnected.was_connected() {
+        let from =
+            disconnected.workspace.as_ref().map(|workspace| format!(" ({})", harmless(&workspace.slug)));
+        let from = from.unwrap_or_default();
+        let mark = if failed { format!("{YELLOW}✗{RESET}") } else { format!("{GREEN}✓{RESET}") };
+        printer.line(&format!("{mark} Disconnected from {}{from}", service.name));
+    } else if !failed {
+        printer.line("Not connected; nothing to clear");
+    }
+    for (place, cleared) in &disconnected.places {
+        if *cleared == Cleared::Removed {
+            printer.line(&format!("  removed from the {}", place_name(*place)));
+        }
+    }
+    for (place, failure) in disconnected.failed() {
+        let (cause, next) = failure.parts();
+        printer.warning(&format!("the {} could not be cleared: {}", place_name(place), harmless(cause)));
+        let next = next.map_or_else(|| remedy(failure).to_owned(), harmless);
+        printer.next(&format!("{next}, then run `{} login logout` again", service.command));
+    }
+}
+
+fn cleared_json((place, cleared): &(Place, Cleared)) -> Value {
+    let (state, reason) = match cleared {
+        Cleared::Empty => ("empty", None),
+        Cleared::Removed => ("removed", None),
+        Cleared::Failed(failure) => (failure.kind.as_str(), Some(harmless(&failure.detail))),
+    };
+    let place = match place {
+        Place::Backend(backend) => backend.as_str(),
+        Place::Emergency => "emergency_file",
+        Place::Settings => "settings",
+    };
+    json!({"place": place, "state": state, "reason": reason})
+}
+
+fn place_name(place: Place) -> &'static str {
+    match place {
+        Place::Backend(backend) => name(backend),
+        Place::Emergency => "emergency file",
+        Place::Settings => "settings file",
+    }
+}
+
+fn remedy(failure: &StoreFailure) -> &'static str {
+    match failure.kind {
+        StoreFailureKind::Locked => "unlock the keychain",
+        StoreFailureKind::TimedOut => "restart the keychain service",
+        _ => "mend it",
+    }
+}

@@ -1,0 +1,48 @@
+//! Words that several messages use.
+
+use std::time::Duration;
+
+use doorkey_core::notice::PollState;
+use doorkey_core::record::Backend;
+use doorkey_core::store::{StoreFailure, StoreFailureKind};
+
+/// A backend, as in sentences.
+pub fn name(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Keychain => "keychain",
+        Backend::File => "credentials file",
+    }
+}
+
+/// What brings a token into the keychain that did not take it.
+pub(super) fn remedy(failure: &StoreFailure) -> &'static str {
+    match failure.kind {
+        StoreFailureKind::Absent => "start a keychain service and log in again to change that",
+        StoreFailureKind::Locked => "unlock the keychain and log in again to change that",
+        StoreFailureKind::TimedOut => "restart the keychain service and log in again to change that",
+        StoreFailureKind::Volatile => {
+            "give the keychain a lasting collection and log in again to change that"
+        }
+        _ => "mend the keychain and log in again to change that",
+    }
+}
+
+pub(super) fn describe(state: &PollState) -> String {
+    match state {
+        PollState::None => "nothing heard yet".to_owned(),
+        PollState::NotYet => "not authorized yet".to_owned(),
+        PollState::SlowedDown => "asked to poll less often".to_owned(),
+        PollState::Trouble(reason) => format!("trouble: {reason}"),
+    }
+}
+
+/// Minutes and seconds; rounded up, so that the last second is shown as one.
+pub(super) fn minutes(left: Duration) -> String {
+    let seconds = left.as_millis().div_ceil(1000);
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// Seconds to the tenth.
+pub(super) fn seconds(wait: Duration) -> String {
+    format!("{}.{} s", wait.as_secs(), wait.subsec_millis() / 100)
+}

@@ -1,0 +1,263 @@
+//! `pensar login status`, `login logout` and `credits`, and the states in which a connection can be.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod sealed;
+
+use std::fs;
+
+use doorkey_core::secret::Fingerprint;
+use doorkey_sandbox::pensar::{Settings, account};
+use nix::sys::signal::Signal;
+use sealed::apex::{Apex, quick};
+use sealed::bus::SilentBus;
+use sealed::hostile::{Answer, Hostile};
+use sealed::snapshot::snapshot;
+
+/// What `status` says about a machine without a keychain.
+const NO_KEYCHAIN: &str = "  keychain: not usable (absent): there is no D-Bus session here; start a keychain service or \
+    use the credentials file\n";
+
+fn api(apex: &Apex) -> String {
+    format!("  API: {}\n", apex.running.pensar_api.origin())
+}
+
+#[test]
+fn a_machine_that_is_not_connected_says_so_and_keeps_clean() {
+    let apex = Apex::new("pensar-none");
+    let before = snapshot(&apex.sealed.home);
+    for args in [["login", "status"], ["auth", "status"]] {
+        let status = apex.pensar(&args).expect(3);
+        assert_eq!(
+            status.stdout,
+            format!("✗ not signed in\n{}{NO_KEYCHAIN}  → run `pensar login`\n", api(&apex))
+        );
+        assert_eq!(status.stderr, "");
+    }
+    let credits = apex.pensar(&["credits"]).expect(3);
+    assert_eq!(credits.stderr, "error: not signed in\n  → run `pensar login`\n");
+    assert_eq!(apex.pensar(&["login", "logout"]).expect(0).stdout, "Not connected; nothing to clear\n");
+    let mut after = snapshot(&apex.sealed.home);
+    // The note that a logout leaves for a slow writer of another process.
+    after.remove(&apex.path("config.json"));
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_connection_is_shown_and_cleared() {
+    let apex = Apex::new("pensar-shown");
+    apex.login(account::SOLO, &[]).expect(0);
+    let status = apex.pensar(&["login", "status"]).expect(0);
+    assert_eq!(
+        status.stdout,
+        format!(
+            "✓ Connected to Pensar Console\n  Workspace: Acme (acme)\n  Auth: WorkOS\n  \
+             Tokens: in the credentials file\n{}{NO_KEYCHAIN}",
+            api(&apex)
+        )
+    );
+    assert_eq!(apex.pensar(&["credits"]).expect(0).stdout, "Workspace: Acme (acme)\nBalance: $42.00\n");
+    let logout = apex.pensar(&["auth", "logout"]).expect(0);
+    assert_eq!(
+        logout.stdout,
+        "✓ Disconnected from Pensar Console (acme)\n  removed from the credentials file\n"
+    );
+    let left = fs::read_to_string(apex.path("auth.json")).unwrap();
+    assert!(!left.contains("psr_") && !left.contains("eyJ"), "{left}");
+    apex.pensar(&["login", "status"]).expect(3);
+    apex.expect_good_grade();
+}
+
+#[test]
+fn a_restored_backup_ends_the_session_with_one_notice() {
+    let strict = Settings { grace: std::time::Duration::ZERO, ..quick() };
+    let apex = Apex::with("pensar-backup", strict);
+    apex.login(account::SOLO, &[]).expect(0);
+    apex.make_due();
+    let backup = fs::read_to_string(apex.path("auth.json")).unwrap();
+    apex.pensar(&["credits"]).expect(0);
+    apex.put("auth.json", &backup);
+    let refused = apex.pensar(&["credits"]).expect(3);
+    assert_eq!(refused.stderr, "error: the session has expired\n  → run `pensar login`\n");
+    // From then on nothing is asked any more.
+    let status = apex.pensar(&["login", "status"]).expect(3);
+    assert_eq!(
+        status.stdout,
+        format!(
+            "✗ The session with Pensar Console has expired\n  Workspace: Acme (acme)\n  Auth: WorkOS\n  \
+             Tokens: in the credentials file\n{}{NO_KEYCHAIN}  → run `pensar login`\n",
+            api(&apex)
+        )
+    );
+    let asked = apex.running.grade().unwrap().token_requests.values().sum::<u64>();
+    apex.pensar(&["credits"]).expect(3);
+    assert_eq!(apex.running.grade().unwrap().token_requests.values().sum::<u64>(), asked);
+    apex.login(account::SOLO, &[]).expect(0);
+    apex.pensar(&["login", "status"]).expect(0);
+}
+
+#[test]
+fn a_killed_renewal_is_shown_and_taken_up() {
+    let options = doorkey_sandbox::Options {
+        pensar: quick(),
+        faults: vec!["slow@/user_management/authenticate".parse().unwrap()],
+        ..Default::default()
+    };
+    let apex = Apex::serving("pensar-killed", options);
+    apex.login(account::SOLO, &[]).expect(0);
+    apex.make_due();
+    let live = apex.start(&["credits"]);
+    live.wait_until("the token on its way", || {
+        fs::read_to_string(apex.path("auth.json")).unwrap().contains("\"spending\"")
+    });
+    live.signal(Signal::SIGKILL);
+    drop(live);
+    let status = apex.pensar(&["login", "status"]).expect(0);
+    assert!(
+        status.stdout.contains(
+            "  A renewal of the session was interrupted; the next command finds out what came of it\n"
+        ),
+        "{status:?}"
+    );
+    assert_eq!(apex.pensar(&["login", "status", "--json"]).expect(0).json()["state"], "recovering");
+    // Within the grace period the answer is given once more.
+    apex.pensar(&["credits"]).expect(0);
+    assert_eq!(apex.pensar(&["login", "status", "--json"]).expect(0).json()["state"], "connected");
+}
+
+#[test]
+fn what_the_emergency_file_has_is_named_and_brought_back() {
+    let apex = Apex::new("pensar-emergency");
+    apex.login(account::SOLO, &[]).expect(0);
+    let mut newer = apex.file("auth.json");
+    let generation = newer["gen"].as_str().unwrap().rsplit_once('.').unwrap();
+    let counter: u64 = generation.1.parse().unwrap();
+    newer["gen"] = format!("{}.{}", generation.0, counter + 2).into();
+    let line = newer.to_string();
+    apex.put("auth.emergency", &format!("{line}\n{}\n", Fingerprint::of(line.as_bytes()).as_str()));
+    let status = apex.pensar(&["login", "status"]).expect(0);
+    assert!(
+        status
+            .stdout
+            .contains("  The newest tokens are still in the emergency file; the next renewal moves them\n"),
+        "{status:?}"
+    );
+    assert_eq!(apex.pensar(&["login", "status", "--json"]).expect(0).json()["in_emergency_file"], true);
+    let credits = apex.pensar(&["credits"]).expect(0);
+    assert_eq!(credits.stderr, "The session from the emergency file is back where it belongs.\n");
+    assert_eq!(apex.file("auth.json")["gen"], newer["gen"]);
+    assert!(!apex.path("auth.emergency").exists());
+}
+
+#[test]
+fn a_logout_clears_every_place() {
+    let apex = Apex::new("pensar-places");
+    apex.login(account::SOLO, &[]).expect(0);
+    let mut config = apex.file("config.json");
+    config["refreshToken"] = "psr_refresh_older".into();
+    apex.put("config.json", &config.to_string());
+    let mut newer = apex.file("auth.json");
+    newer["gen"] = newer["gen"].as_str().unwrap().replace('.', ".9").into();
+    let line = newer.to_string();
+    apex.put("auth.emergency", &format!("{line}\n{}\n", Fingerprint::of(line.as_bytes()).as_str()));
+    let logout = apex.pensar(&["login", "logout"]).expect(0);
+    assert_eq!(
+        logout.stdout,
+        "✓ Disconnected from Pensar Console (acme)\n  removed from the credentials file\n  \
+         removed from the emergency file\n  removed from the settings file\n"
+    );
+    for entry in fs::read_dir(apex.path("")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("psr_") && !text.contains("eyJ"), "{}: {text}", path.display());
+    }
+}
+
+#[test]
+fn a_keychain_that_does_not_answer_is_not_taken_for_cleared() {
+    let mut apex = Apex::new("pensar-silent");
+    apex.login(account::SOLO, &[]).expect(0);
+    let _bus = SilentBus::start(&mut apex.sealed);
+    let status = apex.pensar(&["login", "status"]).expect(0);
+    assert!(status.stdout.contains("  keychain: not usable (timed_out): "), "{status:?}");
+    let logout = apex.pensar(&["login", "logout"]).expect(6);
+    assert!(logout.stdout.starts_with("✗ Disconnected from Pensar Console (acme)\n"), "{logout:?}");
+    assert!(logout.stdout.ends_with("  removed from the credentials file\n"), "{logout:?}");
+    let (warning, next) = logout.stderr.split_once('\n').unwrap();
+    assert!(warning.starts_with("warning: the keychain could not be cleared: "), "{logout:?}");
+    assert!(next.ends_with(", then run `pensar login logout` again\n"), "{logout:?}");
+    let json = apex.pensar(&["login", "logout", "--json"]).expect(6).json();
+    assert_eq!((&json["places"][0]["place"], &json["places"][0]["state"]), (&"file".into(), &"empty".into()));
+    assert_eq!(
+        (&json["places"][1]["place"], &json["places"][1]["state"]),
+        (&"keychain".into(), &"timed_out".into())
+    );
+}
+
+#[test]
+fn a_copied_home_uses_its_token_and_renews_nothing() {
+    let apex = Apex::new("pensar-copied");
+    apex.login(account::SOLO, &[]).expect(0);
+    let mut session = apex.file("auth.json");
+    session["machine"] = "0123456789abcdef".into();
+    apex.put("auth.json", &session.to_string());
+    apex.pensar(&["credits"]).expect(0);
+    apex.make_due();
+    let credits = apex.pensar(&["credits"]).expect(3);
+    assert_eq!(
+        credits.stderr,
+        "error: this session was made on another machine; renewing it here would end it there\n  \
+         → run `pensar login` on this machine\n"
+    );
+    apex.expect_good_grade();
+}
+
+#[test]
+fn a_session_goes_to_no_other_host() {
+    let mut apex = Apex::new("pensar-elsewhere");
+    apex.login(account::SOLO, &[]).expect(0);
+    let own = apex.running.pensar_api.origin().to_string();
+    let other = Hostile::start(vec![Answer::json(200, "{}")]);
+    apex.sealed.set("PENSAR_API_URL", other.url());
+    let workos = apex.running.workos.origin().to_string();
+    let said = format!("the stored token belongs to {own} via {workos}; it was not sent to {}", other.url());
+    let status = apex.pensar(&["login", "status"]).expect(3);
+    assert!(status.stdout.starts_with(&format!("✗ {said}\n")), "{status:?}");
+    let credits = apex.pensar(&["credits"]).expect(3);
+    assert!(credits.stderr.starts_with(&format!("error: {said}\n")), "{credits:?}");
+    // The same for another issuer of the same API.
+    apex.sealed.set("PENSAR_API_URL", own).set("WORKOS_API_URL", other.url());
+    apex.make_due();
+    apex.pensar(&["credits"]).expect(3);
+    assert_eq!(other.connections(), 0);
+}
+
+#[test]
+fn hosts_that_do_not_belong_together_are_refused() {
+    let refused = |variable: &str, value: &str, message: &str| {
+        let mut apex = Apex::new("pensar-hosts");
+        let own = apex.running.pensar_api.origin().to_string();
+        apex.sealed.set(variable, value);
+        for args in [&["login"][..], &["login", "status"], &["login", "logout"], &["credits"]] {
+            let ended = apex.pensar(args).expect(2);
+            assert!(ended.stderr.replace(&own, "<api>").contains(message), "{ended:?}");
+        }
+    };
+    for variable in ["PENSAR_GATEWAY_URL", "PENSAR_CONSOLE_URL"] {
+        refused(
+            variable,
+            "https://pensar.dev",
+            &format!(
+                "error: https://pensar.dev is not on the site of the API, <api>\n  \
+                 → set PENSAR_API_URL and {variable} to hosts that belong together\n"
+            ),
+        );
+        refused(variable, "http://pensar.dev", &format!("error: {variable} is not usable: plain http"));
+    }
+    refused(
+        "PENSAR_API_URL",
+        "https://api.pensar.example",
+        "is not on the site of the API, https://api.pensar.example",
+    );
+    refused("WORKOS_API_URL", "nonsense", "error: WORKOS_API_URL is not usable: its scheme is not https");
+}
