@@ -154,11 +154,9 @@ impl World {
     /// A computer that is signed in, with everything in `backend`.
     pub fn new(settings: Settings, backend: Backend) -> Self {
         /// Signing in takes longer than most of what is tried afterwards: once for each kind of issuer.
-        static SIGNED_IN: Mutex<BTreeMap<Duration, Vec<(Settings, Service, Record)>>> =
-            Mutex::new(BTreeMap::new());
+        static SIGNED_IN: Mutex<Vec<(Settings, Service, Record)>> = Mutex::new(Vec::new());
         let mut world = Self::signed_out(settings);
         let mut known = SIGNED_IN.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.entry(settings.grace).or_default();
         let record = match known.iter().find(|(of, ..)| *of == settings) {
             Some((_, issuer, record)) => {
                 world.issuer = issuer.clone();
