@@ -48,7 +48,7 @@ pub struct Issuer {
     /// How long its clients believe that it does.
     pub believed_grace: u64,
     /// How the token endpoint misbehaves, such as `lost-answer:0.1`.
-    pub fault: Option<&'static str>,
+    pub faults: &'static [&'static str],
 }
 
 /// Where a storm happens. Everything ends and vanishes with it.
@@ -68,10 +68,11 @@ impl Site {
         let folder = Home::new(&format!("{name}-logs"));
         let events = folder.folder().join("events").display().to_string();
         let (lifetime, grace) = (issuer.access_lifetime.to_string(), issuer.grace.to_string());
-        let fault = issuer.fault.map(|fault| format!("{fault}@/user_management/authenticate"));
+        let at_tokens = |fault: &&str| format!("{fault}@/user_management/authenticate");
+        let faults: Vec<String> = issuer.faults.iter().map(at_tokens).collect();
         let mut args = vec!["--events", &events, "--access-lifetime", &lifetime, "--grace", &grace];
         args.extend(["--rate-limit", "off"]);
-        args.extend(fault.iter().flat_map(|fault| ["--fault", fault.as_str()]));
+        args.extend(faults.iter().flat_map(|fault| ["--fault", fault.as_str()]));
         let sandbox = Sandbox::start(&name, &args);
         let desktop = matches!(store, Store::Keychain)
             .then(|| Desktop::start(&format!("{name}-desktop"), Services::None).with_unlocked_keyring());

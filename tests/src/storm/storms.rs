@@ -33,7 +33,7 @@ const PERSON: u32 = 0;
 pub struct Size {
     /// Processes at any time.
     pub clients: usize,
-    /// Access tokens that expire.
+    /// Access tokens that expire, at least.
     pub expiries: usize,
     /// The longest pause of a client between two asks.
     pub pause: Duration,
@@ -46,7 +46,7 @@ pub struct Size {
 /// # Panics
 /// If anything is otherwise.
 pub fn strict(store: Store, size: Size) {
-    let issuer = Issuer { access_lifetime: LIFETIME, grace: 0, believed_grace: 0, fault: None };
+    let issuer = Issuer { access_lifetime: LIFETIME, grace: 0, believed_grace: 0, faults: &[] };
     let site = Site::new("storm-strict", store, &issuer);
     let started = Instant::now();
     site.sign_in(PERSON);
@@ -69,8 +69,9 @@ pub fn strict(store: Store, size: Size) {
 /// # Panics
 /// If anything is otherwise.
 pub fn with_grace(store: Store, size: Size) {
-    let fault = Some("lost-answer:0.1");
-    let issuer = Issuer { access_lifetime: LIFETIME, grace: GRACE, believed_grace: BELIEVED_GRACE, fault };
+    // A slow answer gives a kill its chance.
+    let faults = &["lost-answer:0.1", "slow:0.25"];
+    let issuer = Issuer { access_lifetime: LIFETIME, grace: GRACE, believed_grace: BELIEVED_GRACE, faults };
     let site = Site::new("storm-grace", store, &issuer);
     let started = Instant::now();
     site.sign_in(PERSON);
@@ -78,7 +79,8 @@ pub fn with_grace(store: Store, size: Size) {
     until(&site, |log| {
         fleet.pause(size.calm);
         fleet.kill_one_of(size.clients / 4);
-        log.count(Outcome::Rotated) >= size.expiries
+        // One in which nothing was hit proves nothing.
+        log.count(Outcome::Rotated) >= size.expiries && log.count(Outcome::Repeated) > 0
     });
     let kills = fleet.killed();
     let last = fleet.next_name();
@@ -103,8 +105,8 @@ pub fn with_grace(store: Store, size: Size) {
 /// # Panics
 /// If anything is otherwise.
 pub fn strict_with_kills(store: Store, size: Size) {
-    let fault = Some("slow:0.5");
-    let issuer = Issuer { access_lifetime: LIFETIME, grace: 0, believed_grace: 0, fault };
+    let faults = &["slow:0.5"];
+    let issuer = Issuer { access_lifetime: LIFETIME, grace: 0, believed_grace: 0, faults };
     let site = Site::new("storm-kills", store, &issuer);
     let started = Instant::now();
     site.sign_in(PERSON);
@@ -117,7 +119,7 @@ pub fn strict_with_kills(store: Store, size: Size) {
         if is_over(&tail.look(), &mut current) {
             site.sign_in(PERSON);
         }
-        log.count(Outcome::Rotated) >= size.expiries
+        log.count(Outcome::Rotated) >= size.expiries && log.count(Outcome::ReuseRevoked) > 0
     });
     let last = fleet.next_name();
     fleet.end();
@@ -139,7 +141,7 @@ pub fn strict_with_kills(store: Store, size: Size) {
 /// # Panics
 /// If it is not.
 pub fn careless(store: Store, size: Size) {
-    let issuer = Issuer { access_lifetime: LIFETIME, grace: 0, believed_grace: 0, fault: None };
+    let issuer = Issuer { access_lifetime: LIFETIME, grace: 0, believed_grace: 0, faults: &[] };
     let site = Site::new("storm-careless", store, &issuer);
     let started = Instant::now();
     site.sign_in(PERSON);

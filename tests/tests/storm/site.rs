@@ -23,7 +23,7 @@ pub(crate) fn site(name: &str, store: Store, kind: Kind) -> Site {
         // Long enough for a machine that stops for a while.
         Kind::Graceful => (3_600, 10),
     };
-    Site::new(name, store, &Issuer { access_lifetime: 300, grace, believed_grace, fault: None })
+    Site::new(name, store, &Issuer { access_lifetime: 300, grace, believed_grace, faults: &[] })
 }
 
 /// The access token that a client got, without having asked the issuer if `fresh`.

@@ -34,10 +34,10 @@ fn stopped_with_the_lock(site: &Site) {
     assert_eq!(outcomes(site), [Outcome::Rotated]);
     assert_ne!(access(&site.run(3, &[&DUE[..], &["once"]].concat()).0, true), first);
 
-    // Without one they wait for half a minute and say why; this one's clock runs ten times as fast.
+    // Without one they wait for half a minute and say why; this one is in a hurry, and waits a tenth of that.
     let stopped = site.start(4, &[&["--later", "700"], &LOCKED[..], &["once"]].concat());
     stopped.is_stopped();
-    let (told, _) = site.run(5, &["--later", "700", "--speed", "10", "once"]);
+    let (told, _) = site.run(5, &["--later", "700", "--hurried", "once"]);
     assert_eq!(failure(&told), ("store_busy", false));
     assert_eq!(outcomes(site), [Outcome::Rotated], "never without the lock");
     stopped.go_on();
