@@ -29,6 +29,8 @@ const TABLES: [Table; 5] = [
 struct Binaries {
     /// The command as it is shipped.
     pentify: PathBuf,
+    /// The other command as it is shipped.
+    pensar: PathBuf,
     /// The command without the embedded sandbox.
     minimal: PathBuf,
     /// A program that does nothing.
@@ -42,6 +44,7 @@ fn main() {
     let minimal_target = folder.join("minimal-build");
     let binaries = Binaries {
         pentify: folder.join("pentify"),
+        pensar: folder.join("pensar"),
         empty: folder.join("empty"),
         minimal: minimal_target.join("release/pentify"),
         minimal_target,
