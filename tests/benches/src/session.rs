@@ -87,7 +87,9 @@ pub(crate) fn measure(binaries: &Binaries) -> String {
         let mut commands = [place.client(store, &["nothing"]), place.client(store, &["once"])];
         let samples = in_turn(ROUNDS, &mut commands);
         let [nothing, fresh] = &samples[..] else { unreachable!("two commands") };
-        let asked = place.requests(|| drop(place.timed(store, &["once"])));
+        let asked = place.requests(|| {
+            place.timed(store, &["once"]);
+        });
         rows.push(row(
             &format!("a token that is good, {store}: requests"),
             asked.to_string(),
@@ -104,7 +106,9 @@ pub(crate) fn measure(binaries: &Binaries) -> String {
             later += LATER;
             place.timed(store, &["--later", &later.to_string(), "once"])
         };
-        let asked = place.requests(|| drop(refresh()));
+        let asked = place.requests(|| {
+            refresh();
+        });
         for _ in 0..ROUNDS {
             refreshes.push(refresh());
             posts.push(place.timed(store, &["post"]));
