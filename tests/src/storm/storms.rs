@@ -170,7 +170,7 @@ fn is_over(told: &str, current: &mut String) -> bool {
     over
 }
 
-/// Waits until `done`, which is asked with the issuer's log again and again, as long as anything happens there.
+/// Waits until `done`, which is asked with the issuer's log again and again, as long as sessions are renewed.
 fn until(site: &Site, mut done: impl FnMut(&Log) -> bool) {
     let (mut seen, mut at) = (0, Instant::now());
     loop {
@@ -178,12 +178,13 @@ fn until(site: &Site, mut done: impl FnMut(&Log) -> bool) {
         if done(&log) {
             return;
         }
-        if log.requests.len() != seen {
-            (seen, at) = (log.requests.len(), Instant::now());
+        let renewed = log.count(Outcome::Rotated);
+        if renewed != seen {
+            (seen, at) = (renewed, Instant::now());
         }
         assert!(
             at.elapsed() < PATIENCE,
-            "nothing happens any more: {:?} {}",
+            "nothing is renewed any more: {:?} {}",
             site.lines().last(),
             site.errors()
         );
