@@ -9,7 +9,7 @@ use crate::command::CommandId;
 use crate::envelope::json_object;
 use crate::event::Event;
 use crate::exchange::not_the_api;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, Method};
 use crate::keep::Kept;
 use crate::lookup::{Found, Lookup, check_issuer};
@@ -136,6 +136,11 @@ impl Connection {
         let response = match step {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
+            // Without a network there is a key all the same.
+            Step::Done(Err(failure)) if matches!(failure.exit, Exit::Network | Exit::Server) => {
+                let Phase::Asking(_, kept) = core::mem::take(&mut self.phase) else { return unexpected() };
+                return self.report(cx, Ok(*kept));
+            }
             Step::Done(Err(failure)) => return Step::fail(failure),
             Step::Done(Ok(called)) => called.response,
         };
@@ -226,6 +231,16 @@ impl Logic for Connection {
                 self.phase = phase;
                 Step::Ignored("not waited for")
             }
+        }
+    }
+
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<ConnectionReport> {
+        match &mut self.phase {
+            Phase::Asking(call, _) => match call.interrupted(cx) {
+                Step::Done(Err(failure)) => Step::fail(failure),
+                _ => Step::Pending,
+            },
+            _ => Step::fail(Failure::interrupted()),
         }
     }
 

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use crate::command::CommandId;
 use crate::event::Event;
 use crate::machine::{Context, Logic, Step, WakeReason};
-use crate::record::{Backend, Generation, Record, Slot, Workspace};
+use crate::record::{Backend, Generation, Record, Slot, Version, Workspace};
 use crate::resolve::{reading_order, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
+use crate::secret::Secret;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
 
@@ -16,8 +17,12 @@ use crate::time::Timestamp;
 pub struct Disconnect {
     ledger: Ledger,
     done: Disconnected,
+    rounds: u32,
     phase: Phase,
 }
+
+/// Changes by others before giving up: nobody writes that often.
+const ROUNDS: u32 = 5;
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -58,6 +63,8 @@ enum Phase {
     ReadingLedger(CommandId),
     Looking(CommandId, Backend, Vec<Backend>),
     Removing(CommandId, Backend, Vec<Backend>),
+    /// Removing pieces that count for nothing.
+    Sweeping(CommandId, Backend, Vec<Backend>),
     ReadingEmergency(CommandId),
     RemovingEmergency(CommandId, bool),
     ReadingPlaintext(CommandId),
@@ -82,6 +89,11 @@ impl Disconnected {
 }
 
 impl Disconnect {
+    fn backends(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
+        let order = reading_order(cx.service, &self.ledger);
+        self.next_backend(cx, order)
+    }
+
     fn next_backend(&mut self, cx: &mut Context<'_>, mut rest: Vec<Backend>) -> Step<Disconnected> {
         if rest.is_empty() {
             self.phase = Phase::ReadingEmergency(cx.store(StoreOp::ReadEmergency));
@@ -100,9 +112,16 @@ impl Disconnect {
         rest: Vec<Backend>,
         record: Option<&Record>,
     ) -> Step<Disconnected> {
-        let Some(record) = record.filter(|record| !record.is_tombstone()) else {
+        if record.is_some_and(Record::is_tombstone) {
             self.note(Place::Backend(backend), Cleared::Empty);
             return self.next_backend(cx, rest);
+        }
+        let Some(record) = record else {
+            // Pieces of what counts for nothing may lie there all the same: a logout that was killed, another program's.
+            let expected = Version::Fingerprint(Secret::default().fingerprint());
+            let id = cx.store(StoreOp::Delete { backend, slot: Slot::Active, expected });
+            self.phase = Phase::Sweeping(id, backend, rest);
+            return Step::Pending;
         };
         self.done.workspace = self.done.workspace.take().or_else(|| record.workspace.clone());
         let (slot, expected) = (Slot::Active, record.version());
@@ -152,8 +171,9 @@ impl Disconnect {
             }
             (Phase::ReadingLedger(_), StoreAnswer::Ledger(ledger)) => {
                 self.ledger = ledger.clone();
-                let order = reading_order(cx.service, ledger);
-                self.next_backend(cx, order)
+                // First what would be moved to where nothing is stored any more.
+                self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
+                Step::Pending
             }
             (Phase::Locking(_) | Phase::ReadingLedger(_), StoreAnswer::Failed(failure)) => {
                 Step::fail(store_failure(failure.clone()))
@@ -174,8 +194,25 @@ impl Disconnect {
                 self.next_backend(cx, rest)
             }
             // Changed by another program just now: look again.
-            (Phase::Removing(_, backend, mut rest), StoreAnswer::Conflict) => {
+            (
+                Phase::Removing(_, backend, mut rest) | Phase::Sweeping(_, backend, mut rest),
+                StoreAnswer::Conflict,
+            ) if self.rounds < ROUNDS => {
+                self.rounds += 1;
                 rest.insert(0, backend);
+                self.next_backend(cx, rest)
+            }
+            (
+                Phase::Removing(_, backend, rest) | Phase::Sweeping(_, backend, rest),
+                StoreAnswer::Conflict,
+            ) => {
+                let detail = "another program keeps changing the entry; end it, then try again".into();
+                let failure = StoreFailure { kind: StoreFailureKind::Busy, detail };
+                self.note(Place::Backend(backend), Cleared::Failed(failure));
+                self.next_backend(cx, rest)
+            }
+            (Phase::Sweeping(_, backend, rest), _) => {
+                self.note(Place::Backend(backend), Cleared::Empty);
                 self.next_backend(cx, rest)
             }
             (Phase::ReadingEmergency(_), answer) => {
@@ -191,8 +228,7 @@ impl Disconnect {
                     _ if holds => self.note(Place::Emergency, Cleared::Removed),
                     _ => {}
                 }
-                self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
-                Step::Pending
+                self.write_ledger(cx)
             }
             (Phase::ReadingPlaintext(_), StoreAnswer::Records(records)) => match records.first() {
                 Some((_, record)) => {
@@ -200,11 +236,11 @@ impl Disconnect {
                     self.phase = Phase::RemovingPlaintext(cx.store(op));
                     Step::Pending
                 }
-                None => self.write_ledger(cx),
+                None => self.backends(cx),
             },
             (Phase::ReadingPlaintext(_) | Phase::RemovingPlaintext(_), StoreAnswer::Failed(failure)) => {
                 self.note(Place::Settings, Cleared::Failed(failure.clone()));
-                self.write_ledger(cx)
+                self.backends(cx)
             }
             // Behind a session an API key may come to light.
             (Phase::RemovingPlaintext(_), answer) => {
@@ -261,6 +297,7 @@ impl Phase {
             | Self::ReadingLedger(id)
             | Self::Looking(id, ..)
             | Self::Removing(id, ..)
+            | Self::Sweeping(id, ..)
             | Self::ReadingEmergency(id)
             | Self::RemovingEmergency(id, _)
             | Self::ReadingPlaintext(id)

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::failure::Failure;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::{Backend, Record, Slot};
-use crate::resolve::{reading_order, store_failure, unexpected};
+use crate::resolve::{is_settled, reading_order, store_failure, unexpected};
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 
@@ -118,8 +118,14 @@ impl Logic for Lookup {
             (Phase::Loading(id, loading), answer) if id == *answered => {
                 let Loading { ledger, backend, rest, hidden } = *loading;
                 match answer {
-                    StoreAnswer::Records(records) => match records.first() {
-                        Some((_, record)) => self.read_emergency(cx, ledger, Some((backend, record.clone()))),
+                    StoreAnswer::Records(records) => match records
+                        .first()
+                        .filter(|(slot, record)| is_settled(&ledger, backend, slot, record))
+                    {
+                        Some((_, record)) => {
+                            let held = Some((backend, record.clone()));
+                            self.read_emergency(cx, ledger, held)
+                        }
                         None => self.load(cx, ledger, rest, hidden),
                     },
                     StoreAnswer::Failed(failure) => {

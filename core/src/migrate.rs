@@ -48,6 +48,8 @@ struct Move {
     ledger: Ledger,
     /// Backends still to be tried, and what the one before said.
     rest: Vec<Backend>,
+    /// Where a logout left its tombstone.
+    over: Option<(Backend, Version)>,
     failed: Option<StoreFailure>,
 }
 
@@ -88,26 +90,22 @@ impl Migrate {
             kept: Kept { backend: Backend::File, record },
             ledger,
             rest: cx.service.backends.to_vec(),
+            over: found.held.map(|(backend, tombstone)| (backend, tombstone.version())),
             failed: None,
         };
-        let over = found.held.map(|(backend, tombstone)| (backend, tombstone.version()));
-        self.write(cx, Box::new(moving), over)
+        self.write(cx, Box::new(moving))
     }
 
     /// Into the best backend that takes it; where a logout left its tombstone, on top of that.
-    fn write(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut moving: Box<Move>,
-        over: Option<(Backend, Version)>,
-    ) -> Step<bool> {
+    fn write(&mut self, cx: &mut Context<'_>, mut moving: Box<Move>) -> Step<bool> {
         if moving.rest.is_empty() {
             let Some(failure) = moving.failed else { return unexpected() };
             return self.unlock(cx, Err(store_failure(failure)));
         }
         let backend = moving.rest.remove(0);
         moving.kept.backend = backend;
-        let expected = over.filter(|(holder, _)| *holder == backend).map(|(_, version)| version);
+        let over = moving.over.as_ref().filter(|(holder, _)| *holder == backend);
+        let expected = over.map(|(_, version)| version.clone());
         let record = moving.kept.record.clone();
         let id = cx.store(StoreOp::Write { backend, slot: Slot::Active, expected, record });
         self.phase = Phase::Writing(id, moving);
@@ -153,7 +151,7 @@ impl Migrate {
                 StoreAnswer::Failed(failure),
             ) => {
                 moving.failed = Some(failure.clone());
-                self.write(cx, moving, None)
+                self.write(cx, moving)
             }
             (Phase::ReadingBack(_, moving), StoreAnswer::Records(records)) => {
                 if records.first().is_none_or(|(_, record)| *record != moving.kept.record) {

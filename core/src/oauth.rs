@@ -174,8 +174,10 @@ pub fn seconds(value: &Value) -> Option<Duration> {
 /// `expires_in`, else what the token says of itself; the issuer's clock is compared with the issuer's clock only.
 fn lifetime(body: &Map<String, Value>, access: &Secret, response: &HttpResponse) -> Option<Duration> {
     let claims = Lifetime::of(access);
+    // Nothing is handed out dead: a lifetime of zero means that nobody knows it.
     body.get("expires_in")
         .and_then(seconds)
+        .filter(|lifetime| !lifetime.is_zero())
         .or_else(|| claims.duration())
         .or_else(|| claims.left_at(answered_at(response)?))
 }

@@ -9,6 +9,7 @@ use crate::keep::LOCK_WAIT;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::Backend;
 use crate::resolve::{refused_by_all, store_failure, unexpected};
+use crate::rotate::ROTATION_WAIT;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 
@@ -54,7 +55,9 @@ impl Logic for Places {
     type Output = Ledger;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Ledger> {
-        self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: LOCK_WAIT }));
+        // A session's lock may be held for as long as a rotation takes.
+        let wait = if cx.service.oauth.is_some() { ROTATION_WAIT } else { LOCK_WAIT };
+        self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait }));
         Step::Pending
     }
 

@@ -43,7 +43,7 @@ pub(crate) fn encode(record: &Record) -> Secret {
             Journal::Spending(spending) => Some(SpendingForm {
                 attempt: spending.attempt,
                 started: MomentForm::from(&spending.started),
-                last_resort: spending.last_resort,
+                last_resorts: spending.last_resorts,
             }),
             _ => None,
         }),
@@ -72,6 +72,8 @@ pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
     let read: Read = serde_json::from_str(trimmed).map_err(|_| UnreadableRecord::Malformed)?;
     let refresh_token = read.refresh_token.clone().map(Secret::new);
     let foreign = match (&refresh_token, &read.fingerprint) {
+        // One that was spent before is no other login: a backup was restored, or another program wrote what it knew.
+        (Some(token), Some(_)) if read.has_spent(token) => false,
         (Some(token), Some(fingerprint)) => token.fingerprint() != Fingerprint::from_hex(fingerprint),
         (Some(_), None) => true,
         (None, _) => false,
@@ -162,12 +164,17 @@ struct Read {
 }
 
 impl Read {
+    fn has_spent(&self, token: &Secret) -> bool {
+        self.spent.iter().any(|hex| Fingerprint::from_hex(hex) == token.fingerprint())
+    }
+
     fn into_record(self, refresh_token: Option<Secret>) -> Result<Record, UnreadableRecord> {
         let generation = Generation::parse(&self.r#gen).ok_or(UnreadableRecord::Malformed)?;
         if self.ended {
             return Ok(Record::tombstone(generation));
         }
         let rotates = refresh_token.is_some();
+        let was_spent = refresh_token.as_ref().is_some_and(|token| self.has_spent(token));
         let token = refresh_token.or(self.token.map(Secret::new)).ok_or(UnreadableRecord::Malformed)?;
         if !is_token(token.expose_secret()) {
             return Err(UnreadableRecord::Malformed);
@@ -179,11 +186,15 @@ impl Read {
             lifetime: self.lifetime_ms.map(Duration::from_millis),
         });
         let journal = match (self.spending, self.refused.as_deref()) {
+            // Whether it is still good for anything cannot be known.
+            _ if was_spent => {
+                Journal::Spending(Spending { attempt: 1, started: Moment::default(), last_resorts: 0 })
+            }
             (_, Some(why)) => Journal::Refused { interrupted: why == "interrupted" },
             (Some(spending), None) => Journal::Spending(Spending {
                 attempt: spending.attempt,
                 started: spending.started.into(),
-                last_resort: spending.last_resort,
+                last_resorts: spending.last_resorts,
             }),
             (None, None) => Journal::Settled,
         };
@@ -239,7 +250,7 @@ struct SpendingForm {
     attempt: u32,
     started: MomentForm,
     #[serde(default)]
-    last_resort: bool,
+    last_resorts: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -286,7 +297,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_record_comes_back_as_it_was() {
-        let spending = Spending { attempt: 2, started: Moment::default(), last_resort: true };
+        let spending = Spending { attempt: 2, started: Moment::default(), last_resorts: 2 };
         for record in [
             session(Journal::Settled),
             session(Journal::Spending(spending)),

@@ -7,7 +7,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use crate::command::CommandId;
-use crate::envelope::retry_after;
+use crate::envelope::retry_after_at;
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::http::{FailureKind, HttpResponse};
@@ -78,8 +78,8 @@ pub enum End {
     },
     /// The token may have been spent; nobody knows.
     Unknown(Failure),
-    /// The issuer does not accept the token.
-    Refused,
+    /// The issuer does not accept the token; the record says so, as far as it could be written.
+    Refused(Box<Record>),
     /// The issuer does not accept the client; nothing was spent.
     Misconfigured(Failure),
 }
@@ -90,7 +90,7 @@ enum Phase {
     Reserving(CommandId),
     Journaling(CommandId),
     Sending(CommandId),
-    /// Putting the journal back as it was, since nothing was spent.
+    /// Putting the journal back as it was, since nothing was spent, or marking a dead token.
     Clearing(CommandId, Box<End>),
     Storing(CommandId, Box<Record>, u32),
     ReadingBack(CommandId, Box<Record>, u32),
@@ -157,9 +157,14 @@ impl Rotate {
         ];
         let request = oauth.dialect.request(&oauth.token_endpoint, &parameters);
         // A repeated one must arrive within the grace period, or not at all.
-        let limit = match grace_left(cx.service, cx.now, &self.journal) {
-            Some(left) if self.journal.attempt > 1 => left.min(oauth.request_limit),
-            _ => oauth.request_limit,
+        let is_repeat = self.journal.attempt > 1 && self.journal.last_resorts == 0;
+        let limit = match grace_left(cx.service, cx.now, &self.journal).filter(|_| is_repeat) {
+            Some(left) => left.min(oauth.request_limit),
+            None if is_repeat => {
+                let failure = trouble(cx, "this machine slept over the time in which it could be repeated");
+                return self.clear(cx, End::Unknown(failure));
+            }
+            None => oauth.request_limit,
         };
         self.sent = Moment::new(cx.now, &cx.service.boot_id);
         self.phase = Phase::Sending(cx.send(request, limit));
@@ -167,9 +172,13 @@ impl Rotate {
     }
 
     fn answered(&mut self, cx: &mut Context<'_>, response: &HttpResponse) -> Step<Rotated> {
+        if response.status == 429 {
+            let failure = trouble(cx, "it asks for fewer requests");
+            return self.clear(cx, End::Transient { failure, wait: retry_after_at(response, cx.now.wall) });
+        }
         match TokenReply::read(response) {
             TokenReply::Tokens(tokens) => self.store(cx, tokens),
-            TokenReply::Refused(error) if error.code == "invalid_grant" => self.tidy(cx, End::Refused),
+            TokenReply::Refused(error) if error.code == "invalid_grant" => self.refuse(cx),
             TokenReply::Refused(error) if error.is_transient() => {
                 let failure = trouble(cx, &format!("it says {}", error.code));
                 self.tidy(cx, End::Unknown(failure))
@@ -177,10 +186,6 @@ impl Rotate {
             TokenReply::Refused(error) => {
                 let failure = misconfigured(cx, &error);
                 self.clear(cx, End::Misconfigured(failure))
-            }
-            TokenReply::Unclear if response.status == 429 => {
-                let failure = trouble(cx, "it asks for fewer requests");
-                self.clear(cx, End::Transient { failure, wait: retry_after(response) })
             }
             TokenReply::Unclear => {
                 let failure =
@@ -198,6 +203,17 @@ impl Rotate {
             cleared.journal = before.journal.clone();
         }
         self.phase = Phase::Clearing(self.write(cx, &self.spending, cleared), Box::new(end));
+        Step::Pending
+    }
+
+    /// The token is dead, and is never sent again: marked at once, while nobody else can send it.
+    fn refuse(&mut self, cx: &mut Context<'_>) -> Step<Rotated> {
+        let mut refused = self.spending.clone();
+        refused.generation = refused.generation.as_ref().map(Generation::next);
+        let interrupted = self.journal.attempt > 1;
+        refused.rotation.get_or_insert_default().journal = Journal::Refused { interrupted };
+        let id = self.write(cx, &self.spending, refused.clone());
+        self.phase = Phase::Clearing(id, Box::new(End::Refused(Box::new(refused))));
         Step::Pending
     }
 
@@ -258,10 +274,9 @@ impl Rotate {
                 self.phase = Phase::Journaling(self.write(cx, &self.before, self.spending.clone()));
                 Step::Pending
             }
-            (Phase::Reserving(_), StoreAnswer::Failed(failure)) => Step::Done(Ok(Rotated {
-                end: End::Unwritable(failure.clone()),
-                interrupted: self.interrupted,
-            })),
+            (Phase::Reserving(_), StoreAnswer::Failed(failure)) => {
+                self.end(cx, End::Unwritable(failure.clone()))
+            }
             (Phase::Journaling(_), StoreAnswer::Done) => self.send(cx),
             (Phase::Journaling(_), StoreAnswer::Conflict) => {
                 self.tidy(cx, End::Overtaken { discarded: false })

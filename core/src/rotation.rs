@@ -70,8 +70,8 @@ pub struct Spending {
     pub attempt: u32,
     /// When the first attempt began; the issuer's grace period cannot have begun earlier.
     pub started: Moment,
-    /// The one attempt after the grace period has been made.
-    pub last_resort: bool,
+    /// How many attempts were made after the grace period, or on a strict issuer after the first.
+    pub last_resorts: u32,
 }
 
 impl Rotation {

@@ -20,14 +20,15 @@ use crate::lookup::{Found, Lookup, check_issuer};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::migrate::Migrate;
 use crate::notice::Notice;
-use crate::record::{Backend, Generation, Record, Slot, Version};
+use crate::record::{Backend, Generation, Record, Slot, Version, Workspace};
 use crate::resolve::{NOT_SIGNED_IN, not_signed_in, store_failure, unexpected};
 use crate::rotate::{End, Rotate, Rotated};
 use crate::rotation::{Journal, Spending};
 use crate::secret::Secret;
 use crate::service::Service;
-use crate::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
+use crate::url::Url;
 use crate::verdict::{Refusal, Stuck, Verdict, grace_left, is_alive, judge};
 
 /// How long to wait for the lock before looking again at what its holder has stored.
@@ -36,8 +37,8 @@ const LOCK_SLICE: Duration = Duration::from_millis(100);
 /// machine that slept meanwhile has not waited.
 const SLICES_ALIVE: u32 = 20;
 const SLICES_DEAD: u32 = 300;
-/// How long to wait for the lock only to note that a token is dead.
-const MARK_WAIT: Duration = Duration::from_secs(2);
+/// How long to wait for another try with a token that still lives.
+const PATIENCE_ALIVE: Duration = Duration::from_secs(2);
 /// How often, and how far apart, to look for a newer record after the issuer refused a token.
 const NEWER_LOOKS: u32 = 4;
 const NEWER_PAUSE: Duration = Duration::from_millis(500);
@@ -95,22 +96,20 @@ enum Phase {
     AwaitingNewer {
         at: Timestamp,
         looks: u32,
-        refused: Refused,
+        refused: Box<Refused>,
     },
     LookingForNewer {
         lookup: Lookup,
         looks: u32,
-        refused: Refused,
+        refused: Box<Refused>,
     },
-    LockingToMark(CommandId, Refused),
-    LookingToMark(Lookup, Refused),
-    Marking(CommandId, Refused),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Refused {
-    version: Version,
-    interrupted: bool,
+    /// The version while it was being spent, and as it was marked.
+    known: [Version; 2],
+    kept: Kept,
 }
 
 /// What follows when the lock is given back.
@@ -119,7 +118,7 @@ enum Then {
     End(Box<Result<Bearer, Failure>>),
     LookAgain,
     Wait(Duration),
-    AwaitNewer(Refused),
+    AwaitNewer(Box<Refused>),
 }
 
 impl Session {
@@ -299,12 +298,13 @@ impl Session {
                 let end = self.stuck(cx, backend, record, stuck);
                 self.finish(cx, end)
             }
-            Verdict::Rotate(Spending { last_resort: true, .. }) if self.unclear.is_some() => {
+            Verdict::Rotate(Spending { last_resorts: 1.., .. }) if self.unclear.is_some() => {
                 let Some(failure) = self.unclear.clone() else { return unexpected() };
                 let end = self.live_or(cx, backend, record, failure);
                 self.finish(cx, end)
             }
             Verdict::Rotate(spending) => {
+                let record = with_what_was_known(cx.service, record, &found.ledger);
                 let held = Box::new(Kept { backend, record });
                 self.phase = Phase::CheckingLock(cx.store(StoreOp::CheckLock), held, spending);
                 Step::Pending
@@ -314,9 +314,10 @@ impl Session {
 
     fn rotate(&mut self, cx: &mut Context<'_>, held: Box<Kept>, spending: Spending) -> Step<Bearer> {
         let stored_id = held.record.rotation.as_ref().and_then(|rotation| rotation.client_id.clone());
-        let (client_id, first) = (stored_id.or_else(|| self.client_id.clone()), self.first.clone());
-        let generation = held.record.generation.clone();
-        let (Some(client_id), Some(first)) = (client_id, first.or(generation)) else {
+        let client_id = stored_id.or_else(|| self.client_id.clone());
+        // A login id that was drawn is used once.
+        let first = held.record.generation.clone().or_else(|| self.first.take());
+        let (Some(client_id), Some(first)) = (client_id, first) else {
             // Another program has put a token of its own there just now; what it needs is asked for without the lock.
             return self.again(cx, false);
         };
@@ -361,7 +362,9 @@ impl Session {
             End::Transient { failure, wait } => {
                 self.tries += 1;
                 let wait = wait.unwrap_or_else(|| cx.jittered(backoff(&cx.service.retry, self.tries)));
-                if self.tries < TRIES && wait <= cx.service.retry.patience {
+                let alive = is_alive(cx.service, cx.now, &record, self.refusal.as_ref());
+                let patience = if alive { PATIENCE_ALIVE } else { cx.service.retry.patience };
+                if self.tries < TRIES && wait <= patience {
                     cx.show(Notice::Retrying { reason: failure.message, wait });
                     return self.unlock(cx, Then::Wait(wait));
                 }
@@ -373,7 +376,7 @@ impl Session {
                 self.tries += 1;
                 let wait = cx.jittered(backoff(&cx.service.retry, self.tries));
                 let journal = rotate.journal();
-                let left = grace_left(cx.service, cx.now, journal).filter(|_| !journal.last_resort);
+                let left = grace_left(cx.service, cx.now, journal).filter(|_| journal.last_resorts == 0);
                 if let Some(left) = left {
                     // Several more must fit into what is left.
                     let wait = wait.min(left / 3);
@@ -383,11 +386,10 @@ impl Session {
                 let end = self.live_or(cx, backend, record, failure);
                 self.finish(cx, end)
             }
-            End::Refused => {
-                let journal = rotate.journal();
-                let interrupted = journal.attempt > 1;
-                let refused = Refused { version: rotate.version(), interrupted };
-                self.unlock(cx, Then::AwaitNewer(refused))
+            End::Refused(marked) => {
+                let known = [rotate.version(), marked.version()];
+                let refused = Refused { known, kept: Kept { backend, record: *marked } };
+                self.unlock(cx, Then::AwaitNewer(Box::new(refused)))
             }
         }
     }
@@ -434,7 +436,7 @@ impl Session {
         cx: &mut Context<'_>,
         step: Step<Found>,
         looks: u32,
-        refused: Refused,
+        refused: Box<Refused>,
     ) -> Step<Bearer> {
         let found = match step {
             Step::Ignored(reason) => return Step::Ignored(reason),
@@ -442,32 +444,22 @@ impl Session {
             Step::Done(Err(failure)) => return Step::fail(failure),
             Step::Done(Ok(found)) => found,
         };
-        if found.held.as_ref().map(|(_, record)| record.version()) != Some(refused.version.clone()) {
+        let held = found.held.as_ref().map(|(_, record)| record.version());
+        if held.is_none_or(|version| !refused.known.contains(&version)) {
             return self.look(cx);
         }
         if looks < NEWER_LOOKS {
             self.phase = Phase::AwaitingNewer { at: cx.now.mono + NEWER_PAUSE, looks, refused };
             return Step::Pending;
         }
-        self.phase = Phase::LockingToMark(cx.store(StoreOp::Lock { wait: MARK_WAIT }), refused);
-        Step::Pending
-    }
-
-    /// Nobody has a newer one: the refresh token is dead, and is never sent again.
-    fn mark(&mut self, cx: &mut Context<'_>, found: &Found, refused: Refused) -> Step<Bearer> {
-        match &found.held {
-            Some((backend, record)) if record.version() == refused.version => {
-                let mut record = record.clone();
-                record.generation = record.generation.as_ref().map(Generation::next);
-                let interrupted = refused.interrupted;
-                record.rotation.get_or_insert_default().journal = Journal::Refused { interrupted };
-                let (backend, expected) = (*backend, Some(refused.version.clone()));
-                let id = cx.store(StoreOp::Write { backend, slot: Slot::Active, expected, record });
-                self.phase = Phase::Marking(id, refused);
-                Step::Pending
-            }
-            _ => self.unlock(cx, Then::LookAgain),
-        }
+        // Nobody has a newer one.
+        let Refused { kept: Kept { backend, record }, .. } = *refused;
+        let stuck = match record.rotation.as_ref().map(|rotation| &rotation.journal) {
+            Some(Journal::Refused { interrupted: true }) => Stuck::Interrupted,
+            _ => Stuck::Expired,
+        };
+        let end = self.stuck(cx, backend, record, stuck);
+        self.finish(cx, end)
     }
 
     fn use_it(&mut self, backend: Backend, record: Record) -> Step<Bearer> {
@@ -559,16 +551,6 @@ impl Logic for Session {
                 self.phase = Phase::LookingForNewer { lookup, looks, refused: refused.clone() };
                 self.looked_for_newer(cx, step, looks, refused)
             }
-            (Phase::LookingToMark(mut lookup, refused), event) => {
-                let step = lookup.handle(cx, event);
-                self.phase = Phase::LookingToMark(lookup, refused.clone());
-                match step {
-                    Step::Ignored(reason) => Step::Ignored(reason),
-                    Step::Pending => Step::Pending,
-                    Step::Done(Err(failure)) => self.finish(cx, Err(failure)),
-                    Step::Done(Ok(found)) => self.mark(cx, &found, refused),
-                }
-            }
             (Phase::Drawing(id), Event::Entropy { id: answered, entropy }) if id == *answered => {
                 self.first = Some(Generation::first(entropy));
                 self.look(cx)
@@ -636,25 +618,6 @@ impl Session {
                 self.finish(cx, end)
             }
             (Phase::Unlocking(_, then), _) => self.unlocked(cx, *then),
-            (Phase::LockingToMark(_, refused), StoreAnswer::Done) => {
-                self.locked = true;
-                let mut lookup = Lookup::default();
-                // Its first step is a store operation.
-                let _pending = lookup.start(cx);
-                self.phase = Phase::LookingToMark(lookup, refused);
-                Step::Pending
-            }
-            // Not marked: the next one who needs it finds out for himself.
-            (Phase::LockingToMark(_, refused), StoreAnswer::Failed(_)) => {
-                Step::fail(explain(cx.service, refused.stuck()))
-            }
-            (Phase::Marking(_, refused), StoreAnswer::Failed(_)) => {
-                let failure = explain(cx.service, refused.stuck());
-                self.finish(cx, Err(failure))
-            }
-            (Phase::Marking(..), StoreAnswer::Done | StoreAnswer::Conflict) => {
-                self.unlock(cx, Then::LookAgain)
-            }
             _ => unexpected(),
         }
     }
@@ -668,18 +631,25 @@ impl Phase {
             | Self::Merging(id, _)
             | Self::Discarding(id, _)
             | Self::CheckingLock(id, ..)
-            | Self::Unlocking(id, _)
-            | Self::LockingToMark(id, _)
-            | Self::Marking(id, _) => Some(*id),
+            | Self::Unlocking(id, _) => Some(*id),
             _ => None,
         }
     }
 }
 
-impl Refused {
-    fn stuck(&self) -> Stuck {
-        if self.interrupted { Stuck::Interrupted } else { Stuck::Expired }
+/// A token that another program stored comes without the workspace that it is used in.
+fn with_what_was_known(service: &Service, mut record: Record, ledger: &Ledger) -> Record {
+    if record.generation.is_some() {
+        return record;
     }
+    let workspace = || {
+        let slug = ledger.active.clone()?;
+        Some(Workspace { id: ledger.workspace_id.clone(), name: None, slug })
+    };
+    record.workspace = record.workspace.take().or_else(workspace);
+    let gateway = ledger.gateway_url.as_deref().and_then(|url| Url::parse(url).ok());
+    record.gateway.url = record.gateway.url.take().or(gateway.filter(|url| service.has_gateway(url)));
+    record
 }
 
 fn is_spending(record: &Record) -> bool {

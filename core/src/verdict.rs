@@ -11,6 +11,10 @@ use crate::time::Now;
 /// What is left of a grace period must be enough for a request to arrive.
 const ARRIVAL: Duration = Duration::from_secs(1);
 
+/// How often a token of unknown fate is sent once its access token is dead. There is nothing left to lose then but the
+/// issuer's patience; a process that is killed after its journal and before its request must not be the last.
+const LAST_RESORTS: u32 = 3;
+
 /// A token that the service refused.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Refusal {
@@ -75,7 +79,7 @@ pub(crate) fn judge(service: &Service, now: Now, record: &Record, refusal: Optio
         Journal::Settled => Verdict::Rotate(Spending {
             attempt: 1,
             started: Moment::new(now, &service.boot_id),
-            last_resort: false,
+            last_resorts: 0,
         }),
         Journal::Refused { interrupted: true } => Verdict::Stuck(Stuck::Interrupted),
         Journal::Refused { interrupted: false } => Verdict::Stuck(Stuck::Expired),
@@ -92,8 +96,10 @@ pub(crate) fn is_alive(service: &Service, now: Now, record: &Record, refusal: Op
 
 /// Whether a record is no use any more: its access token is dead, and the refresh token will never be sent again.
 pub(crate) fn is_over(service: &Service, now: Now, record: &Record) -> bool {
-    let stuck =
-        matches!(judge(service, now, record, None), Verdict::Stuck(Stuck::Expired | Stuck::Interrupted));
+    let stuck = matches!(
+        judge(service, now, record, None),
+        Verdict::Stuck(Stuck::Expired | Stuck::Interrupted | Stuck::Copied)
+    );
     stuck && !is_alive(service, now, record, None)
 }
 
@@ -112,17 +118,21 @@ fn again(
     refusal: Option<&Refusal>,
 ) -> Verdict {
     let attempt = spending.attempt.saturating_add(1);
-    if !spending.last_resort && grace_left(service, now, spending).is_some() {
+    if spending.last_resorts == 0 && grace_left(service, now, spending).is_some() {
         return Verdict::Rotate(Spending { attempt, ..spending.clone() });
     }
-    if spending.last_resort {
+    if spending.last_resorts >= LAST_RESORTS {
         return Verdict::Stuck(Stuck::Interrupted);
     }
     let lives = |access: &Access| access.is_alive(now, &service.boot_id);
     if refusal.is_none() && rotation.access.as_ref().is_some_and(lives) {
         return Verdict::Stuck(Stuck::Undecided);
     }
-    Verdict::Rotate(Spending { attempt, last_resort: true, ..spending.clone() })
+    Verdict::Rotate(Spending {
+        attempt,
+        last_resorts: spending.last_resorts.saturating_add(1),
+        ..spending.clone()
+    })
 }
 
 fn would_help(service: &Service, now: Now, access: &Access, refusal: &Refusal) -> bool {

@@ -108,11 +108,19 @@ impl ChooseWorkspace {
         let response = match step {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Err(failure)) => {
+                return match until {
+                    Some(until) if is_trouble(&failure) => self.await_one(cx, until),
+                    _ => Step::fail(failure),
+                };
+            }
             Step::Done(Ok(called)) => called.response,
         };
         let Some((listed, console)) = read_list(&response) else {
-            return Step::fail(not_the_api(cx.service));
+            return match until {
+                Some(until) => self.await_one(cx, until),
+                None => Step::fail(not_the_api(cx.service)),
+            };
         };
         self.console = console.and_then(|url| named_page(cx.service, &url)).or(self.console.take());
         match (listed.as_slice(), until) {
@@ -220,6 +228,9 @@ impl ChooseWorkspace {
         let response = match step {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) if is_trouble(&failure) => {
+                return self.await_choice(cx, until, selection, listed);
+            }
             Step::Done(Err(failure)) => return Step::fail(failure),
             Step::Done(Ok(called)) => called.response,
         };
@@ -445,6 +456,11 @@ fn read_list(response: &HttpResponse) -> Option<(Vec<Listed>, Option<String>)> {
     });
     let console = body.get("consoleUrl").and_then(Value::as_str).map(String::from);
     Some((listed.collect(), console))
+}
+
+/// A trouble of network or server ends no waiting for a person; the time does (invariant 2).
+fn is_trouble(failure: &Failure) -> bool {
+    matches!(failure.exit, Exit::Network | Exit::Server)
 }
 
 /// By slug first, then by exact name.

@@ -107,6 +107,12 @@ fn in_words(error: &ureq::Error) -> String {
     }
 }
 
+/// Whether the host's certificate was not accepted.
+fn is_certificate(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 /// What is not surely unsent may have been acted on.
 fn kind_of(error: &ureq::Error) -> FailureKind {
     use ureq::{Error, Timeout};
@@ -120,13 +126,11 @@ fn kind_of(error: &ureq::Error) -> FailureKind {
         | Error::Timeout(Timeout::Resolve | Timeout::Connect) => FailureKind::NotSent,
         Error::InvalidProxyUrl => FailureKind::Misconfigured,
         Error::Io(e) => match e.kind() {
-            io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::NetworkDown
-            | io::ErrorKind::AddrNotAvailable
-            // A certificate that is not accepted, and a name that is not found.
-            | io::ErrorKind::InvalidData => FailureKind::NotSent,
+            // What only connecting can meet with. An unreachable host may also be told in the middle.
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => FailureKind::NotSent,
+            // TLS: a certificate that is not accepted is met with before anything is sent; a damaged record may be
+            // part of an answer.
+            io::ErrorKind::InvalidData if is_certificate(e) => FailureKind::NotSent,
             _ if e.to_string().contains("failed to lookup address") => FailureKind::NotSent,
             _ => FailureKind::AnswerLost,
         },

@@ -139,13 +139,14 @@ impl CredentialStore for AuthFile {
 
     fn delete(&self, slot: &Slot, expected: &Version) -> Result<Swap, StoreFailure> {
         // Deleting from nothing leaves no trace, not even a folder.
-        if self.load(slot)?.is_none() {
+        if *slot != Slot::Active || self.file.read()?.is_none() {
             return Ok(Swap::Done);
         }
         self.file.change(|text| match (text, self.held(text)?) {
-            (None, _) | (_, None) => Ok(Change::Keep(Swap::Done)),
+            (None, _) => Ok(Change::Keep(Swap::Done)),
             (_, Some(held)) if held.version() != *expected => Ok(Change::Keep(Swap::Conflict)),
-            (Some(text), Some(_)) => {
+            // Where another program took the refresh token away, the rest of the record goes now.
+            (Some(text), _) => {
                 let mut object = self.parse(text)?;
                 KEYS.iter().for_each(|key| object.remove(key));
                 Ok(Change::Replace(object.render(), Swap::Done))

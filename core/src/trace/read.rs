@@ -341,7 +341,7 @@ fn rotation(value: &Value, known: &Placeholders) -> Read<Rotation> {
         (Some(spending), _) => Journal::Spending(Spending {
             attempt: u32::try_from(number(spending, "attempt")?).map_err(|_| "attempt")?,
             started: moment(field(spending, "started")?)?,
-            last_resort: flag(spending, "last_resort")?,
+            last_resorts: u32::try_from(number(spending, "last_resorts")?).map_err(|_| "last_resorts")?,
         }),
         (None, Some(refused)) => Journal::Refused { interrupted: flag(refused, "interrupted")? },
         (None, None) => Journal::Settled,

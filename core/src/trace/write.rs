@@ -294,8 +294,8 @@ impl Recorder {
         let journal = match &rotation.journal {
             Journal::Settled => json!("settled"),
             Journal::Refused { interrupted } => json!({"refused": {"interrupted": interrupted}}),
-            Journal::Spending(Spending { attempt, started, last_resort }) => json!({"spending": {
-                "attempt": attempt, "started": moment(started), "last_resort": last_resort,
+            Journal::Spending(Spending { attempt, started, last_resorts }) => json!({"spending": {
+                "attempt": attempt, "started": moment(started), "last_resorts": last_resorts,
             }}),
         };
         let spent: Vec<Value> =

@@ -36,7 +36,7 @@ fn whole(store: &dyn CredentialStore) -> Result<(), String> {
     expect_load(store, &Slot::Active, None)?;
     let journals = [
         Journal::Settled,
-        Journal::Spending(Spending { attempt: 3, started: moment(7), last_resort: true }),
+        Journal::Spending(Spending { attempt: 3, started: moment(7), last_resorts: 1 }),
         Journal::Refused { interrupted: true },
         Journal::Refused { interrupted: false },
     ];
@@ -52,7 +52,7 @@ fn whole(store: &dyn CredentialStore) -> Result<(), String> {
 
 fn journal(store: &dyn CredentialStore) -> Result<(), String> {
     let settled = session("l", 1);
-    let spending = Spending { attempt: 1, started: moment(1), last_resort: false };
+    let spending = Spending { attempt: 1, started: moment(1), last_resorts: 0 };
     let first = with_journal(next(&settled), Journal::Spending(spending.clone()));
     let second = with_journal(next(&first), Journal::Spending(Spending { attempt: 2, ..spending }));
     done("login", store.write(&Slot::Active, None, &settled))?;

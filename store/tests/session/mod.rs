@@ -29,7 +29,7 @@ pub fn session(login: &str, counter: u64) -> Record {
             received,
             lifetime: Some(Duration::from_secs(300)),
         }),
-        journal: Journal::Spending(Spending { attempt: 1, started, last_resort: true }),
+        journal: Journal::Spending(Spending { attempt: 1, started, last_resorts: 1 }),
         spent: (counter.saturating_sub(8)..counter)
             .map(|number| refresh_token(login, number).fingerprint())
             .collect(),

@@ -1,6 +1,6 @@
 //! With a strict issuer: every session that is lost was lost by a kill in the one moment where that cannot be helped,
-//! after its refresh token was sent and before the new pair was stored; or by two such kills in a row, the second of
-//! them in the one attempt that the first one left (invariant 8), which nobody can tell from the former.
+//! after its refresh token was sent and before the new pair was stored; or by four such kills in a row, three of them in
+//! the attempts that the first one left (invariant 8), which nobody can tell from the former.
 //!
 //! The clients name tokens by fingerprints, the issuer by numbers. Logins follow one another on both sides, and each
 //! token of a login is sent, with a line told before, or was stored: so the tokens in the order in which they are told
@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::storm::issuer::{Log, Outcome};
 use crate::storm::line::{Line, Told};
 
+/// As often is a token of unknown fate sent once its access token is dead.
+const LAST_RESORTS: usize = 3;
+
 /// What came of a storm with kills.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
@@ -20,7 +23,7 @@ pub struct Losses {
     pub in_flight: usize,
     /// Sessions that were lost.
     pub lost: usize,
-    /// Sessions that were given up after two kills.
+    /// Sessions that were given up after four kills.
     pub given_up: usize,
 }
 
@@ -82,7 +85,7 @@ pub fn match_losses(lines: &[Line], log: &Log) -> Result<Losses, String> {
         if let Told::Failed { login, code, asks_for_login: true } = &line.told {
             match sides.logins.iter().position(|known| Some(&known.id) == login.as_ref()) {
                 Some(login) if lost.contains(&login) => {}
-                Some(login) if sides.killed_twice(login) => drop(given_up.insert(login)),
+                Some(login) if sides.killed_throughout(login) => drop(given_up.insert(login)),
                 _ => return Err(format!("{} was asked to sign in for nothing: {code}", line.client)),
             }
         }
@@ -177,11 +180,11 @@ impl Sides {
         self.attempts.get(&place).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Whether one attempt of a token of this login was killed, and the last resort after it, too.
-    fn killed_twice(&self, login: usize) -> bool {
+    /// Whether one attempt of a token of this login was killed, and every last resort after it, too.
+    fn killed_throughout(&self, login: usize) -> bool {
         self.attempts.range((login, 0)..(login + 1, 0)).any(|(_, attempts)| {
-            let mut killed = attempts.iter().filter(|attempt| attempt.killed);
-            killed.next().is_some() && killed.any(|attempt| attempt.last_resort)
+            let killed = attempts.iter().filter(|attempt| attempt.killed);
+            killed.filter(|attempt| attempt.last_resort).count() >= LAST_RESORTS
         })
     }
 

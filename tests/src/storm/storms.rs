@@ -131,7 +131,7 @@ pub fn strict_with_kills(store: Store, size: Size) {
     let rotated = log.count(Outcome::Rotated);
     let figures = format!(
         "{rotated} refreshes, {kills} kills, {in_flight} of them with a token on its way, {lost} sessions lost, each by \
-         such a kill, {given_up} given up after two kills in a row"
+         such a kill, {given_up} given up after four kills in a row"
     );
     report("strict with kills", store, size, started, &lines, &figures);
 }

@@ -79,11 +79,14 @@ fn on_a_strict_issuer_an_unclear_answer_is_asked_for_once_more_and_only_when_the
 }
 
 #[test]
-fn on_a_strict_issuer_two_unclear_answers_end_in_a_clear_request_to_log_in() {
+fn on_a_strict_issuer_four_unclear_answers_end_in_a_clear_request_to_log_in() {
     let mut world = expired(0);
-    world.mishaps.extend([Mishap::Intercepted(503, ""), Mishap::Intercepted(503, "")]);
-    assert_eq!(world.token().unwrap_err().exit, Exit::Network);
-    assert_eq!(world.token().unwrap_err().exit, Exit::Network);
+    world.mishaps.extend(std::iter::repeat_n(Mishap::Intercepted(503, ""), 4));
+    // One in each run: whoever is in the way may be gone by the next.
+    for _ in 0..4 {
+        assert_eq!(world.token().unwrap_err().exit, Exit::Network);
+    }
+    assert!(world.mishaps.is_empty());
     let failure = world.token().unwrap_err();
     assert_eq!((failure.exit, &*failure.code), (Exit::NotSignedIn, "rotation_interrupted"));
     assert!(failure.next.unwrap().contains("pensar login"));

@@ -4,6 +4,7 @@
 mod awkward;
 mod chance;
 mod clocks;
+mod corners;
 mod crash;
 mod gateway;
 mod login;

@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use doorkey_core::amend::Amend;
 use doorkey_core::call::Call;
 use doorkey_core::command::{Command, CommandId};
 use doorkey_core::connection::Connection;
@@ -17,7 +18,7 @@ use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, Request
 use doorkey_core::machine::{Logic, Machine, Outcome};
 use doorkey_core::notice::Notice;
 use doorkey_core::oauth::{DEVICE_CODE_GRANT, Dialect, TokenReply};
-use doorkey_core::record::{Backend, Generation, Record, Slot, Workspace};
+use doorkey_core::record::{Backend, Gateway, Generation, Record, Slot, Workspace};
 use doorkey_core::resolve::Given;
 use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
 use doorkey_core::secret::{Entropy, Secret};
@@ -101,6 +102,8 @@ pub enum Mishap {
     Intercepted(u16, &'static str),
     /// The issuer's answer without its refresh token.
     WithoutRefreshToken,
+    /// 429 with this `Retry-After`.
+    Later(u64),
 }
 
 /// What survives a process.
@@ -169,7 +172,8 @@ impl World {
             }
         };
         world.disk.records.insert(backend, record);
-        world.disk.ledger = Ledger { backend: Some(backend), session: true, ..Ledger::default() };
+        let active = Some("acme".into());
+        world.disk.ledger = Ledger { backend: Some(backend), active, session: true, ..Ledger::default() };
         world
     }
 
@@ -394,6 +398,18 @@ impl World {
         self.start_with(task, Call::new(Given::default(), request), |_| Bearer::NothingNewer)
     }
 
+    /// Adds to the record of this login; no command does only that.
+    pub fn amend(&mut self, record: &Record, workspace: Workspace, gateway: Gateway) -> Result<(), Failure> {
+        let mut machine = Machine::new(self.descriptor.clone(), Amend::new(record, Some(workspace), gateway));
+        machine.handle_event(self.now(), Event::Started { jitter_seed: 1 });
+        while let Some(command) = machine.poll_command() {
+            let Command::Store { id, op } = command else { continue };
+            let answer = self.disk.perform(usize::MAX, op);
+            machine.handle_event(self.now(), Event::Store { id, answer });
+        }
+        machine.into_outcome().unwrap().map(|_| ())
+    }
+
     /// A process that asks for the status.
     pub fn status(&mut self) -> usize {
         self.start_with(Task::Connection, Connection::default(), |_| Bearer::NothingNewer)
@@ -437,6 +453,10 @@ impl World {
             Mishap::Intercepted(status, body) => {
                 Event::Response { id, response: HttpResponse::new(status, body) }
             }
+            Mishap::Later(seconds) => Event::Response {
+                id,
+                response: HttpResponse::new(429, "").header("retry-after", seconds.to_string()),
+            },
             Mishap::None => {
                 self.refreshes += 1;
                 Event::Response { id, response: self.ask(request) }

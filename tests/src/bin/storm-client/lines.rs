@@ -103,7 +103,7 @@ impl Observer for Watch {
                     match record.rotation.as_ref().map(|rotation| &rotation.journal) {
                         Some(Journal::Spending(spending)) => {
                             let (login, token) = (login(record), fingerprint(record));
-                            let last_resort = spending.last_resort;
+                            let last_resort = spending.last_resorts > 0;
                             self.lines.tell(Told::Spending { login, token, last_resort });
                             self.spending = Some((record.clone(), spending.clone()));
                         }
@@ -121,7 +121,7 @@ impl Observer for Watch {
                             login: login(record),
                             token: fingerprint(record),
                             attempt: spending.attempt,
-                            last_resort: spending.last_resort,
+                            last_resort: spending.last_resorts > 0,
                             age_millis: millis(age),
                             mono_millis: now.mono.as_millis(),
                         });
