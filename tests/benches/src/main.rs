@@ -9,6 +9,7 @@ mod keychain;
 mod login;
 mod minimal;
 mod sample;
+mod session;
 mod startup;
 
 use std::path::PathBuf;
@@ -17,20 +18,23 @@ use std::path::PathBuf;
 type Table = (&'static str, fn(&Binaries) -> String);
 
 /// The minimal build comes first: the others measure its binary, too.
-const TABLES: [Table; 5] = [
+const TABLES: [Table; 6] = [
     ("minimal", minimal::measure),
     ("startup", startup::measure),
     ("instructions", instructions::measure),
     ("keychain", keychain::measure),
     ("login", login::measure),
+    ("session", session::measure),
 ];
 
 /// What is measured.
 struct Binaries {
     /// The command as it is shipped.
     pentify: PathBuf,
-    /// The other command as it is shipped.
+    /// The command for rotating sessions.
     pensar: PathBuf,
+    /// The client for experiments with rotating sessions.
+    storm_client: PathBuf,
     /// The command without the embedded sandbox.
     minimal: PathBuf,
     /// A program that does nothing.
@@ -45,6 +49,7 @@ fn main() {
     let binaries = Binaries {
         pentify: folder.join("pentify"),
         pensar: folder.join("pensar"),
+        storm_client: folder.join("storm-client"),
         empty: folder.join("empty"),
         minimal: minimal_target.join("release/pentify"),
         minimal_target,

@@ -47,8 +47,7 @@ pub(crate) fn measure(binaries: &Binaries) -> String {
     let [empty, pentify, _, gh, signed_out, not_connected] = &samples[..] else {
         unreachable!("six commands")
     };
-    let (floor, peer, other) =
-        (pentify.ratio(empty), gh.ratio(pentify), not_connected.ratio(signed_out));
+    let (floor, peer, other) = (pentify.ratio(empty), gh.ratio(pentify), not_connected.ratio(signed_out));
     let names = [
         "an empty Rust program",
         "`pentify status --json`",

@@ -1,9 +1,8 @@
 //! The clients of a storm: some live through it, others are killed and replaced all the time.
 
-use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::PATIENCE;
+use crate::storm::client::Client;
 use crate::storm::line::Told;
 use crate::storm::site::Site;
 
@@ -11,15 +10,10 @@ use crate::storm::site::Site;
 pub struct Fleet<'a> {
     site: &'a Site,
     args: Vec<String>,
-    clients: Vec<Client>,
+    clients: Vec<(u32, Client)>,
     last_name: u32,
     killed: usize,
     random: u64,
-}
-
-struct Client {
-    name: u32,
-    process: Child,
 }
 
 impl<'a> Fleet<'a> {
@@ -45,8 +39,7 @@ impl<'a> Fleet<'a> {
     /// Kills one of the first `mortals` clients by SIGKILL, notes it once it is gone, and starts another one.
     pub fn kill_one_of(&mut self, mortals: usize) {
         let chosen = self.below(mortals);
-        let victim = self.clients.remove(chosen);
-        let name = victim.name;
+        let (name, victim) = self.clients.remove(chosen);
         // Killed, and waited for.
         drop(victim);
         self.site.note(name, Told::Killed);
@@ -68,27 +61,17 @@ impl<'a> Fleet<'a> {
     /// # Panics
     /// If one of them does not, or ended otherwise before.
     pub fn end(mut self) {
-        for client in &mut self.clients {
-            drop(client.process.stdin.take());
-        }
-        let asked = Instant::now();
-        for client in &mut self.clients {
-            let status = loop {
-                if let Some(status) = client.process.try_wait().unwrap() {
-                    break status;
-                }
-                assert!(asked.elapsed() < PATIENCE, "client {} does not end", client.name);
-                std::thread::sleep(Duration::from_millis(10));
-            };
-            assert!(status.success(), "client {}: {status}: {}", client.name, self.site.errors());
+        self.clients.iter_mut().for_each(|(_, client)| client.end_input());
+        for (name, client) in self.clients {
+            let status = client.end();
+            assert!(status.success(), "client {name}: {status}: {}", self.site.errors());
         }
     }
 
     fn add(&mut self) {
         let name = self.next_name();
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
-        let process = self.site.start(name, &args);
-        self.clients.push(Client { name, process });
+        self.clients.push((name, self.site.start(name, &args)));
     }
 
     fn below(&mut self, limit: usize) -> usize {
@@ -96,12 +79,5 @@ impl<'a> Fleet<'a> {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         usize::try_from(self.random % u64::try_from(limit.max(1)).unwrap()).unwrap()
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

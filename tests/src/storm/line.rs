@@ -26,6 +26,15 @@ pub enum Told {
         /// Its first access token.
         access: String,
     },
+    /// The journal will say next that a refresh token is on its way.
+    Spending {
+        /// The login.
+        login: String,
+        /// The refresh token.
+        token: String,
+        /// The one attempt after the grace period.
+        last_resort: bool,
+    },
     /// A refresh token leaves as soon as this line is written.
     Sending {
         /// The login.

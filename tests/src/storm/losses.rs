@@ -1,5 +1,6 @@
 //! With a strict issuer: every session that is lost was lost by a kill in the one moment where that cannot be helped,
-//! after its refresh token was sent and before the new pair was stored.
+//! after its refresh token was sent and before the new pair was stored; or by two such kills in a row, the second of
+//! them in the one attempt that the first one left (invariant 8), which nobody can tell from the former.
 //!
 //! The clients name tokens by fingerprints, the issuer by numbers. Logins follow one another on both sides, and each
 //! token of a login is sent, with a line told before, or was stored: so the tokens in the order in which they are told
@@ -19,6 +20,8 @@ pub struct Losses {
     pub in_flight: usize,
     /// Sessions that were lost.
     pub lost: usize,
+    /// Sessions that were given up after two kills.
+    pub given_up: usize,
 }
 
 /// A token: of which login, and its number in there, from 1.
@@ -27,8 +30,8 @@ type Place = (usize, u64);
 #[derive(Default)]
 struct Sides {
     logins: Vec<Login>,
-    /// What became of the senders of each token.
-    sent: BTreeMap<Place, Vec<Fate>>,
+    /// What became of the attempts to spend each token.
+    attempts: BTreeMap<Place, Vec<Attempt>>,
     /// What the issuer did with each token.
     asked: BTreeMap<Place, Vec<Outcome>>,
 }
@@ -39,12 +42,13 @@ struct Login {
     tokens: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// It told of an end.
-    Ended,
-    /// It was killed before it could.
-    Killed,
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    last_resort: bool,
+    /// The token has left, or was about to.
+    sent: bool,
+    /// The client was killed before it told of an end.
+    killed: bool,
 }
 
 /// Matches the sessions that were lost with the kills.
@@ -55,56 +59,66 @@ pub fn match_losses(lines: &[Line], log: &Log) -> Result<Losses, String> {
     let mut sides = Sides::default();
     sides.clients(lines)?;
     sides.issuer(log)?;
-    let mut losses = Losses::default();
-    losses.kills = lines.iter().filter(|line| line.told == Told::Killed).count();
-    losses.in_flight = sides.sent.values().flatten().filter(|fate| **fate == Fate::Killed).count();
+    let attempts = || sides.attempts.values().flatten();
+    let kills = lines.iter().filter(|line| line.told == Told::Killed).count();
+    let in_flight = attempts().filter(|attempt| attempt.killed && attempt.sent).count();
 
     let mut lost = BTreeSet::new();
-    for (place @ (login, number), outcomes) in &sides.asked {
-        let senders = sides.sent.get(place).map(Vec::as_slice).unwrap_or_default();
-        if outcomes.len() > senders.len() {
-            return Err(format!("{place:?} came {} times, but was sent {}", outcomes.len(), senders.len()));
+    for (place @ (login, _), outcomes) in &sides.asked {
+        let attempts = sides.attempts_at(*place);
+        let sent = attempts.iter().filter(|attempt| attempt.sent).count();
+        if outcomes.len() > sent {
+            return Err(format!("{place:?} came {} times, but was sent {sent}", outcomes.len()));
         }
         if outcomes.contains(&Outcome::ReuseRevoked) {
-            if !senders.contains(&Fate::Killed) {
-                return Err(format!("{place:?} was lost, and nobody was killed: {outcomes:?} {senders:?}"));
+            if !attempts.iter().any(|attempt| attempt.killed && attempt.sent) {
+                return Err(format!("{place:?} was lost, and nobody was killed: {outcomes:?} {attempts:?}"));
             }
             lost.insert(*login);
-        } else if outcomes.contains(&Outcome::Rotated) && !sides.knows(*login, number + 1) {
-            return Err(format!("the successor of {place:?} was stored by nobody, and nobody noticed"));
+        }
+    }
+    let mut given_up = BTreeSet::new();
+    for line in lines {
+        if let Told::Failed { login, code, asks_for_login: true } = &line.told {
+            match sides.logins.iter().position(|known| Some(&known.id) == login.as_ref()) {
+                Some(login) if lost.contains(&login) => {}
+                Some(login) if sides.killed_twice(login) => drop(given_up.insert(login)),
+                _ => return Err(format!("{} was asked to sign in for nothing: {code}", line.client)),
+            }
         }
     }
     for ((login, number), outcomes) in &sides.asked {
+        let is_over = lost.contains(login) || given_up.contains(login);
         if outcomes.contains(&Outcome::Revoked) && !lost.contains(login) {
             return Err(format!("token {number} of login {login} was refused for nothing"));
         }
-    }
-    for line in lines {
-        if let Told::Failed { login, code, asks_for_login: true } = &line.told {
-            let known = sides.logins.iter().position(|known| Some(&known.id) == login.as_ref());
-            if known.is_none_or(|login| !lost.contains(&login)) {
-                return Err(format!("{} was asked to sign in for nothing: {code}", line.client));
-            }
+        if outcomes.contains(&Outcome::Rotated) && !sides.knows(*login, number + 1) && !is_over {
+            return Err(format!("the successor of token {number} was stored by nobody, and nobody noticed"));
         }
     }
-    losses.lost = lost.len();
-    Ok(losses)
+    Ok(Losses { kills, in_flight, lost: lost.len(), given_up: given_up.len() })
 }
 
 impl Sides {
     fn clients(&mut self, lines: &[Line]) -> Result<(), String> {
-        // What each client has sent last, and where that stands among the senders.
+        // The last attempt of each client, if it has told of no end.
         let mut open: BTreeMap<u32, (Place, usize)> = BTreeMap::new();
         for line in lines {
             match &line.told {
                 Told::SignedIn { login, token, .. } => {
                     self.logins.push(Login { id: login.clone(), tokens: vec![token.clone()] });
                 }
-                Told::Sending { login, token, .. } => {
+                Told::Spending { login, token, last_resort } => {
                     let place = self.place(login, token)?;
-                    let senders = self.sent.entry(place).or_default();
-                    senders.push(Fate::Ended);
-                    open.insert(line.client, (place, senders.len() - 1));
+                    let attempts = self.attempts.entry(place).or_default();
+                    attempts.push(Attempt { last_resort: *last_resort, sent: false, killed: false });
+                    open.insert(line.client, (place, attempts.len() - 1));
+                }
+                Told::Sending { .. } => {
+                    let Some(attempt) = self.attempt(open.get(&line.client)) else {
+                        return Err(format!("{} has sent what it has not noted", line.client));
+                    };
+                    attempt.sent = true;
                 }
                 Told::Stored { login, token } => {
                     self.place(login, token)?;
@@ -114,11 +128,8 @@ impl Sides {
                     open.remove(&line.client);
                 }
                 Told::Killed => {
-                    let fate = open.remove(&line.client).and_then(|(place, index)| {
-                        self.sent.get_mut(&place).and_then(|senders| senders.get_mut(index))
-                    });
-                    if let Some(fate) = fate {
-                        *fate = Fate::Killed;
+                    if let Some(attempt) = self.attempt(open.get(&line.client)) {
+                        attempt.killed = true;
                     }
                 }
                 Told::Record { .. } | Told::Struck { .. } => {}
@@ -155,6 +166,23 @@ impl Sides {
             tokens.len() - 1
         });
         Ok((index, u64::try_from(at).unwrap() + 1))
+    }
+
+    fn attempt(&mut self, at: Option<&(Place, usize)>) -> Option<&mut Attempt> {
+        let (place, index) = at?;
+        self.attempts.get_mut(place)?.get_mut(*index)
+    }
+
+    fn attempts_at(&self, place: Place) -> &[Attempt] {
+        self.attempts.get(&place).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether one attempt of a token of this login was killed, and the last resort after it, too.
+    fn killed_twice(&self, login: usize) -> bool {
+        self.attempts.range((login, 0)..(login + 1, 0)).any(|(_, attempts)| {
+            let mut killed = attempts.iter().filter(|attempt| attempt.killed);
+            killed.next().is_some() && killed.any(|attempt| attempt.last_resort)
+        })
     }
 
     fn knows(&self, login: usize, number: u64) -> bool {

@@ -2,6 +2,7 @@
 //! against what the issuer says about them. The processes are `storm-client`, which is the machines, the driver and the
 //! stores of the commands.
 
+pub mod client;
 pub mod fleet;
 pub mod issuer;
 pub mod line;
@@ -10,6 +11,7 @@ pub mod orderly;
 pub mod repeats;
 pub mod site;
 pub mod storms;
+pub mod tail;
 pub mod waits;
 
 /// The lines that are whole: a file that is being written to may end in the middle of one.

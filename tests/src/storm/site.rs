@@ -3,14 +3,21 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Command, Stdio};
 
 use crate::binary;
 use crate::desktop::{Desktop, Services};
 use crate::home::Home;
 use crate::sandbox::Sandbox;
-use crate::storm::issuer::Log;
+use crate::storm::client::Client;
+use crate::storm::issuer::{Log, Request};
 use crate::storm::line::{Line, Told};
+use crate::storm::tail::Tail;
+
+/// The folder below the home that everything of a session lies in.
+pub const SESSION: &str = ".pensar";
+/// The name of clients that only show what is stored.
+const SHOWN: u32 = u32::MAX;
 
 /// Where the session lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +48,7 @@ pub struct Issuer {
     /// How long its clients believe that it does.
     pub believed_grace: u64,
     /// How the token endpoint misbehaves, such as `lost-answer:0.1`.
-    pub fault: Option<&'static str>,
+    pub faults: &'static [&'static str],
 }
 
 /// Where a storm happens. Everything ends and vanishes with it.
@@ -61,10 +68,11 @@ impl Site {
         let folder = Home::new(&format!("{name}-logs"));
         let events = folder.folder().join("events").display().to_string();
         let (lifetime, grace) = (issuer.access_lifetime.to_string(), issuer.grace.to_string());
-        let fault = issuer.fault.map(|fault| format!("{fault}@/user_management/authenticate"));
+        let at_tokens = |fault: &&str| format!("{fault}@/user_management/authenticate");
+        let faults: Vec<String> = issuer.faults.iter().map(at_tokens).collect();
         let mut args = vec!["--events", &events, "--access-lifetime", &lifetime, "--grace", &grace];
         args.extend(["--rate-limit", "off"]);
-        args.extend(fault.iter().flat_map(|fault| ["--fault", fault.as_str()]));
+        args.extend(faults.iter().flat_map(|fault| ["--fault", fault.as_str()]));
         let sandbox = Sandbox::start(&name, &args);
         let desktop = matches!(store, Store::Keychain)
             .then(|| Desktop::start(&format!("{name}-desktop"), Services::None).with_unlocked_keyring());
@@ -85,12 +93,12 @@ impl Site {
     }
 
     /// Starts a client of this name with these further arguments. What it tells goes to the clients' log.
-    pub fn start(&self, client: u32, args: &[&str]) -> Child {
+    pub fn start(&self, client: u32, args: &[&str]) -> Client {
         self.start_in(&self.home, client, args)
     }
 
     /// The same in another home folder.
-    pub fn start_in(&self, home: &Home, client: u32, args: &[&str]) -> Child {
+    pub fn start_in(&self, home: &Home, client: u32, args: &[&str]) -> Client {
         let (name, grace) = (client.to_string(), self.believed_grace.to_string());
         let mut all = vec!["--name", &name, "--grace", &grace, "--store", self.store.name()];
         all.extend(args);
@@ -98,7 +106,8 @@ impl Site {
         let told = File::options().create(true).append(true).open(self.clients_log()).unwrap();
         let errors =
             File::options().create(true).append(true).open(self.folder.folder().join("errors")).unwrap();
-        command.stdin(Stdio::piped()).stdout(told).stderr(errors).spawn().unwrap()
+        command.stdin(Stdio::piped()).stdout(told).stderr(errors);
+        Client::start(command)
     }
 
     /// Runs a client to its end; what it told, and whether it succeeded.
@@ -109,7 +118,7 @@ impl Site {
     /// The same in another home folder.
     pub fn run_in(&self, home: &Home, client: u32, args: &[&str]) -> (Vec<Told>, bool) {
         let before = self.lines().len();
-        let succeeded = self.start_in(home, client, args).wait().unwrap().success();
+        let succeeded = self.start_in(home, client, args).end().success();
         let told = self.lines().into_iter().skip(before).filter(|line| line.client == client);
         (told.map(|line| line.told).collect(), succeeded)
     }
@@ -124,6 +133,28 @@ impl Site {
         told.into_iter().next().unwrap()
     }
 
+    /// What is stored.
+    ///
+    /// # Panics
+    /// If nothing is, or nothing that can be read.
+    pub fn record(&self) -> Told {
+        let (told, succeeded) = self.run(SHOWN, &["show"]);
+        assert!(succeeded, "{told:?}: {}", self.errors());
+        told.into_iter().next().unwrap()
+    }
+
+    /// A copy of the home folder.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn copied_home(&self, name: &str) -> Home {
+        let home = Home::new(name);
+        let home = self.sandbox.environment.iter().fold(home, |home, (name, value)| home.with(name, value));
+        let (from, to) = (self.home.folder().join(SESSION), home.folder().join(SESSION));
+        assert!(Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+        home
+    }
+
     /// Adds to the clients' log what cannot be told by a client itself.
     pub fn note(&self, client: u32, told: Told) {
         let mut line = serde_json::to_vec(&Line { client, told }).unwrap();
@@ -136,9 +167,21 @@ impl Site {
         Line::read_all(&fs::read_to_string(self.clients_log()).unwrap_or_default())
     }
 
+    /// What the clients tell from the first line on.
+    pub fn tail(&self) -> Tail {
+        Tail::new(self.clients_log())
+    }
+
     /// What the issuer has told so far.
     pub fn issuer_log(&self) -> Log {
         Log::read(&fs::read_to_string(self.folder.folder().join("events")).unwrap_or_default())
+    }
+
+    /// What became of the refresh tokens of the newest login.
+    pub fn refreshes(&self) -> Vec<Request> {
+        let log = self.issuer_log();
+        let newest = log.families().last().map(|family| (*family).to_owned());
+        log.requests.into_iter().filter(|asked| asked.number.is_some() && asked.family == newest).collect()
     }
 
     /// What the clients have written to standard error, which should be nothing.

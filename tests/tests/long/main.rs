@@ -1,5 +1,7 @@
 //! What takes minutes of real time: `tests/run --long`.
 
+mod storms;
+
 use std::time::{Duration, Instant};
 
 use doorkey_tests::home::Home;

@@ -2,4 +2,8 @@
 //! The same in virtual time, with every interleaving: `tests/tests/rotation`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod checks;
+mod site;
 mod small;
+mod steps;
+mod stopped;

@@ -6,7 +6,7 @@ use doorkey_tests::storm::site::Store;
 use doorkey_tests::storm::storms::{Size, careless, strict, strict_with_kills, with_grace};
 
 const FILE: Size =
-    Size { clients: 12, expiries: 8, pause: Duration::from_millis(50), calm: Duration::from_millis(200) };
+    Size { clients: 12, expiries: 8, pause: Duration::from_millis(50), calm: Duration::from_millis(150) };
 const KEYCHAIN: Size = Size { pause: Duration::from_millis(400), ..FILE };
 
 #[test]

@@ -20,9 +20,9 @@ pub struct Args {
     /// How many seconds this client's clocks are ahead.
     #[arg(long, default_value_t = 0)]
     pub later: u64,
-    /// How many times faster this client's clocks run.
-    #[arg(long, default_value_t = 1)]
-    pub speed: u32,
+    /// Wait for the lock a tenth of the time that is asked for.
+    #[arg(long)]
+    pub hurried: bool,
     /// Another machine than this one.
     #[arg(long)]
     pub machine: Option<String>,
@@ -63,6 +63,8 @@ pub enum Command {
     Show,
     /// Start and end.
     Nothing,
+    /// Send one request to the token endpoint, with a token that nobody gave out.
+    Post,
 }
 
 /// A store.

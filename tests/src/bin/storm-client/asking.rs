@@ -7,26 +7,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use doorkey_blocking::{Browser, Driver};
+use doorkey_blocking::{Browser, Driver, Transport as _};
 use doorkey_core::call::Call;
 use doorkey_core::failure::Failure;
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::machine::{Logic, Machine, Outcome};
+use doorkey_core::oauth::REFRESH_GRANT;
 use doorkey_core::record::Slot;
 use doorkey_core::resolve::Given;
 use doorkey_core::rotation::Journal;
 use doorkey_core::service::Service;
 use doorkey_core::session::{Bearer, Session};
 use doorkey_core::store::{StoreAnswer, StoreOp};
+use doorkey_core::url::Text;
 use doorkey_tests::storm::line::Told;
 
 use crate::args::Args;
-use crate::by_hand::{self, Hands, Means};
+use crate::by_hand::{self, Hands, Hurried, Means};
 use crate::careless::Careless;
 use crate::deadly::Deadly;
 use crate::lines::{Lines, Seen, Watch, access, fingerprint, login};
 use crate::place;
-use crate::sign_in::Silent;
+use crate::sign_in::{CLIENT, Silent};
 
 /// Asks once.
 pub fn once(args: &Args) -> Result<(), Failure> {
@@ -69,12 +71,28 @@ pub fn show(args: &Args) -> Result<(), Failure> {
     let (_, record) = found.first().expect("nothing is stored");
     let journal = match record.rotation.as_ref().map(|rotation| &rotation.journal) {
         Some(Journal::Settled) => "settled",
+        Some(Journal::Spending(spending)) if spending.last_resort => "last resort",
         Some(Journal::Spending(_)) => "spending",
         Some(Journal::Refused { .. }) => "refused",
         None => "none",
     };
     let (login, token, access) = (login(record), fingerprint(record), access(record));
     Lines::new(args.name).tell(Told::Record { login, token, access, journal: journal.to_owned() });
+    Ok(())
+}
+
+/// What a refresh costs on the wire, and no more.
+pub fn post(args: &Args) -> Result<(), Failure> {
+    let service = place::service(args);
+    let oauth = service.oauth.as_ref().unwrap();
+    let parameters = [
+        ("client_id", Text::from(CLIENT.to_owned())),
+        ("grant_type", Text::from(REFRESH_GRANT.to_owned())),
+        ("refresh_token", Text::from("psr_refresh_of-nobody".to_owned())),
+    ];
+    let request = oauth.dialect.request(&oauth.token_endpoint, &parameters);
+    let answer = place::transport().send(&request, oauth.request_limit).unwrap();
+    assert_eq!(answer.status, 400);
     Ok(())
 }
 
@@ -156,10 +174,11 @@ fn with_client<T>(args: &Args, work: impl FnOnce(&mut Client<'_>) -> T) -> T {
     let (mut watch, seen) = Watch::new(lines, token_endpoint.path());
     let mut surface = Silent;
     let deadly = Deadly::new(args);
-    let hands: Option<Box<dyn Hands>> = match (args.careless, deadly.is_wanted()) {
-        (true, _) => Some(Box::new(Careless::default())),
-        (false, true) => Some(Box::new(deadly)),
-        (false, false) => None,
+    let hands: Option<Box<dyn Hands>> = match (args.careless, args.hurried, deadly.is_wanted()) {
+        (true, ..) => Some(Box::new(Careless::default())),
+        (_, true, _) => Some(Box::new(Hurried)),
+        (.., true) => Some(Box::new(deadly)),
+        _ => None,
     };
     let way = match hands {
         Some(hands) => {

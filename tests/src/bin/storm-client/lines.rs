@@ -102,6 +102,9 @@ impl Observer for Watch {
                 Command::Store { id, op: StoreOp::Write { record, .. } } => {
                     match record.rotation.as_ref().map(|rotation| &rotation.journal) {
                         Some(Journal::Spending(spending)) => {
+                            let (login, token) = (login(record), fingerprint(record));
+                            let last_resort = spending.last_resort;
+                            self.lines.tell(Told::Spending { login, token, last_resort });
                             self.spending = Some((record.clone(), spending.clone()));
                         }
                         Some(Journal::Settled) => self.storing = Some((*id, record.clone())),

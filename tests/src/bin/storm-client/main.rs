@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Once => asking::once(&args),
         Command::Show => asking::show(&args),
         Command::Nothing => Ok(()),
+        Command::Post => asking::post(&args),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use doorkey_core::url::Url;
 use doorkey_store::{KeychainConfig, SessionConfig, Vault, boot_id, machine_id};
 
 use crate::args::{Args, Place};
-use crate::clock::OtherClock;
+use crate::clock::LaterClock;
 
 /// A machine that is slow is none that lost an answer: nothing here is about limits.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -59,6 +59,6 @@ pub fn transport() -> HttpTransport {
     HttpTransport::new(ProxySettings::default(), "storm-client")
 }
 
-pub fn clock(args: &Args) -> OtherClock {
-    OtherClock::new(Duration::from_secs(args.later), args.speed)
+pub fn clock(args: &Args) -> LaterClock {
+    LaterClock(Duration::from_secs(args.later))
 }

@@ -23,7 +23,7 @@ use crate::lines::{Lines, access, fingerprint, login};
 use crate::place;
 
 /// The sandbox's one client.
-const CLIENT: &str = "client_pensar_apex_sandbox";
+pub const CLIENT: &str = "client_pensar_apex_sandbox";
 const LIMIT: Duration = Duration::from_secs(60);
 /// Answers get lost in some experiments; then it begins anew.
 const TRIES: usize = 50;
