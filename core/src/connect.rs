@@ -22,7 +22,7 @@ use crate::rotation::{Access, Journal, Moment, Rotation};
 use crate::secret::Secret;
 use crate::store::{Ledger, StoreAnswer, StoreOp};
 use crate::time::Timestamp;
-use crate::verdict::is_over;
+use crate::verdict::{is_ending, is_over};
 use crate::workspace::{ChooseWorkspace, Selected};
 
 /// What the command line says about a login.
@@ -345,7 +345,9 @@ fn connection(cx: &Context<'_>, found: &Found) -> Option<Kept> {
     let (backend, record): (Backend, &Record) =
         found.newest().filter(|(_, record)| !record.is_tombstone())?;
     check_issuer(cx, record).ok()?;
-    (!is_over(cx.service, cx.now, record)).then(|| Kept { backend, record: record.clone() })
+    // One that only lives until its access token ends is nothing to be content with.
+    let lasts = !is_over(cx.service, cx.now, record) && !is_ending(cx.service, record);
+    lasts.then(|| Kept { backend, record: record.clone() })
 }
 
 fn session(cx: &Context<'_>, issuer: String, refresh: Secret, client_id: String, access: Access) -> Record {

@@ -20,7 +20,7 @@ use crate::resolve::{Given, Look, not_signed_in, unexpected};
 use crate::rotation::Journal;
 use crate::store::{StoreAnswer, StoreOp};
 use crate::time::Timestamp;
-use crate::verdict::is_over;
+use crate::verdict::{is_ending, is_over};
 use crate::workspace::read_workspace;
 
 /// Tells whose an API key is.
@@ -56,6 +56,8 @@ pub enum ConnectionState {
     Connected,
     /// A renewal was interrupted; the next command finds out what came of it.
     Recovering,
+    /// It can be used for a while, but not be renewed: a new login is needed soon.
+    Ending,
     /// Only a new login helps.
     Expired,
 }
@@ -171,6 +173,7 @@ impl Connection {
         let state = match &credential {
             Err(_) => ConnectionState::None,
             Ok(kept) if is_over(cx.service, cx.now, &kept.record) => ConnectionState::Expired,
+            Ok(kept) if is_ending(cx.service, &kept.record) => ConnectionState::Ending,
             Ok(kept) => match kept.record.rotation.as_ref().map(|rotation| &rotation.journal) {
                 Some(Journal::Spending(_)) => ConnectionState::Recovering,
                 _ => ConnectionState::Connected,

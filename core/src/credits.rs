@@ -1,6 +1,7 @@
 //! `credits`: the balance of the workspace, as the inference gateway knows it.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 
 use serde_json::Value;
@@ -11,7 +12,7 @@ use crate::call::{Call, Called};
 use crate::envelope::json_object;
 use crate::event::Event;
 use crate::exchange::not_the_api;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, Method};
 use crate::keep::Kept;
 use crate::machine::{Context, Logic, Step, WakeReason};
@@ -62,6 +63,12 @@ impl Credits {
             Step::Done(Ok(Bearer::Good(kept))) => kept.record,
             Step::Done(Ok(Bearer::NothingNewer)) => return unexpected(),
         };
+        if record.rotation.is_some() && record.workspace.is_none() {
+            return Step::fail(
+                Failure::new(Exit::Usage, "no_workspace_chosen", "no workspace has been chosen yet")
+                    .next(format!("{} to choose one", cx.service.login_command())),
+            );
+        }
         let Some(request) = validation(cx, &record) else { return unexpected() };
         let mut call = Box::new(Call::new(Given::default(), request));
         let step = call.start(cx);

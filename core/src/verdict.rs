@@ -94,6 +94,14 @@ pub(crate) fn is_alive(service: &Service, now: Now, record: &Record, refusal: Op
     !refused && record.rotation.as_ref().is_none_or(|r| r.access.as_ref().is_some_and(alive))
 }
 
+/// Whether a record's session can never be renewed here, though its access token may still live.
+pub(crate) fn is_ending(service: &Service, record: &Record) -> bool {
+    record.rotation.as_ref().is_some_and(|rotation| {
+        let copied = rotation.machine.is_some() && rotation.machine != service.machine_id;
+        copied || matches!(rotation.journal, Journal::Refused { .. })
+    })
+}
+
 /// Whether a record is no use any more: its access token is dead, and the refresh token will never be sent again.
 pub(crate) fn is_over(service: &Service, now: Now, record: &Record) -> bool {
     let stuck = matches!(

@@ -39,6 +39,9 @@ pub fn connected(printer: Printer, service: &Service, connected: &Connected) {
     if let Some(state) = state {
         advice(printer, service, state);
     }
+    if *already {
+        printer.message(&format!("{DIM}Nothing was changed; `--force` signs in anew.{RESET}"));
+    }
 }
 
 /// The state of the connection, and the exit code that goes with it.
@@ -107,6 +110,9 @@ fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
     if service.api.origin().to_string() != PENSAR_API && !service.is_sandbox() {
         printer.line(&format!("  API: {}", service.api.origin()));
     }
+    if report.state == ConnectionState::Ending {
+        printer.line(&format!("  {YELLOW}The session cannot be renewed any more; it ends in a while{RESET}"));
+    }
     if report.state == ConnectionState::Recovering {
         printer
             .line("  A renewal of the session was interrupted; the next command finds out what came of it");
@@ -131,7 +137,12 @@ fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
     }
     let next = match &report.credential {
         Err(failure) => failure.next.clone(),
-        Ok(_) if report.state == ConnectionState::Expired => Some(service.login_command()),
+        Ok(_) if matches!(report.state, ConnectionState::Expired | ConnectionState::Ending) => {
+            Some(service.login_command())
+        }
+        Ok(kept) if kept.record.workspace.is_none() => {
+            Some(format!("{} to choose a workspace", service.login_command()))
+        }
         Ok(_) => None,
     };
     if let Some(next) = next {
@@ -154,6 +165,7 @@ fn status_json(service: &Service, report: &ConnectionReport) -> Value {
             ConnectionState::None => "none",
             ConnectionState::Connected => "connected",
             ConnectionState::Recovering => "recovering",
+            ConnectionState::Ending => "ending",
             ConnectionState::Expired => "expired",
         },
         "auth": kept.map(|kept| auth(&kept.record).1),

@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use doorkey_core::connect::{Connect, ConnectOptions, Connected};
+use doorkey_core::connection::{ConnectionReport, ConnectionState};
 use doorkey_core::disconnect::{Disconnect, Disconnected};
 use doorkey_core::failure::Exit;
 use doorkey_core::notice::Notice;
@@ -415,4 +416,20 @@ fn another_login_is_not_amended() {
     let failure = world.amend(&old, workspace, doorkey_core::record::Gateway::default()).unwrap_err();
     assert_eq!(failure.code, "signed_in_as_someone_else");
     assert_eq!(*world.record(), other);
+}
+
+#[test]
+fn a_session_that_cannot_be_renewed_is_no_connection_to_be_content_with() {
+    let mut world = World::new(grace(0), Backend::File);
+    world.sleep(LIFETIME - Duration::from_secs(20));
+    world.mishaps.push_back(Mishap::Intercepted(400, r#"{"error":"invalid_grant"}"#));
+    good(world.token());
+    let status = world.status();
+    let report = world.finish_as::<ConnectionReport>(status).unwrap();
+    assert_eq!(report.state, ConnectionState::Ending);
+    let options = ConnectOptions { workspace: None, force: false, open_browser: true };
+    let pid = world.start_with(Task::Connect(options.clone()), Connect::new(options), nobody);
+    assert!(!world.finish_as::<Connected>(pid).unwrap().already);
+    let status = world.status();
+    assert_eq!(world.finish_as::<ConnectionReport>(status).unwrap().state, ConnectionState::Connected);
 }
