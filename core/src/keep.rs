@@ -4,7 +4,6 @@
 use alloc::borrow::ToOwned;
 use alloc::collections::VecDeque;
 use alloc::format;
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -414,7 +413,7 @@ pub(crate) fn remembered(record: &Record) -> Ledger {
         backend: None,
         active: record.slug().map(ToOwned::to_owned),
         workspace_id: record.workspace.as_ref().and_then(|workspace| workspace.id.clone()),
-        gateway_url: record.gateway.url.as_ref().map(ToString::to_string),
+        gateway_url: record.gateway.base(),
         session: record.rotation.is_some(),
         unsettled: Vec::new(),
     }

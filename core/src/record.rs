@@ -2,7 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -112,6 +112,13 @@ pub struct Gateway {
     pub url: Option<Url>,
     /// The key for signatures.
     pub signing_key: Option<Secret>,
+}
+
+impl Gateway {
+    /// The URL as other programs of the service write it: they put paths after it as it is.
+    pub fn base(&self) -> Option<String> {
+        self.url.as_ref().map(|url| url.to_string().trim_end_matches('/').to_owned())
+    }
 }
 
 impl Record {

@@ -54,7 +54,7 @@ pub(crate) fn encode(record: &Record) -> Secret {
         }),
         spent: rotation.map(|r| r.spent.iter().map(Fingerprint::as_str).collect()).unwrap_or_default(),
         signing_key: record.gateway.signing_key.as_ref().map(Secret::expose_secret),
-        gateway_url: record.gateway.url.as_ref().map(ToString::to_string),
+        gateway_url: record.gateway.base(),
     };
     // Serialising strings and numbers into memory has no way to fail.
     Secret::new(serde_json::to_string(&written).unwrap_or_default())
