@@ -164,8 +164,8 @@ fn a_logout_clears_every_place() {
     let logout = apex.pensar(&["login", "logout"]).expect(0);
     assert_eq!(
         logout.stdout,
-        "✓ Disconnected from Pensar Console (acme)\n  removed from the credentials file\n  \
-         removed from the emergency file\n  removed from the settings file\n"
+        "✓ Disconnected from Pensar Console (acme)\n  removed from the settings file\n  \
+         removed from the credentials file\n  removed from the emergency file\n"
     );
     for entry in fs::read_dir(apex.path("")).unwrap() {
         let path = entry.unwrap().path();
