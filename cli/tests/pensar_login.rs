@@ -389,6 +389,15 @@ fn drawings_fit_the_terminal_or_are_left_out() {
     let narrow = shown(&apex, 30, 50, &["--qr"]);
     assert!(narrow.contains("this terminal is too narrow for the link as a QR code"), "{narrow}");
     assert_eq!(drawn(&shown(&apex, 0, 0, &[])), 0, "nobody knows how large it is");
+    // One that can be started, but does not open the page.
+    apex.sealed.set("BROWSER", "/bin/false");
+    let command = apex.command(&["login"]);
+    let mut terminal = Terminal::sized(&command, 80, 50);
+    terminal.wait_until(|terminal| drawn(&terminal.screen()) >= 4 + 14);
+    terminal.wait_for("No browser could be opened here (/bin/false ended with exit status: 1)");
+    terminal.signal(Signal::SIGTERM);
+    assert_eq!(terminal.finish(), Some(130));
+    apex.sealed.unset("BROWSER");
     apex.sealed.set("NO_COLOR", "1");
     assert_eq!(drawn(&shown(&apex, 80, 50, &[])), 0);
     apex.sealed.unset("NO_COLOR").set("TERM", "dumb");

@@ -155,6 +155,7 @@ fn a_logout_clears_every_place() {
     apex.login(account::SOLO, &[]).expect(0);
     let mut config = apex.file("config.json");
     config["refreshToken"] = "psr_refresh_older".into();
+    config["pensarAPIKey"] = "psr_key_older".into();
     apex.put("config.json", &config.to_string());
     let mut newer = apex.file("auth.json");
     newer["gen"] = newer["gen"].as_str().unwrap().replace('.', ".9").into();

@@ -4,7 +4,9 @@
 
 mod sealed;
 
-use sealed::Sealed;
+use std::process::Stdio;
+
+use sealed::{Sealed, finish};
 
 #[test]
 fn login_then_scans_in_a_new_process_with_the_stored_token() {
@@ -53,4 +55,31 @@ fn every_command_speaks_json() {
     let scans = sealed.pentify(&["scans", "list", "--sandbox", "--json"]).expect(3).json();
     assert_eq!(scans["error"]["code"], "not_signed_in");
     assert_eq!(scans["error"]["next"], "run `pentify login --sandbox`");
+}
+
+#[test]
+fn pensar_connects_to_the_embedded_service_too() {
+    let sealed = Sealed::new("pensar-sandbox");
+    let run = |args: &[&str]| {
+        let mut command = sealed.command(env!("CARGO_BIN_EXE_pensar"), &[&["--sandbox"], args].concat());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        finish(command.spawn().unwrap())
+    };
+    let login = run(&["login"]).expect(0);
+    assert!(login.stderr.contains("the sandbox's own person authorizes this device"), "{login:?}");
+    assert_eq!(
+        login.stdout,
+        "✓ Connected to Pensar Console\n  Workspace: Acme (acme)\n  Balance: $42.00\n  Tokens: in the credentials file\n"
+    );
+    assert_eq!(run(&["credits"]).expect(0).stdout, "Workspace: Acme (acme)\nBalance: $42.00\n");
+    let status = run(&["auth", "status"]).expect(0);
+    assert_eq!(
+        status.stdout,
+        "✓ Connected to Pensar Console\n  Workspace: Acme (acme)\n  Auth: WorkOS\n  Tokens: in the credentials file\n"
+    );
+    // The sandbox never touches the real names.
+    assert!(!sealed.home.join(".pensar").exists());
+    run(&["login", "logout"]).expect(0);
+    let credits = run(&["credits"]).expect(3);
+    assert_eq!(credits.stderr, "error: not signed in\n  → run `pensar login --sandbox`\n");
 }

@@ -137,7 +137,7 @@ impl Connect {
                 let access = Access {
                     token: tokens.access,
                     received: Moment::new(cx.now, &cx.service.boot_id),
-                    lifetime: tokens.lifetime,
+                    lifetime: tokens.lifetime.or_else(|| cx.service.oauth.as_ref()?.access_lifetime),
                 };
                 let Some(refresh) = tokens.refresh else { return Step::fail(no_refresh_token(cx)) };
                 (session(cx, issuer, refresh, client_id, access), None)
@@ -298,11 +298,20 @@ impl Logic for Connect {
                     _ => self.unlock(cx, kept, billing),
                 }
             }
-            (Phase::RemovingPlaintext(id, kept, billing), Event::Store { id: answered, .. })
+            (Phase::RemovingPlaintext(id, kept, billing), Event::Store { id: answered, answer })
                 if id == answered =>
             {
                 let (kept, billing) = (kept.clone(), billing.clone());
-                self.unlock(cx, kept, billing)
+                match answer {
+                    // It stays then; whoever asks for the status is told.
+                    StoreAnswer::Failed(_) => self.unlock(cx, kept, billing),
+                    // Behind a session an API key may come to light.
+                    _ => {
+                        let id = cx.store(StoreOp::ReadPlaintext);
+                        self.phase = Phase::ReadingPlaintext(id, kept, billing);
+                        Step::Pending
+                    }
+                }
             }
             (Phase::Unlocking(id, kept, billing), Event::Store { id: answered, .. }) if id == answered => {
                 let (kept, billing) = (kept.clone(), billing.clone());

@@ -46,8 +46,6 @@ use crate::time::Timestamp;
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 /// The last poll is placed so long before the end.
 const LAST_POLL_BEFORE_END: Duration = Duration::from_millis(500);
-/// No code lives longer, so no interval need be longer.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -115,6 +113,8 @@ struct Grant {
     troubles: u32,
     /// A poll may have been answered with tokens without our seeing it.
     answer_lost: bool,
+    /// No poll has left: the interval, which is between polls, may be cut short by the end.
+    first: bool,
     /// The page that is being opened.
     page: Option<CommandId>,
 }
@@ -136,7 +136,10 @@ impl Grant {
     }
 
     fn next_poll(&self, earliest: Timestamp) -> Option<Timestamp> {
-        next_poll(earliest, self.interval, self.closes_at(), LAST_POLL_BEFORE_END)
+        let closes_at = self.closes_at();
+        let last = closes_at.before(LAST_POLL_BEFORE_END).max(self.watch.when(Duration::ZERO));
+        let earliest = if self.first { earliest.min(last) } else { earliest };
+        next_poll(earliest, self.interval, closes_at, LAST_POLL_BEFORE_END)
     }
 
     fn wakes_at(&self, earliest: Timestamp) -> (Timestamp, WakeReason) {
@@ -150,8 +153,7 @@ impl Grant {
 
     fn slow_down(&mut self, asked: Option<Duration>) {
         let raised = self.interval.saturating_add(SLOW_DOWN).max(asked.unwrap_or_default());
-        let raised = if self.slow_downs == 0 { raised } else { quarter_more(raised) };
-        self.interval = raised.min(LONGEST_INTERVAL);
+        self.interval = if self.slow_downs == 0 { raised } else { quarter_more(raised) };
         self.slow_downs = self.slow_downs.saturating_add(1);
     }
 }
@@ -235,6 +237,7 @@ impl DeviceGrant {
             slow_downs: 0,
             troubles: 0,
             answer_lost: false,
+            first: true,
             page: None,
         };
         cx.show(Notice::DeviceCode {
@@ -247,9 +250,7 @@ impl DeviceGrant {
             let page = code.verification_uri_complete.unwrap_or(code.verification_uri);
             grant.page = Some(cx.open_page(page));
         }
-        // Between polls is not before the first one: it leaves in any case.
-        let last = grant.closes_at().before(LAST_POLL_BEFORE_END).max(cx.now.mono);
-        let first = (cx.now.mono + grant.interval).min(last);
+        let first = cx.now.mono + grant.interval;
         self.wait(cx, Box::new(grant), first, PollState::None)
     }
 
@@ -271,13 +272,20 @@ impl DeviceGrant {
         if cx.now.mono >= grant.expires_at() {
             return Step::fail(expired(cx.service));
         }
-        if grant.next_poll(earliest).is_some_and(|at| at <= cx.now.mono) {
-            let id = cx.send(grant.endpoint.poll_request(&grant.device_code), grant.limit);
-            self.phase = Phase::Polling(grant, id);
-        } else {
+        let is_due = grant.next_poll(earliest).is_some_and(|at| at <= cx.now.mono);
+        self.phase = if !is_due {
             // It was for the clocks, or they turned out to run otherwise than it seemed.
-            self.phase = Phase::Waiting(grant, earliest);
-        }
+            Phase::Waiting(grant, earliest)
+        } else if cx.now.mono < grant.closes_at() {
+            grant.first = false;
+            let id = cx.send(grant.endpoint.poll_request(&grant.device_code), grant.limit);
+            Phase::Polling(grant, id)
+        } else {
+            // Woken too late for a poll that was in time.
+            grant.first = false;
+            let closed = grant.closes_at();
+            Phase::Waiting(grant, closed)
+        };
         Step::Pending
     }
 

@@ -206,13 +206,14 @@ impl Disconnect {
                 self.note(Place::Settings, Cleared::Failed(failure.clone()));
                 self.write_ledger(cx)
             }
-            (Phase::RemovingPlaintext(_), StoreAnswer::Conflict) => {
+            // Behind a session an API key may come to light.
+            (Phase::RemovingPlaintext(_), answer) => {
+                let removed = (Place::Settings, Cleared::Removed);
+                if *answer == StoreAnswer::Done && !self.done.places.contains(&removed) {
+                    self.done.places.push(removed);
+                }
                 self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
                 Step::Pending
-            }
-            (Phase::RemovingPlaintext(_), _) => {
-                self.note(Place::Settings, Cleared::Removed);
-                self.write_ledger(cx)
             }
             (Phase::WritingLedger(_), answer) => {
                 if let StoreAnswer::Failed(failure) = answer {

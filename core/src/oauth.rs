@@ -35,6 +35,8 @@ pub struct OAuth {
     pub client_id: Option<String>,
     /// How long after its first use a refresh token is answered again; `None`: never (strict).
     pub grace: Option<Duration>,
+    /// How long access tokens live, as far as is known, where neither the answer nor the token says so.
+    pub access_lifetime: Option<Duration>,
     /// How long a request may take.
     pub request_limit: Duration,
 }

@@ -212,8 +212,11 @@ impl Rotate {
             rotation.remember_spent(spent);
         }
         rotation.journal = Journal::Settled;
-        rotation.access =
-            Some(Access { token: tokens.access, received: self.sent.clone(), lifetime: tokens.lifetime });
+        rotation.access = Some(Access {
+            token: tokens.access,
+            received: self.sent.clone(),
+            lifetime: tokens.lifetime.or_else(|| cx.service.oauth.as_ref()?.access_lifetime),
+        });
         self.try_storing(cx, Box::new(new), 1)
     }
 

@@ -176,6 +176,7 @@ impl Service {
                 dialect: Dialect::Json,
                 client_id: None,
                 grace: Some(Duration::from_secs(10)),
+                access_lifetime: None,
                 request_limit: Duration::from_secs(10),
             }),
             gateway: Some(gateway),

@@ -59,8 +59,8 @@ pub enum StoreOp {
     /// Read the emergency file (invariant 12). Answered with [`StoreAnswer::Records`] of at most one, in
     /// [`Slot::Active`]; one that was never filled, or not to its end, is empty.
     ReadEmergency,
-    /// Create the emergency file with room for so many bytes, or make room in it. What it holds is lost.
-    /// Answered with [`StoreAnswer::Done`].
+    /// Create the emergency file with room for so many bytes, or make room in it. One that holds a record is
+    /// [`StoreFailureKind::Refused`]. Answered with [`StoreAnswer::Done`].
     ReserveEmergency {
         /// No less than the record to be written will have.
         bytes: usize,

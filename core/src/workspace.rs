@@ -163,7 +163,9 @@ impl ChooseWorkspace {
             self.phase = Phase::Choosing(id, listed);
             return Step::Pending;
         }
-        let request = post(cx.service, WORKSPACE_SELECTION, &json!({}));
+        // There is nothing to say: no body.
+        let request = HttpRequest::new(Method::Post, cx.service.api.join(WORKSPACE_SELECTION))
+            .header("content-type", "application/json");
         let mut call = Box::new(Call::repeatable(Given::default(), request));
         let step = call.start(cx);
         self.phase = Phase::Opening(call, listed.clone());

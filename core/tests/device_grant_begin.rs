@@ -149,6 +149,18 @@ fn the_browser_gets_the_complete_page_if_there_is_one() {
     }
 }
 
+/// The trace, which is replayed and searched for secrets, must not have it either.
+#[test]
+fn a_code_in_the_pages_path_is_as_secret_as_in_its_query() {
+    let body = r#"{"device_code":"dev-code-1","user_code":"ABCD-EFGH","verification_uri":"https://auth.pensar.dev/device",
+        "verification_uri_complete":"https://auth.pensar.dev/device/ABCD-EFGH?ABCD-EFGH&from=cli"}"#;
+    let mut table = Timetable::grant(known_client(Dialect::Json), true);
+    let (id, _) = table.take_request();
+    table.reply(id, json(200, body));
+    let Command::OpenPage { url, .. } = table.take() else { panic!("a page") };
+    assert_eq!(url.path(), "/device/ABCD-EFGH");
+}
+
 #[test]
 fn a_page_that_opens_during_a_poll_is_no_surprise() {
     let mut table = Timetable::grant(known_client(Dialect::Json), true);

@@ -66,24 +66,25 @@ fn at_every_rate_the_code_lives_exactly_as_long_as_it_lives() {
 
 #[test]
 fn a_wall_clock_that_is_set_changes_nothing() {
-    for rate in RATES {
+    for rate in [700, 1000, 1400] {
         for day in [DAY, -DAY] {
-            for set_at in [0, 1, 7, 20, 38] {
-                for again in [false, true] {
-                    let mut table = begun_at(rate, USUAL);
-                    let mut poll = 0;
-                    if set_at == 0 {
-                        table.set_wall_clock(day);
-                    }
-                    let polls = run(&mut table, |table| {
-                        poll += 1;
-                        if poll == set_at || (again && poll == set_at + 3) {
-                            table.set_wall_clock(if poll == set_at { day } else { -day });
-                        }
-                        pending()
-                    });
-                    check(&table, &polls, rate);
+            // The last one is set back again.
+            for (set_at, back_at) in [(0, 99), (1, 99), (30, 99), (7, 10)] {
+                let mut table = begun_at(rate, USUAL);
+                let mut poll = 0;
+                if set_at == 0 {
+                    table.set_wall_clock(day);
                 }
+                let polls = run(&mut table, |table| {
+                    poll += 1;
+                    if poll == set_at {
+                        table.set_wall_clock(day);
+                    } else if poll == back_at {
+                        table.set_wall_clock(-day);
+                    }
+                    pending()
+                });
+                check(&table, &polls, rate);
             }
         }
     }
@@ -117,11 +118,11 @@ fn a_wall_clock_that_stands_still_leaves_the_monotonic_one() {
     assert!(table.millis().abs_diff(END) <= ROUNDING, "ended at {}", table.millis());
 }
 
-/// A long wait in which nothing is learned of the clock: whoever sleeps to its end looks again.
+/// Between the code and the first poll there are no answers to look at the clocks with.
 #[test]
-fn a_fast_clock_does_not_end_a_long_wait_early() {
-    for interval in ["120", "1000000"] {
-        for rate in [1000, 1200, 1400] {
+fn a_long_wait_is_as_exact_as_many_short_ones() {
+    for interval in ["120", "200", "1000000"] {
+        for rate in RATES {
             let mut table = begun_at(rate, &format!(r#","expires_in":300,"interval":{interval}"#));
             let polls = run(&mut table, |_| pending());
             check(&table, &polls, rate);
@@ -132,26 +133,24 @@ fn a_fast_clock_does_not_end_a_long_wait_early() {
 /// A service that demands its interval in real time, and raises it with every `slow_down` (RFC 8628 §3.5).
 #[test]
 fn slow_downs_stay_few_at_every_rate() {
-    for rate in RATES {
-        for raise in [0, 5_000] {
-            for named in [false, true] {
-                let mut table = begun_at(rate, r#","expires_in":3600,"interval":5"#);
-                let (mut demanded, mut last, mut slow_downs) = (5_000, 0, 0);
-                let polls = run(&mut table, |table| {
-                    let arrived = table.millis() - 20;
-                    let gap = arrived - last;
-                    last = arrived;
-                    if gap >= demanded {
-                        return pending();
-                    }
-                    slow_downs += 1;
-                    demanded += raise;
-                    slow_down(&if named { (demanded / 1000).to_string() } else { String::new() })
-                });
-                assert!(slow_downs <= 3, "rate {rate}, {raise} ms more each time: {slow_downs} times");
-                assert_eq!(slow_downs > 0, rate > 1000, "rate {rate}");
-                assert!(polls.len() > 100, "rate {rate}: and polls are not rare: {}", polls.len());
-            }
+    for rate in [700, 1000, 1050, 1400] {
+        for (raise, named) in [(0, false), (5_000, false), (5_000, true)] {
+            let mut table = begun_at(rate, r#","expires_in":1800,"interval":5"#);
+            let (mut demanded, mut last, mut slow_downs) = (5_000, 0, 0);
+            let polls = run(&mut table, |table| {
+                let arrived = table.millis() - 20;
+                let gap = arrived - last;
+                last = arrived;
+                if gap >= demanded {
+                    return pending();
+                }
+                slow_downs += 1;
+                demanded += raise;
+                slow_down(&if named { (demanded / 1000).to_string() } else { String::new() })
+            });
+            assert!(slow_downs <= 3, "rate {rate}, {raise} ms more each time: {slow_downs} times");
+            assert_eq!(slow_downs > 0, rate > 1000, "rate {rate}");
+            assert!(polls.len() > 50, "rate {rate}: and polls are not rare: {}", polls.len());
         }
     }
 }

@@ -353,6 +353,39 @@ fn a_slow_answer_with_the_code_shortens_the_polling_not_the_waiting() {
     expect_expiry(&mut table, sent + 4_000 + 60_000);
 }
 
+/// A grant whose code was asked for so long before it came.
+fn begun_after(lag: u64, fields: &str) -> Timetable<DeviceGrant> {
+    let mut table = Timetable::grant(known_client(Dialect::Json), false);
+    let (id, _) = table.take_request();
+    table.jump_to(lag);
+    table.reply(id, code(fields));
+    table
+}
+
+#[test]
+fn whoever_wakes_too_late_for_a_poll_waits_for_the_end() {
+    for polls in [0, 1] {
+        let mut table = begun_after(4_000, &times("60", "10"));
+        for _ in 0..polls {
+            let (id, _) = table.next_poll();
+            table.reply(id, pending());
+        }
+        // Past the code's possible end at 60 s, not past its certain one at 64 s.
+        table.jump_to(62_000);
+        table.event(Event::Woke);
+        expect_expiry(&mut table, 64_000);
+    }
+}
+
+#[test]
+fn a_code_that_may_have_expired_on_its_way_is_not_polled_for() {
+    let mut table = begun_after(9_000, &times("8", "5"));
+    expect_expiry(&mut table, 17_000);
+    let mut table = begun_after(9_000, &times("10", "5"));
+    expect_polls(&mut table, &[9_500]);
+    expect_expiry(&mut table, 19_000);
+}
+
 #[test]
 fn without_polls_that_get_through_it_still_ends() {
     let (mut table, mut id) = first_poll();

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
+use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::proxy::ProxySettings;
@@ -71,8 +71,9 @@ impl Transport for HttpTransport {
         let agent = self.agent(request)?;
         let unsendable = |e: http::Error| failure(FailureKind::NotSent, e);
         let prepared = request.to_http().map_err(unsendable)?;
-        let answer = if request.body.is_empty() {
-            // An empty body would be announced with a `content-length`.
+        let has_no_body = request.body.is_empty() && matches!(request.method, Method::Get | Method::Delete);
+        let answer = if has_no_body {
+            // An empty body would be announced with a `content-length`, as it is for the other methods (RFC 9110 §8.6).
             let prepared = prepared.map(|_| ());
             agent.run(agent.configure_request(prepared).timeout_global(Some(limit)).build())
         } else {

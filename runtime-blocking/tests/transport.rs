@@ -66,6 +66,15 @@ fn a_get_has_no_body_and_names_us() {
 }
 
 #[test]
+fn a_post_without_a_body_says_that_there_is_none() {
+    let (url, heads) = answering(ok(b"hi"));
+    let request = HttpRequest::new(Method::Post, url.join("/x"));
+    HttpTransport::new(ProxySettings::default(), "test/1").send(&request, LIMIT).unwrap();
+    let head = heads.recv().unwrap().to_lowercase();
+    assert!(head.contains("content-length: 0") && !head.contains("transfer-encoding"), "{head}");
+}
+
+#[test]
 fn error_statuses_are_answers_with_their_bodies() {
     let (url, _heads) =
         answering(b"HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\nRetry-After: 7\r\n\r\ngone".to_vec());

@@ -43,21 +43,23 @@ const LEAST: usize = 8;
 
 /// What a text has in it that looks like a credential.
 pub(crate) fn credentials_in(text: &str) -> BTreeSet<Credential> {
-    let known = PREFIXES.iter().filter(|(prefix, _)| bodies(text, prefix).any(|body| body.len() >= LEAST));
-    let mut found: BTreeSet<Credential> = known.map(|(_, credential)| *credential).collect();
-    if text.match_indices(JWT).any(|(at, _)| is_jwt(text.get(at..).unwrap_or_default())) {
-        found.insert(Credential::AccessToken);
-    }
-    found
+    let begins = |three: &[u8]| matches!(three, b"pt_" | b"pk_" | b"psr" | b"eyJ");
+    let beginnings = text.as_bytes().windows(3).enumerate().filter(|(_, three)| begins(three));
+    beginnings.filter_map(|(at, _)| credential_at(text.get(at..)?)).collect()
 }
 
-/// What follows each occurrence of a prefix.
-fn bodies<'a>(text: &'a str, prefix: &'a str) -> impl Iterator<Item = &'a str> {
-    text.match_indices(prefix).map(move |(at, _)| word(text.get(at + prefix.len()..).unwrap_or_default()))
+/// The credential that a text begins with.
+fn credential_at(text: &str) -> Option<Credential> {
+    let is_one = |prefix: &str| text.strip_prefix(prefix).is_some_and(|body| word(body).len() >= LEAST);
+    let known = PREFIXES.iter().find(|(prefix, _)| is_one(prefix)).map(|(_, credential)| *credential);
+    known.or_else(|| is_jwt(text).then_some(Credential::AccessToken))
 }
 
 /// Three words with dots between them.
 fn is_jwt(text: &str) -> bool {
+    if !text.starts_with(JWT) {
+        return false;
+    }
     let mut rest = text;
     for _ in 0..2 {
         let header = word(rest);

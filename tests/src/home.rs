@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::unistd::{getgid, getuid};
 use serde_json::Value;
 
 use crate::leash::leashed;
@@ -16,10 +17,17 @@ use crate::{binary, desktop::Desktop};
 /// Where `pentify` keeps tokens without a keychain, below the home.
 pub const CREDENTIALS: &str = ".config/pentify/credentials";
 
+/// Mounts files over others, by pairs, then runs the rest of the arguments as the user and group that come first.
+const SHOW_AND_RUN: &str = r#"user=$1 group=$2; shift 2
+while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done
+shift; exec unshare --map-user="$user" --map-group="$group" "$@""#;
+
 /// A home without a bus, a display or a browser, until they are set. Gone on drop.
 pub struct Home {
     folder: Scratch,
     variables: BTreeMap<String, String>,
+    shown: Vec<(&'static str, PathBuf)>,
+    mounted_by: Option<u32>,
 }
 
 impl Home {
@@ -34,13 +42,14 @@ impl Home {
             ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin".to_owned()),
             ("LANG".to_owned(), "C.UTF-8".to_owned()),
         ]);
-        Self { folder, variables }
+        Self { folder, variables, shown: Vec::new(), mounted_by: None }
     }
 
     /// Points the commands at a sandbox.
     #[must_use]
     pub fn with_sandbox(self, sandbox: &Sandbox) -> Self {
-        self.with("PENTIFY_API_URL", &sandbox.api).with("PENTIFY_APP_URL", &sandbox.app)
+        let all = sandbox.environment.iter();
+        all.fold(self, |home, (variable, value)| home.with(variable, value))
     }
 
     /// Makes the commands part of a desktop session, whose own home stays another.
@@ -58,6 +67,29 @@ impl Home {
         self
     }
 
+    /// Makes the commands see this text in a file of the system's, in a mount namespace of their own.
+    #[must_use]
+    pub fn with_system_file(mut self, path: &'static str, text: &str) -> Self {
+        let ours = self.folder.join("run").join(path.replace('/', "-"));
+        fs::write(&ours, text).unwrap();
+        self.shown.push((path, ours));
+        self
+    }
+
+    /// Makes this home also the one that the system knows: a keychain's lock lies there, whatever `HOME` says.
+    #[must_use]
+    pub fn as_known_to_the_system(self) -> Self {
+        let (user, group) = (getuid(), getgid());
+        let text = format!("me:x:{user}:{group}::{}:/bin/sh\n", self.folder.display());
+        self.with_system_file("/etc/passwd", &text)
+    }
+
+    /// Makes the commands see what this process, which is in a user and mount namespace of its own, has mounted.
+    #[must_use]
+    pub fn with_mounts_of(self, process: &Running) -> Self {
+        Self { mounted_by: Some(process.id()), ..self }
+    }
+
     /// What the file for tokens holds; nothing if it is not there.
     pub fn credentials(&self) -> Value {
         let text = fs::read_to_string(self.folder.join(CREDENTIALS)).unwrap_or_else(|_| "null".to_owned());
@@ -71,8 +103,22 @@ impl Home {
 
     /// A command in this environment and no other.
     pub fn command(&self, program: impl AsRef<Path>, args: &[&str]) -> Command {
-        let mut command = leashed(program);
-        command.args(args).env_clear().envs(&self.variables).current_dir(&*self.folder);
+        // `env` without variables runs its arguments as they are.
+        let mut command = leashed("env");
+        if let Some(process) = self.mounted_by {
+            let process = format!("--target={process}");
+            command.args(["nsenter", &process, "--user", "--mount", "--preserve-credentials"]);
+        }
+        if !self.shown.is_empty() {
+            command.args(["unshare", "--map-root-user", "--mount", "sh", "-ec", SHOW_AND_RUN, "sh"]);
+            command.args([getuid().to_string(), getgid().to_string()]);
+            for (path, ours) in &self.shown {
+                command.arg(ours).arg(path);
+            }
+            command.arg("--");
+        }
+        command.arg(program.as_ref()).args(args);
+        command.env_clear().envs(&self.variables).current_dir(&*self.folder);
         command
     }
 
@@ -94,6 +140,6 @@ impl Home {
 
     /// Starts `pentify` on a terminal, as if a person were there. Its standard output is still a pipe.
     pub fn start_on_terminal(&self, args: &[&str]) -> Running {
-        Running::start_on_terminal(self.command(binary("pentify"), args))
+        Running::start_on_terminal(&self.command(binary("pentify"), args))
     }
 }

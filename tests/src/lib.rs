@@ -8,6 +8,7 @@ pub mod browser;
 pub mod home;
 pub mod login;
 pub mod measured;
+pub mod pensar;
 pub mod running;
 pub mod sandbox;
 pub mod storm;

@@ -1,21 +1,27 @@
 //! A program that runs while a test goes on.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use nix::pty::{OpenptyResult, openpty};
+use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::wait_for;
+
+/// The terminal of somebody who has never changed it.
+const TERMINAL: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
 
 /// A started program. What it says is read while it runs; it is killed on drop.
 pub struct Running {
     child: Child,
     stdout: Said,
     stderr: Said,
+    keyboard: Option<File>,
 }
 
 /// How a program ended.
@@ -44,22 +50,44 @@ impl Running {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stderr = Said::read(child.stderr.take().unwrap());
-        Self::reading_stdout(child, stderr)
+        Self::reading_stdout(child, stderr, None)
     }
 
-    /// Starts a command whose standard input and error are a terminal.
-    pub fn start_on_terminal(mut command: Command) -> Self {
-        let OpenptyResult { master, slave } = openpty(None, None).unwrap();
-        command.stdin(slave.try_clone().unwrap()).stdout(Stdio::piped()).stderr(slave);
-        let child = command.spawn().unwrap();
+    /// Starts a command whose standard input and error are a terminal, its controlling one.
+    pub fn start_on_terminal(command: &Command) -> Self {
+        let OpenptyResult { master, slave } = openpty(&TERMINAL, None).unwrap();
+        // `setsid` takes the terminal and becomes the command.
+        let mut started = Command::new("setsid");
+        started.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
+        started.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        started.current_dir(command.get_current_dir().unwrap());
+        started.stdin(slave.try_clone().unwrap()).stdout(Stdio::piped()).stderr(slave);
+        let child = started.spawn().unwrap();
         // The command still holds our copies of the terminal, which would keep it open after the program's end.
-        drop(command);
-        Self::reading_stdout(child, Said::read(File::from(master)))
+        drop(started);
+        let master = File::from(master);
+        let keyboard = Some(master.try_clone().unwrap());
+        Self::reading_stdout(child, Said::read(master), keyboard)
     }
 
-    fn reading_stdout(mut child: Child, stderr: Said) -> Self {
+    fn reading_stdout(mut child: Child, stderr: Said, keyboard: Option<File>) -> Self {
         let stdout = Said::read(child.stdout.take().unwrap());
-        Self { child, stdout, stderr }
+        Self { child, stdout, stderr, keyboard }
+    }
+
+    /// Types something at the terminal that it was started on.
+    pub fn type_in(&self, text: &str) {
+        self.keyboard.as_ref().expect("a terminal").write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.id()).unwrap()), signal).unwrap();
     }
 
     /// What it has said so far on standard output.
@@ -70,6 +98,12 @@ impl Running {
     /// What it has said so far on standard error or on its terminal.
     pub fn stderr(&self) -> String {
         self.stderr.so_far()
+    }
+
+    /// The lines that it has said completely so far on standard error or on its terminal, without colors.
+    pub fn lines(&self) -> Vec<String> {
+        let said = self.stderr();
+        said.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(plain).collect()
     }
 
     /// Waits until a login has shown its link.

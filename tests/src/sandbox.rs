@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fs;
 use std::time::Duration;
 
 use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::url::Url;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::home::Home;
@@ -27,22 +29,27 @@ pub struct Sandbox {
     pub workos: String,
     /// What points a client there.
     pub environment: BTreeMap<String, String>,
+    origins: Vec<String>,
     running: Running,
     marks: Cell<u32>,
-    _home: Home,
+    home: Home,
 }
+
+/// Where it tells what requests for Pensar's tokens came to, in its home.
+const EVENTS: &str = "events.jsonl";
 
 impl Sandbox {
     /// Starts one with these further arguments. The name is the test's.
     pub fn start(name: &str, args: &[&str]) -> Self {
         let home = Home::new(&format!("{name}-sandbox"));
-        let args = [&["sandbox", "--access-log"], args].concat();
+        let args = [&["sandbox", "--access-log", "--grade", "--events", EVENTS], args].concat();
         let running = Running::start(home.command(binary("doorkey"), &args));
         let line = wait_for("the sandbox says where it is", || {
             running.stdout().split_once('\n').map(|(line, _)| line.to_owned())
         });
         let announced: Value = serde_json::from_str(&line).unwrap();
         let url = |name: &str| announced["urls"][name].as_str().unwrap().to_owned();
+        let origins = announced["urls"].as_object().unwrap().values();
         let environment = announced["env"].as_object().unwrap().iter();
         let environment =
             environment.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect();
@@ -53,9 +60,10 @@ impl Sandbox {
             console: url("console"),
             workos: url("workos"),
             environment,
+            origins: origins.map(|url| url.as_str().unwrap().to_owned()).collect(),
             running,
             marks: Cell::new(0),
-            _home: home,
+            home,
         }
     }
 
@@ -72,8 +80,10 @@ impl Sandbox {
             let (before, after) = log.split_once(&ended)?;
             after.contains('\n').then(|| before.to_owned())
         });
-        let lines = log.lines().filter(|line| line.contains(&self.api) || line.contains(&self.app));
-        let lines = lines.map(|line| line.replace(&self.api, "").replace(&self.app, ""));
+        let lines = log.lines().filter_map(|line| {
+            let origin = self.origins.iter().find(|origin| line.contains(&format!("{origin}/")))?;
+            Some(line.replace(origin, ""))
+        });
         let ours = |line: &String| line.contains("/mark-");
         let asset = |line: &String| line.contains("/style.css") || line.contains("/icon.svg");
         lines.filter(|line| line.split(' ').count() == 3 && !ours(line) && !asset(line)).collect()
@@ -82,5 +92,33 @@ impl Sandbox {
     /// How many polls were answered so far.
     pub fn polls(&self) -> usize {
         self.requests().iter().filter(|line| line.contains("/auth/terminal/poll")).count()
+    }
+
+    /// What every request for Pensar's tokens came to so far: `pending`, `issued`, `rotated` and so on.
+    pub fn outcomes(&self) -> Vec<String> {
+        let events = fs::read_to_string(self.home.folder().join(EVENTS)).unwrap();
+        // A line is written in one piece, but may be read in two.
+        let lines = events.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let outcome = |line| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            line["outcome"].as_str().map(str::to_owned)
+        };
+        lines.filter_map(outcome).collect()
+    }
+
+    /// Stops it; fails if any client broke a rule.
+    pub fn end_with_good_grade(self) {
+        assert_eq!(self.broken_rules(), [""; 0]);
+    }
+
+    /// Stops it; the rules that clients broke.
+    pub fn broken_rules(self) -> Vec<String> {
+        self.running.signal(Signal::SIGINT);
+        let ended = self.running.end();
+        let grade = ended.stdout.lines().nth(1).unwrap_or_else(|| panic!("no grade: {ended:?}"));
+        let grade: Value = serde_json::from_str(grade).unwrap();
+        assert!(grade["requests"].as_u64().unwrap() > 0, "it has graded nobody: {ended:?}");
+        let broken = grade["rules"].as_array().unwrap().iter().filter(|rule| rule["count"] != 0);
+        broken.map(|rule| rule["rule"].as_str().unwrap().to_owned()).collect()
     }
 }

@@ -6,6 +6,7 @@ pub mod apex;
 pub mod bus;
 pub mod hostile;
 pub mod pty;
+pub mod recorder;
 pub mod scene;
 pub mod shape;
 pub mod snapshot;

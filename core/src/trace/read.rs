@@ -74,7 +74,9 @@ pub(super) fn service(value: &Value) -> Read<Service> {
                 policy.token_endpoint = token_endpoint;
                 policy.dialect = known_dialect(text(oauth, "dialect")?)?;
                 policy.client_id = optional(oauth, "client_id");
-                policy.grace = oauth.get("grace_ms").and_then(Value::as_u64).map(Duration::from_millis);
+                let time = |key: &str| oauth.get(key).and_then(Value::as_u64).map(Duration::from_millis);
+                policy.grace = time("grace_ms");
+                policy.access_lifetime = time("access_lifetime_ms");
             }
             service
         }

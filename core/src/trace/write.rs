@@ -49,6 +49,7 @@ pub(super) fn service(service: &Service) -> Value {
             "dialect": dialect(oauth.dialect),
             "client_id": oauth.client_id,
             "grace_ms": oauth.grace.map(millis),
+            "access_lifetime_ms": oauth.access_lifetime.map(millis),
         })),
         "backends": service.backends.iter().map(|backend| backend.as_str()).collect::<Vec<_>>(),
     })

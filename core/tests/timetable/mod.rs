@@ -26,6 +26,18 @@ use doorkey_core::url::Url;
 pub const ORIGIN: u64 = 1_000_000;
 pub const WALL: u64 = 1_700_000_000_000;
 
+/// What the servers of the tests give out, and no trace may have.
+const SECRETS: [&str; 8] = [
+    "dev-code-1",
+    "legacy-code-1",
+    "ABCD-EFGH",
+    "WXYZ",
+    "access-minted-1",
+    "refresh-minted-1",
+    "pk-legacy-1",
+    "sign-1",
+];
+
 pub fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
 }
@@ -250,6 +262,9 @@ impl<L: Logic> Drop for Timetable<L> {
             lines.push(recorder.end(outcome.as_ref().err()));
         }
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        for secret in SECRETS {
+            assert!(!lines.iter().any(|line| line.contains(secret)), "{secret} in {lines:#?}");
+        }
         replay(&lines).unwrap().unwrap_or_else(|difference| panic!("{difference:#?}"));
     }
 }

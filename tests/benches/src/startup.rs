@@ -1,4 +1,5 @@
-//! Start-up: a command that needs neither network nor store, with the token in the environment.
+//! Start-up: a command that needs neither network nor store, with the token in the environment; and commands that look at
+//! their stores and find nothing.
 
 use std::path::Path;
 use std::process::Command;
@@ -30,17 +31,31 @@ pub(crate) fn measure(binaries: &Binaries) -> String {
     let home = Scratch::new("startup");
     let mut gh = sealed(Path::new("/usr/bin/gh"), &home);
     gh.args(["auth", "token"]).env("GH_TOKEN", "x");
+    let mut signed_out = sealed(&binaries.pentify, &home);
+    signed_out.args(["status", "--json"]);
+    let mut not_connected = sealed(&binaries.pensar, &home);
+    not_connected.args(["login", "status", "--json"]);
     let mut commands = [
         sealed(&binaries.empty, &home),
         status(&binaries.pentify, &home),
         status(&binaries.minimal, &home),
         gh,
+        signed_out,
+        not_connected,
     ];
     let samples = in_turn(ROUNDS, &mut commands);
-    let [empty, pentify, _, gh] = &samples[..] else { unreachable!("four commands") };
-    let (floor, peer) = (pentify.ratio(empty), gh.ratio(pentify));
-    let names =
-        ["an empty Rust program", "`pentify status --json`", "the same, minimal build", "`gh auth token`"];
+    let [empty, pentify, _, gh, signed_out, not_connected] = &samples[..] else {
+        unreachable!("six commands")
+    };
+    let (floor, peer, other) = (pentify.ratio(empty), gh.ratio(pentify), not_connected.ratio(signed_out));
+    let names = [
+        "an empty Rust program",
+        "`pentify status --json`",
+        "the same, minimal build",
+        "`gh auth token`",
+        "`pentify status --json`, signed out",
+        "`pensar login status --json`, not connected",
+    ];
     let goals = [
         String::new(),
         format!(
@@ -50,6 +65,8 @@ pub(crate) fn measure(binaries: &Binaries) -> String {
         ),
         String::new(),
         String::new(),
+        String::new(),
+        verdict("≤ 1.1× `pentify` signed out", other <= 1.1),
     ];
     let rows = names.iter().zip(&samples).zip(goals).map(|((name, sample), goal)| {
         let [min, median, p99] = sample.cells();

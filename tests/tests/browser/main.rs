@@ -1,5 +1,5 @@
-//! The pages in a real browser: Pentify's beside a real `pentify login` that waits for what happens there, Pensar's beside
-//! requests as a terminal sends them. Sandbox, login and browser are processes of their own.
+//! The pages in a real browser, beside a real `pentify login` or `pensar login` that waits for what happens there, and
+//! beside requests as a terminal sends them. Sandbox, login and browser are processes of their own.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod audited;
@@ -7,3 +7,4 @@ mod console;
 mod keys;
 mod links;
 mod pairing;
+mod pensar;

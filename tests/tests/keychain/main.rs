@@ -5,5 +5,6 @@
 mod entry;
 mod failures;
 mod held;
+mod pensar;
 mod returned;
 mod workspaces;

@@ -302,3 +302,17 @@ fn access_tokens_without_any_life_are_used_once_each() {
         world.sleep(Duration::from_secs(1));
     }
 }
+
+#[test]
+fn where_nothing_says_how_long_a_token_lives_the_policy_does() {
+    let opaque = r#"{"access_token":"opaque","refresh_token":"next"}"#;
+    for (hint, lifetime) in [(None, None), (Some(60), Some(60))] {
+        let mut world = expired(20);
+        let hint = hint.map(Duration::from_secs);
+        world.descriptor.oauth.as_mut().unwrap().access_lifetime = hint;
+        world.mishaps.push_back(Mishap::Intercepted(200, opaque));
+        good(world.token());
+        let access = world.record().rotation.clone().unwrap().access.unwrap();
+        assert_eq!(access.lifetime, lifetime.map(Duration::from_secs));
+    }
+}

@@ -212,6 +212,7 @@ fn killed_anywhere_a_logout_can_be_repeated_and_then_nothing_is_left() {
         let stale = world.sign_in(5);
         world.disk.records.insert(Backend::File, stale);
         world.disk.plaintext = Some(doorkey_core::record::Record::bare_refresh("old".into()));
+        world.disk.behind_plaintext = Some(doorkey_core::record::Record::bare("old-key".into()));
         let pid = world.start_with(Task::Disconnect, Disconnect::default(), nobody);
         world.run_for(pid, killed_after);
         let done = world.has_ended(pid);

@@ -110,6 +110,8 @@ pub struct Disk {
     pub ledger: Ledger,
     pub emergency: Option<Emergency>,
     pub plaintext: Option<Record>,
+    /// Comes to light when `plaintext` is removed.
+    pub behind_plaintext: Option<Record>,
     pub lock: Option<usize>,
     /// Every operation on a backend fails like this.
     pub broken: BTreeMap<Backend, StoreFailureKind>,
@@ -152,11 +154,9 @@ impl World {
     /// A computer that is signed in, with everything in `backend`.
     pub fn new(settings: Settings, backend: Backend) -> Self {
         /// Signing in takes longer than most of what is tried afterwards: once for each kind of issuer.
-        static SIGNED_IN: Mutex<BTreeMap<Duration, Vec<(Settings, Service, Record)>>> =
-            Mutex::new(BTreeMap::new());
+        static SIGNED_IN: Mutex<Vec<(Settings, Service, Record)>> = Mutex::new(Vec::new());
         let mut world = Self::signed_out(settings);
         let mut known = SIGNED_IN.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.entry(settings.grace).or_default();
         let record = match known.iter().find(|(of, ..)| *of == settings) {
             Some((_, issuer, record)) => {
                 world.issuer = issuer.clone();
@@ -513,7 +513,7 @@ impl Disk {
             StoreOp::RemovePlaintext { expected } => match self.plaintext.as_ref().map(Record::version) {
                 Some(version) if version != expected => StoreAnswer::Conflict,
                 _ => {
-                    self.plaintext = None;
+                    self.plaintext = self.behind_plaintext.take();
                     StoreAnswer::Done
                 }
             },

@@ -79,6 +79,22 @@ fn a_workspace_is_chosen_in_the_browser() {
 }
 
 #[test]
+fn only_ones_own_workspaces_can_be_chosen() {
+    let mut world = World::new();
+    let tokens = world.log_in_as(account::SOLO);
+    let (id, link) = world.open_selection(&tokens);
+    let cookie = world.sign_in_to_console(account::SOLO);
+    let token = form_token(&world.console(link.expose_target().expose_secret(), &cookie));
+    for (workspace, status) in [("blue-team", 400), ("", 400), ("acme", 200)] {
+        assert_eq!(world.selection(&id, &tokens), (200, json!({"status": "pending"})));
+        let fields = [("form_token", token.as_str()), ("id", id.as_str()), ("workspace", workspace)];
+        let answer = world.post_to_console("/select-workspace", &cookie, &fields);
+        assert_eq!(answer.status, status, "{workspace}");
+    }
+    assert_eq!(world.selection(&id, &tokens).1["workspaceId"], "wks_acme");
+}
+
+#[test]
 fn a_choice_is_open_for_ten_minutes_and_for_its_account() {
     let mut world = World::new();
     let tokens = world.log_in_as(account::MULTI);

@@ -60,6 +60,27 @@ fn a_code_of_one_way_is_none_in_the_other() {
 }
 
 #[test]
+fn a_code_is_approved_for_a_workspace_of_ones_own_only() {
+    let mut world = older();
+    let (code, link) = world.begin_in_the_older_way();
+    let cookie = world.sign_in_to_console(account::SOLO);
+    let token = form_token(&world.console(link.expose_target().expose_secret(), &cookie));
+    let user_code = link.query_value("user_code").unwrap();
+    for (workspace, status, expected) in
+        [("blue-team", 400, "pending"), ("", 400, "pending"), ("acme", 200, "complete")]
+    {
+        let fields = [
+            ("form_token", token.as_str()),
+            ("user_code", user_code),
+            ("workspace", workspace),
+            ("decision", "approve"),
+        ];
+        assert_eq!(world.post_to_console("/device", &cookie, &fields).status, status, "{workspace}");
+        assert_eq!(world.poll_in_the_older_way(&code)["status"], expected, "{workspace}");
+    }
+}
+
+#[test]
 fn a_login_ends_in_an_api_key() {
     let mut world = older();
     for body in [json!({}), json!({"client_id": "anything"})] {
