@@ -96,7 +96,7 @@ impl Sandbox {
 
     /// What every request for Pensar's tokens came to so far: `pending`, `issued`, `rotated` and so on.
     pub fn outcomes(&self) -> Vec<String> {
-        let events = fs::read_to_string(self.home.folder().join(EVENTS)).unwrap();
+        let events = self.events();
         // A line is written in one piece, but may be read in two.
         let lines = events.split_inclusive('\n').filter(|line| line.ends_with('\n'));
         let outcome = |line| {
@@ -104,6 +104,11 @@ impl Sandbox {
             line["outcome"].as_str().map(str::to_owned)
         };
         lines.filter_map(outcome).collect()
+    }
+
+    /// What it told so far of requests for Pensar's tokens, as JSON Lines; the last one may not be there to its end.
+    pub fn events(&self) -> String {
+        fs::read_to_string(self.home.folder().join(EVENTS)).unwrap()
     }
 
     /// Stops it; fails if any client broke a rule.

@@ -56,6 +56,8 @@ pub enum Told {
         login: String,
         /// Its refresh token.
         token: String,
+        /// Its access token.
+        access: String,
     },
     /// There is a token to use.
     Token {

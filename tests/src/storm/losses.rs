@@ -123,7 +123,7 @@ impl Sides {
                     };
                     attempt.sent = true;
                 }
-                Told::Stored { login, token } => {
+                Told::Stored { login, token, .. } => {
                     self.place(login, token)?;
                     open.remove(&line.client);
                 }

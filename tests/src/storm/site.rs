@@ -66,11 +66,10 @@ impl Site {
     pub fn new(name: &str, store: Store, issuer: &Issuer) -> Self {
         let name = format!("{name}-{}", store.name());
         let folder = Home::new(&format!("{name}-logs"));
-        let events = folder.folder().join("events").display().to_string();
         let (lifetime, grace) = (issuer.access_lifetime.to_string(), issuer.grace.to_string());
         let at_tokens = |fault: &&str| format!("{fault}@/user_management/authenticate");
         let faults: Vec<String> = issuer.faults.iter().map(at_tokens).collect();
-        let mut args = vec!["--events", &events, "--access-lifetime", &lifetime, "--grace", &grace];
+        let mut args = vec!["--access-lifetime", &lifetime, "--grace", &grace];
         args.extend(["--rate-limit", "off"]);
         args.extend(faults.iter().flat_map(|fault| ["--fault", fault.as_str()]));
         let sandbox = Sandbox::start(&name, &args);
@@ -174,7 +173,7 @@ impl Site {
 
     /// What the issuer has told so far.
     pub fn issuer_log(&self) -> Log {
-        Log::read(&fs::read_to_string(self.folder.folder().join("events")).unwrap_or_default())
+        Log::read(&self.sandbox.events())
     }
 
     /// What became of the refresh tokens of the newest login.

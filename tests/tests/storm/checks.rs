@@ -26,7 +26,8 @@ fn spending(client: u32, token: &str, last_resort: bool) -> Line {
 }
 
 fn stored(client: u32, token: &str) -> Line {
-    line(client, Told::Stored { login: token[..1].to_owned(), token: token.to_owned() })
+    let (login, access) = (token[..1].to_owned(), format!("access-{token}"));
+    line(client, Told::Stored { login, token: token.to_owned(), access })
 }
 
 fn got(client: u32, token: &str) -> Line {
@@ -86,8 +87,8 @@ fn what_is_not_orderly_is_told() {
         ("another login", |_, log| log.requests[1].outcome = Outcome::Issued),
         ("sent twice", |lines, _| lines.push(sending(3, "a2", 3_000))),
         ("too young", |lines, _| lines[7] = sending(2, "a2", 1_899)),
-        ("never handed out", |lines, _| drop(lines.pop())),
-        ("never stored", |lines, _| drop(lines.remove(8))),
+        ("used, but never stored", |lines, _| lines.push(got(3, "a4"))),
+        ("never stored", |lines, _| drop(lines.drain(8..))),
         ("signed out", |lines, _| lines.push(told_to_sign_in(3, "a"))),
     ];
     for (name, change) in changes {
@@ -186,20 +187,27 @@ fn a_loss_without_its_kill_is_told() {
 }
 
 #[test]
-fn a_session_is_given_up_after_two_kills_and_no_earlier() {
-    // Neither request arrived; the second was the last resort.
-    let (mut lines, mut log) = lost();
-    log.requests.drain(1..3);
-    lines.insert(6, line(2, Told::Killed));
-    lines[7].client = 4;
-    lines[9..].iter_mut().for_each(|line| line.client = 4);
-    let losses = Losses { kills: 2, in_flight: 2, lost: 0, given_up: 1 };
-    assert_eq!(match_losses(&lines, &log), Ok(losses));
-    for wrong in [spending(2, "a1", false), spending(3, "a1", true)] {
-        let mut lines = lines.clone();
-        lines[4] = wrong;
-        assert!(match_losses(&lines, &log).is_err());
+fn a_session_is_given_up_after_four_kills_and_no_earlier() {
+    // None of the requests arrived; the last three were the last resorts.
+    let attempts = |last_resorts: usize| {
+        let mut lines = vec![signed_in("a")];
+        for (client, attempt) in (1..).zip(0..=last_resorts) {
+            lines.extend([
+                spending(client, "a1", attempt > 0),
+                sending(client, "a1", 1),
+                line(client, Told::Killed),
+            ]);
+        }
+        lines.push(told_to_sign_in(9, "a"));
+        lines
+    };
+    let log = log(&[("a", Outcome::Issued)]);
+    let losses = Losses { kills: 4, in_flight: 4, lost: 0, given_up: 1 };
+    assert_eq!(match_losses(&attempts(3), &log), Ok(losses));
+    assert!(match_losses(&attempts(2), &log).is_err());
+    for killed in [6, 9, 12] {
+        let mut lines = attempts(3);
+        assert_eq!(lines.remove(killed).told, Told::Killed);
+        assert!(match_losses(&lines, &log).is_err(), "{killed}");
     }
-    lines.remove(3);
-    assert!(match_losses(&lines, &log).is_err());
 }

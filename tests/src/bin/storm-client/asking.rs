@@ -72,7 +72,6 @@ pub fn show(args: &Args) -> Result<(), Failure> {
     let (_, record) = found.first().expect("nothing is stored");
     let journal = match record.rotation.as_ref().map(|rotation| &rotation.journal) {
         Some(Journal::Settled) => "settled",
-        Some(Journal::Spending(spending)) if spending.last_resorts > 0 => "last resort",
         Some(Journal::Spending(_)) => "spending",
         Some(Journal::Refused { .. }) => "refused",
         None => "none",

@@ -86,7 +86,11 @@ impl Observer for Watch {
             }
             Event::Store { id, answer: StoreAnswer::Done } => {
                 if let Some((_, new)) = self.storing.take_if(|(storing, _)| storing == id) {
-                    self.lines.tell(Told::Stored { login: login(&new), token: fingerprint(&new) });
+                    self.lines.tell(Told::Stored {
+                        login: login(&new),
+                        token: fingerprint(&new),
+                        access: access(&new),
+                    });
                 }
             }
             Event::Store { answer: StoreAnswer::Records(records), .. } => {
