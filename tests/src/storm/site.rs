@@ -1,11 +1,11 @@
 //! Where a storm happens: an issuer, a home folder with one session, and the logs of both sides.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::binary;
 use crate::desktop::{Desktop, Services};
 use crate::home::Home;
 use crate::sandbox::Sandbox;
@@ -13,9 +13,12 @@ use crate::storm::client::Client;
 use crate::storm::issuer::{Log, Request};
 use crate::storm::line::{Line, Told};
 use crate::storm::tail::Tail;
+use crate::{binary, wait_for};
 
 /// The folder below the home that everything of a session lies in.
 pub const SESSION: &str = ".pensar";
+/// The keyring's name on the bus.
+const KEYRING: &str = "org.freedesktop.secrets";
 /// The name of clients that only show what is stored.
 const SHOWN: u32 = u32::MAX;
 
@@ -58,7 +61,7 @@ pub struct Site {
     sandbox: Sandbox,
     home: Home,
     folder: Home,
-    _desktop: Option<Desktop>,
+    desktop: Option<RefCell<Desktop>>,
 }
 
 impl Site {
@@ -78,7 +81,14 @@ impl Site {
         let home = Home::new(&name);
         let home = desktop.iter().fold(home, Home::with_desktop);
         let home = sandbox.environment.iter().fold(home, |home, (name, value)| home.with(name, value));
-        Self { store, believed_grace: issuer.believed_grace, sandbox, home, folder, _desktop: desktop }
+        Self {
+            store,
+            believed_grace: issuer.believed_grace,
+            sandbox,
+            home,
+            folder,
+            desktop: desktop.map(RefCell::new),
+        }
     }
 
     /// The home folder that all clients share.
@@ -116,10 +126,32 @@ impl Site {
 
     /// The same in another home folder.
     pub fn run_in(&self, home: &Home, client: u32, args: &[&str]) -> (Vec<Told>, bool) {
-        let before = self.lines().len();
-        let succeeded = self.start_in(home, client, args).end().success();
-        let told = self.lines().into_iter().skip(before).filter(|line| line.client == client);
-        (told.map(|line| line.told).collect(), succeeded)
+        wait_for("the keyring answers in time", || {
+            let before = self.lines().len();
+            let succeeded = self.start_in(home, client, args).end().success();
+            let told = self.lines().into_iter().skip(before).filter(|line| line.client == client);
+            let told: Vec<Told> = told.map(|line| line.told).collect();
+            (!self.is_too_slow(&told)).then_some((told, succeeded))
+        })
+    }
+
+    /// Whether it failed because the keyring did not answer: each of its calls has two seconds, which is the library's
+    /// choice, and a machine with other work may need more.
+    fn is_too_slow(&self, told: &[Told]) -> bool {
+        let slow = ["store_timed_out", "stored_nowhere"];
+        let failed = |told: &Told| matches!(told, Told::Failed { code, .. } if slow.contains(&code.as_str()));
+        self.store == Store::Keychain && told.last().is_some_and(failed)
+    }
+
+    /// Starts the keyring again if it has crashed, which gnome-keyring can when clients are killed while it answers them.
+    /// Whether it had.
+    pub fn revive_keyring(&self) -> bool {
+        let Some(desktop) = &self.desktop else { return false };
+        let crashed = !desktop.borrow().owns(KEYRING);
+        if crashed {
+            desktop.borrow_mut().start_keyring();
+        }
+        crashed
     }
 
     /// Signs in anew.

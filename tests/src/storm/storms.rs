@@ -25,6 +25,8 @@ const BELIEVED_GRACE: u64 = 10;
 const GRACE: u64 = 3_600;
 /// So many lines of each side are shown when something does not hold.
 const EVIDENCE: usize = 300;
+/// When nothing is renewed for so long, it is worth looking why.
+const STANDSTILL: Duration = Duration::from_secs(10);
 /// Who signs in is none of the fleet.
 const PERSON: u32 = 0;
 
@@ -181,6 +183,10 @@ fn until(site: &Site, mut done: impl FnMut(&Log) -> bool) {
         let renewed = log.count(Outcome::Rotated);
         if renewed != seen {
             (seen, at) = (renewed, Instant::now());
+        }
+        if at.elapsed() > STANDSTILL && site.revive_keyring() {
+            measured::told("the keyring had crashed, and was started again");
+            at = Instant::now();
         }
         if at.elapsed() > PATIENCE {
             broken("nothing is renewed any more", &site.lines(), &log);

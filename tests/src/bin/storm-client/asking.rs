@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use doorkey_blocking::{Browser, Driver, Transport as _};
 use doorkey_core::bearer::Bearer;
 use doorkey_core::call::Call;
-use doorkey_core::failure::Failure;
+use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::machine::{Logic, Machine, Outcome};
 use doorkey_core::oauth::REFRESH_GRANT;
@@ -68,7 +68,17 @@ pub fn show(args: &Args) -> Result<(), Failure> {
     let service = place::service(args);
     let mut vault = place::vault(args, &service);
     let load = StoreOp::Load { backend: args.store.backend(), slot: Slot::Active };
-    let StoreAnswer::Records(found) = vault.perform(load) else { panic!("what is stored cannot be read") };
+    let lines = Lines::new(args.name);
+    let found = match vault.perform(load) {
+        StoreAnswer::Records(found) => found,
+        StoreAnswer::Failed(failure) => {
+            let code = format!("store_{}", failure.kind.as_str());
+            let failure = Failure::new(Exit::Store, code, failure.detail);
+            lines.failed(None, &failure);
+            return Err(failure);
+        }
+        other => panic!("{other:?}"),
+    };
     let (_, record) = found.first().expect("nothing is stored");
     let journal = match record.rotation.as_ref().map(|rotation| &rotation.journal) {
         Some(Journal::Settled) => "settled",
@@ -77,7 +87,7 @@ pub fn show(args: &Args) -> Result<(), Failure> {
         None => "none",
     };
     let (login, token, access) = (login(record), fingerprint(record), access(record));
-    Lines::new(args.name).tell(Told::Record { login, token, access, journal: journal.to_owned() });
+    lines.tell(Told::Record { login, token, access, journal: journal.to_owned() });
     Ok(())
 }
 
