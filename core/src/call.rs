@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 
+use crate::bearer::{Bearer, bearer_of};
 use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::failure::{Exit, Failure};
@@ -10,7 +11,7 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::Record;
 use crate::resolve::{Given, Resolve, Resolved, Source, unexpected};
 use crate::secret::Secret;
-use crate::session::{Bearer, Session, bearer_of};
+use crate::session::Session;
 use crate::time::Timestamp;
 use crate::verdict::{Refusal, RefusalKind};
 

@@ -7,6 +7,7 @@ use alloc::string::String;
 use serde_json::Value;
 
 use crate::amend::Amend;
+use crate::bearer::Bearer;
 use crate::billing::Billing;
 use crate::call::{Call, Called};
 use crate::envelope::json_object;
@@ -19,7 +20,7 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::money::Money;
 use crate::record::{Gateway, Record};
 use crate::resolve::{Given, unexpected};
-use crate::session::{Bearer, Session};
+use crate::session::Session;
 use crate::text::harmless;
 use crate::time::Timestamp;
 use crate::workspace::read_gateway;

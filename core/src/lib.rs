@@ -53,6 +53,7 @@ extern crate alloc;
 
 pub mod amend;
 pub mod backoff;
+pub mod bearer;
 pub mod billing;
 pub mod call;
 pub mod client_id;

@@ -5,30 +5,26 @@
 //! already made what it needs.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use crate::amend::someone_else;
 use crate::backoff::backoff;
+use crate::bearer::{Bearer, explain, usable, with_what_was_known};
 use crate::client_id::ClientId;
 use crate::command::CommandId;
 use crate::event::Event;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::keep::Kept;
-use crate::lookup::{Found, Lookup, check_issuer};
+use crate::lookup::{Found, Lookup};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::migrate::Migrate;
 use crate::notice::Notice;
-use crate::record::{Backend, Generation, Record, Slot, Version, Workspace};
-use crate::resolve::{NOT_SIGNED_IN, not_signed_in, store_failure, unexpected};
+use crate::record::{Backend, Generation, Record, Slot, Version};
+use crate::resolve::{NOT_SIGNED_IN, store_failure, unexpected};
 use crate::rotate::{End, Rotate, Rotated};
 use crate::rotation::{Journal, Spending};
-use crate::secret::Secret;
-use crate::service::Service;
-use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
-use crate::url::Url;
 use crate::verdict::{Refusal, Stuck, Verdict, grace_left, is_alive, judge};
 
 /// How long to wait for the lock before looking again at what its holder has stored.
@@ -66,15 +62,6 @@ pub struct Session {
     /// What an older program may have left was looked for.
     migrated: bool,
     phase: Phase,
-}
-
-/// What to send requests with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Bearer {
-    /// This; with all that is stored beside it, and where.
-    Good(Box<Kept>),
-    /// Nothing better than what was refused.
-    NothingNewer,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -499,24 +486,6 @@ impl Default for Session {
     }
 }
 
-impl Bearer {
-    /// The token to send, if there is one.
-    pub fn token(&self) -> Option<&Secret> {
-        match self {
-            Self::Good(kept) => bearer_of(&kept.record),
-            Self::NothingNewer => None,
-        }
-    }
-}
-
-/// What a record's requests are authorized with: the access token of a session, else the token itself.
-pub fn bearer_of(record: &Record) -> Option<&Secret> {
-    match &record.rotation {
-        None => Some(&record.token),
-        Some(rotation) => rotation.access.as_ref().map(|access| &access.token),
-    }
-}
-
 impl Logic for Session {
     type Output = Bearer;
 
@@ -637,51 +606,6 @@ impl Phase {
     }
 }
 
-/// A token that another program stored comes without the workspace that it is used in.
-fn with_what_was_known(service: &Service, mut record: Record, ledger: &Ledger) -> Record {
-    if record.generation.is_some() {
-        return record;
-    }
-    let workspace = || {
-        let slug = ledger.active.clone()?;
-        Some(Workspace { id: ledger.workspace_id.clone(), name: None, slug })
-    };
-    record.workspace = record.workspace.take().or_else(workspace);
-    let gateway = ledger.gateway_url.as_deref().and_then(|url| Url::parse(url).ok());
-    record.gateway.url = record.gateway.url.take().or(gateway.filter(|url| service.has_gateway(url)));
-    record
-}
-
 fn is_spending(record: &Record) -> bool {
     record.rotation.as_ref().is_some_and(|rotation| matches!(rotation.journal, Journal::Spending(_)))
-}
-
-/// The newest record, if it is a credential of this service and of the login that counts.
-fn usable(cx: &Context<'_>, found: &Found, login: Option<&str>) -> Result<(Backend, Record), Failure> {
-    let newest = found.newest().filter(|(_, record)| !record.is_tombstone());
-    let Some((backend, record)) = newest else { return Err(not_signed_in(cx.service, None)) };
-    check_issuer(cx, record)?;
-    let same = |login: &str| record.generation.as_ref().is_some_and(|g| g.login == login);
-    if login.is_some_and(|login| !same(login)) {
-        return Err(someone_else());
-    }
-    Ok((backend, record.clone()))
-}
-
-fn explain(service: &Service, stuck: Stuck) -> Failure {
-    let login = service.login_command();
-    let failure = |code: &'static str, message: &'static str| Failure::new(Exit::NotSignedIn, code, message);
-    match stuck {
-        Stuck::Expired => failure("session_expired", "the session has expired").next(login),
-        Stuck::Interrupted | Stuck::Undecided => failure(
-            "rotation_interrupted",
-            "renewing the session was interrupted, and whether the new tokens were issued cannot be found out",
-        )
-        .next(login),
-        Stuck::Copied => failure(
-            "copied_home",
-            "this session was made on another machine; renewing it here would end it there",
-        )
-        .next(format!("{login} on this machine")),
-    }
 }

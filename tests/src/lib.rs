@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod browser;
+pub mod dice;
 pub mod home;
 pub mod login;
 pub mod measured;

@@ -5,21 +5,9 @@ use std::time::Duration;
 use doorkey_core::record::Backend;
 use doorkey_core::rotation::Journal;
 use doorkey_sandbox::Rule;
+use doorkey_tests::dice::Dice;
 
 use crate::world::{LIFETIME, Mishap, World, good, grace};
-
-/// A small deterministic generator (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-}
 
 /// Three processes that ask for a token again and again, through `expiries` lifetimes.
 fn run(seed: u64, grace_seconds: u64, kills: bool, losses: bool, expiries: usize) -> World {

@@ -1,10 +1,10 @@
 //! Signed inference requests, as the sandbox's gateway checks them.
 
+use doorkey_core::bearer::bearer_of;
 use doorkey_core::envelope::json_object;
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use doorkey_core::record::Backend;
 use doorkey_core::secret::{Entropy, Secret};
-use doorkey_core::session::bearer_of;
 use doorkey_core::sign::sign;
 use serde_json::json;
 

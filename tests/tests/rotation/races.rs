@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use doorkey_core::bearer::Bearer;
 use doorkey_core::disconnect::Disconnect;
 use doorkey_core::notice::Notice;
 use doorkey_core::record::{Backend, Record};
 use doorkey_core::rotation::Journal;
-use doorkey_core::session::Bearer;
 use doorkey_core::task::Task;
 use doorkey_sandbox::Rule;
 
@@ -99,7 +99,7 @@ fn a_login_as_someone_else_while_the_answer_was_on_its_way_wins() {
     assert_eq!(*world.record(), other, "theirs is untouched");
     assert_eq!(world.disk.emergency, None, "ours was thrown away");
     let bearer = good(world.token());
-    assert_eq!(bearer.token(), doorkey_core::session::bearer_of(&other));
+    assert_eq!(bearer.token(), doorkey_core::bearer::bearer_of(&other));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_login_between_the_look_and_the_lock_is_simply_used() {
         let other = world.sign_in(9);
         world.disk.records.insert(Backend::File, other.clone());
         let bearer = good(world.finish(pid));
-        assert_eq!(bearer.token(), doorkey_core::session::bearer_of(&other));
+        assert_eq!(bearer.token(), doorkey_core::bearer::bearer_of(&other));
         assert_eq!(world.refreshes, 0, "nothing was sent with a token that was no longer stored");
     }
 }

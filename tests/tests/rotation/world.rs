@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use doorkey_core::amend::Amend;
+use doorkey_core::bearer::{Bearer, bearer_of};
 use doorkey_core::call::Call;
 use doorkey_core::command::{Command, CommandId};
 use doorkey_core::connection::Connection;
@@ -23,7 +24,7 @@ use doorkey_core::resolve::Given;
 use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
 use doorkey_core::secret::{Entropy, Secret};
 use doorkey_core::service::Service as Descriptor;
-use doorkey_core::session::{Bearer, Session, bearer_of};
+use doorkey_core::session::Session;
 use doorkey_core::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use doorkey_core::task::Task;
 use doorkey_core::time::{Now, Timestamp, WallTime};

@@ -12,6 +12,7 @@ use doorkey_core::service::Service as Descriptor;
 use doorkey_core::time::{Now, Timestamp, WallTime};
 use doorkey_core::url::Url;
 use doorkey_sandbox::{ACCOUNTS, Answer, Config, Fault, FaultSpec, Faults, Grade, Person, Service};
+use doorkey_tests::dice::Dice;
 
 /// When the world begins, on the wall clock.
 const EPOCH: u64 = 1_800_000_000_000;
@@ -223,17 +224,4 @@ fn wall(millis: u64) -> WallTime {
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
-}
-
-/// SplitMix64: the same numbers for the same seed, everywhere.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound.max(1)
-    }
 }

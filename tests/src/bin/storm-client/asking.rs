@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use doorkey_blocking::{Browser, Driver, Transport as _};
+use doorkey_core::bearer::Bearer;
 use doorkey_core::call::Call;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::{HttpRequest, Method};
@@ -17,7 +18,7 @@ use doorkey_core::record::Slot;
 use doorkey_core::resolve::Given;
 use doorkey_core::rotation::Journal;
 use doorkey_core::service::Service;
-use doorkey_core::session::{Bearer, Session};
+use doorkey_core::session::Session;
 use doorkey_core::store::{StoreAnswer, StoreOp};
 use doorkey_core::url::Text;
 use doorkey_tests::storm::line::Told;

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::rc::Rc;
 use std::time::Duration;
 
+use doorkey_core::bearer::bearer_of;
 use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
@@ -12,7 +13,6 @@ use doorkey_core::machine::Disposition;
 use doorkey_core::record::Record;
 use doorkey_core::rotation::{Journal, Spending};
 use doorkey_core::secret::Fingerprint;
-use doorkey_core::session::bearer_of;
 use doorkey_core::store::{StoreAnswer, StoreOp};
 use doorkey_core::time::Now;
 use doorkey_core::trace::Observer;
