@@ -36,7 +36,7 @@ impl Place<'_> {
         let announcement = self.sandbox.announcement();
         let mut command = Command::new(program);
         command.args(args).env_clear().envs(self.desktop.environment()).envs(announcement.env.pairs());
-        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
 
