@@ -67,7 +67,10 @@ impl Dialect {
                 for (name, value) in parameters {
                     object.insert((*name).into(), value.expose().into());
                 }
-                ("application/json", Body::from(ToString::to_string(&Value::Object(object))))
+                let object = Value::Object(object);
+                let body = Body::from(ToString::to_string(&object));
+                wipe(object);
+                ("application/json", body)
             }
         };
         HttpRequest::new(Method::Post, endpoint.clone())
@@ -182,7 +185,7 @@ fn lifetime(body: &Map<String, Value>, access: &Secret, response: &HttpResponse)
         .or_else(|| claims.left_at(answered_at(response)?))
 }
 
-/// The tokens' texts are copied out; what is left of the answer must not keep them.
+/// What is left of a message whose secrets were copied out must not keep them.
 pub(crate) fn wipe(value: Value) {
     match value {
         Value::String(text) => drop(Zeroizing::new(text)),

@@ -69,8 +69,8 @@ pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
             bare => Ok(Record::bare(Secret::from(bare))),
         };
     }
-    let read: Read = serde_json::from_str(trimmed).map_err(|_| UnreadableRecord::Malformed)?;
-    let refresh_token = read.refresh_token.clone().map(Secret::new);
+    let mut read: Read = serde_json::from_str(trimmed).map_err(|_| UnreadableRecord::Malformed)?;
+    let refresh_token = read.refresh_token.take().map(Secret::new);
     let foreign = match (&refresh_token, &read.fingerprint) {
         // One that was spent before is no other login: a backup was restored, or another program wrote what it knew.
         (Some(token), Some(_)) if read.has_spent(token) => false,

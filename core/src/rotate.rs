@@ -132,6 +132,11 @@ impl Rotate {
         &self.journal
     }
 
+    /// The login that it rotates.
+    pub(crate) fn login(&self) -> Option<String> {
+        self.spending.generation.as_ref().map(|generation| generation.login.clone())
+    }
+
     /// The version of the record while it runs.
     pub(crate) fn version(&self) -> Version {
         self.spending.version()
@@ -286,12 +291,8 @@ impl Rotate {
             }
             // If the journal could not be put back, it says "unknown", which errs on the safe side.
             (Phase::Clearing(_, end), _) => self.tidy(cx, *end),
-            (Phase::Storing(_, new, tries), StoreAnswer::Done) => {
-                self.phase = Phase::ReadingBack(self.load(cx), new, tries);
-                Step::Pending
-            }
-            (Phase::Storing(_, new, tries), StoreAnswer::Conflict) => {
-                // An earlier try may have been late, not lost.
+            // After a conflict, too: an earlier try may have been late, not lost.
+            (Phase::Storing(_, new, tries), StoreAnswer::Done | StoreAnswer::Conflict) => {
                 self.phase = Phase::ReadingBack(self.load(cx), new, tries);
                 Step::Pending
             }

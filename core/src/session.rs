@@ -242,23 +242,22 @@ impl Session {
             self.phase = Phase::Merging(id, Box::new(found));
             return Step::Pending;
         }
-        if found.emergency.is_some() {
+        if let Some(emergency) = &found.emergency {
+            if found.held.as_ref().is_some_and(|(_, held)| held == emergency) {
+                cx.show(Notice::Recovered);
+            }
             self.phase = Phase::Discarding(cx.store(StoreOp::RemoveEmergency), Box::new(found));
             return Step::Pending;
         }
         self.decide(cx, &found)
     }
 
-    fn merged(&mut self, cx: &mut Context<'_>, mut found: Box<Found>, answer: &StoreAnswer) -> Step<Bearer> {
+    fn merged(&mut self, cx: &mut Context<'_>, found: &Found, answer: &StoreAnswer) -> Step<Bearer> {
         match answer {
+            // Read back before the emergency file goes.
             StoreAnswer::Done => {
-                cx.show(Notice::Recovered);
-                let rescued = found.rescued().cloned();
-                if let (Some((_, held)), Some(rescued)) = (&mut found.held, rescued) {
-                    *held = rescued;
-                }
-                self.phase = Phase::Discarding(cx.store(StoreOp::RemoveEmergency), found);
-                Step::Pending
+                self.rounds += 1;
+                if self.rounds < ROUNDS { self.look(cx) } else { self.keeps_changing(cx) }
             }
             StoreAnswer::Conflict => self.again(cx, false),
             StoreAnswer::Failed(failure) => {
@@ -334,7 +333,7 @@ impl Session {
             End::New(record) => self.finish(cx, Ok(Bearer::Good(Box::new(Kept { backend, record })))),
             End::Overtaken { discarded } => {
                 if discarded {
-                    self.login = record.generation.map(|generation| generation.login);
+                    self.login = rotate.login();
                 }
                 self.again(cx, discarded)
             }
@@ -387,6 +386,10 @@ impl Session {
         if self.rounds < ROUNDS || spent {
             return self.unlock(cx, Then::LookAgain);
         }
+        self.keeps_changing(cx)
+    }
+
+    fn keeps_changing(&mut self, cx: &mut Context<'_>) -> Step<Bearer> {
         let detail = "another program keeps changing the stored session".into();
         self.finish(cx, Err(store_failure(StoreFailure { kind: StoreFailureKind::Busy, detail })))
     }
@@ -578,7 +581,7 @@ impl Session {
                 self.look(cx)
             }
             (Phase::Locking(_, found), StoreAnswer::Failed(failure)) => self.not_locked(cx, &found, failure),
-            (Phase::Merging(_, found), answer) => self.merged(cx, found, answer),
+            (Phase::Merging(_, found), answer) => self.merged(cx, &found, answer),
             // A file that cannot be removed holds nothing newer than the record.
             (Phase::Discarding(_, found), _) => self.decide(cx, &Found { emergency: None, ..*found }),
             (Phase::CheckingLock(_, held, spending), StoreAnswer::Done) => self.rotate(cx, held, spending),

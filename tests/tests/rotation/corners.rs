@@ -433,3 +433,36 @@ fn a_session_that_cannot_be_renewed_is_no_connection_to_be_content_with() {
     let status = world.status();
     assert_eq!(world.finish_as::<ConnectionReport>(status).unwrap().state, ConnectionState::Connected);
 }
+
+#[test]
+fn the_emergency_file_stays_until_its_content_was_read_back() {
+    let mut world = expired(0);
+    world.disk.unwritable.insert(Backend::File, (1, StoreFailureKind::Refused));
+    good(world.token());
+    let rescued = world.disk.emergency.clone().unwrap();
+    world.disk.unwritable.clear();
+    world.disk.forgets_writes = true;
+    assert_eq!(world.token().unwrap_err().code, "store_busy");
+    assert_eq!(world.disk.emergency, Some(rescued));
+    assert!(!world.notices.contains(&Notice::Recovered));
+    world.disk.forgets_writes = false;
+    let bearer = good(world.token());
+    assert!(world.accepts(&bearer));
+    assert!(world.notices.contains(&Notice::Recovered));
+    assert_eq!(world.disk.emergency, None);
+}
+
+#[test]
+fn a_login_that_overtakes_the_adoption_of_a_bare_token_wins() {
+    let mut world = expired(0);
+    let theirs = world.record().token.clone();
+    world.disk.records.insert(Backend::File, Record::bare_refresh(theirs));
+    let pid = world.start();
+    while world.refreshes == 0 {
+        world.run_for(pid, 1);
+    }
+    let other = world.sign_in(9);
+    world.disk.records.insert(Backend::File, other.clone());
+    assert_eq!(world.finish(pid).unwrap_err().code, "signed_in_as_someone_else");
+    assert_eq!(*world.record(), other);
+}
