@@ -1,6 +1,7 @@
 //! What all machines have in common: commands out, events in, a deadline, an outcome.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -93,7 +94,7 @@ impl<T> Step<T> {
 /// [`Machine::poll_timeout`] or until something happens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine<L: Logic> {
-    service: Service,
+    service: Arc<Service>,
     logic: L,
     outbox: Outbox,
     started: bool,
@@ -103,9 +104,11 @@ pub struct Machine<L: Logic> {
 
 impl<L: Logic> Machine<L> {
     /// A machine that has not begun; [`Event::Started`] begins it.
-    pub fn new(service: Service, logic: L) -> Self {
+    ///
+    /// Thousands of them can share one service.
+    pub fn new(service: impl Into<Arc<Service>>, logic: L) -> Self {
         let outbox = Outbox::default();
-        Self { service, logic, outbox, started: false, last_now: Now::default(), outcome: None }
+        Self { service: service.into(), logic, outbox, started: false, last_now: Now::default(), outcome: None }
     }
 
     /// The service it works for.

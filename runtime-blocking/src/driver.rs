@@ -13,15 +13,11 @@ use doorkey_core::secret::Entropy;
 use doorkey_core::store::StoreOp;
 use doorkey_core::time::{Now, Timestamp};
 use doorkey_core::trace::Observer;
+use doorkey_host::limits::LONGEST_SLEEP;
+use doorkey_host::{Browser, Clock, Surface};
 use doorkey_store::Vault;
 
-use crate::browser::Browser;
-use crate::clock::Clock;
-use crate::surface::Surface;
 use crate::transport::Transport;
-
-/// The longest sleep: a suspend or a jump of the clock is noticed within it.
-const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// Runs machines. Requests and store operations run on one helper thread each, started when first needed, so that
 /// an interrupt is obeyed at once whatever they are doing.
@@ -183,8 +179,8 @@ impl<'a> Driver<'a> {
     fn next_event(&mut self, machine: &dyn Driven) -> Option<Event> {
         let now = self.clock.now();
         let deadline = machine.poll_timeout().map(|(at, _)| at);
-        let wait = deadline.map_or(LONGEST_SLEEP, |at| at.since(now.mono)).min(LONGEST_SLEEP);
-        match self.inputs.recv_timeout(wait) {
+        let wait = deadline.map_or(LONGEST_SLEEP, |at| self.clock.real(at.since(now.mono)));
+        match self.inputs.recv_timeout(wait.min(LONGEST_SLEEP)) {
             Ok(Input::Event(event)) => return Some(event),
             Ok(Input::Interrupted) => return Some(Event::Cancelled),
             // The driver holds a sender itself, so the channel is never closed.
