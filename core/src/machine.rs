@@ -108,7 +108,14 @@ impl<L: Logic> Machine<L> {
     /// Thousands of them can share one service.
     pub fn new(service: impl Into<Arc<Service>>, logic: L) -> Self {
         let outbox = Outbox::default();
-        Self { service: service.into(), logic, outbox, started: false, last_now: Now::default(), outcome: None }
+        Self {
+            service: service.into(),
+            logic,
+            outbox,
+            started: false,
+            last_now: Now::default(),
+            outcome: None,
+        }
     }
 
     /// The service it works for.

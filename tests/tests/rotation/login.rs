@@ -127,7 +127,7 @@ fn without_a_workspace_one_is_created_meanwhile() {
     // And if nobody does: five minutes.
     let mut world = World::signed_out(grace(20));
     world.person.email = account::NEW;
-    world.person_ignores_creation();
+    world.person.creates = false;
     let before = world.millis;
     let failure = connect(&mut world, account::NEW, options()).unwrap_err();
     assert_eq!((failure.exit, &*failure.code), (Exit::TimedOut, "no_workspace"));
