@@ -185,6 +185,36 @@ impl<L: Logic> Machine<L> {
     }
 }
 
+/// A machine of any kind, so that a driver's loop is compiled once and not for each of them.
+pub trait Driven {
+    /// [`Machine::handle_event`].
+    fn handle_event(&mut self, now: Now, event: Event) -> Disposition;
+    /// [`Machine::poll_command`].
+    fn poll_command(&mut self) -> Option<Command>;
+    /// [`Machine::poll_timeout`].
+    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)>;
+    /// Whether it has an [outcome](Machine::outcome).
+    fn has_ended(&self) -> bool;
+}
+
+impl<L: Logic> Driven for Machine<L> {
+    fn handle_event(&mut self, now: Now, event: Event) -> Disposition {
+        Self::handle_event(self, now, event)
+    }
+
+    fn poll_command(&mut self) -> Option<Command> {
+        Self::poll_command(self)
+    }
+
+    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
+        Self::poll_timeout(self)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.outcome.is_some()
+    }
+}
+
 /// What a piece of logic sees of the world while it handles an event, and where its commands go.
 #[derive(Debug)]
 pub struct Context<'a> {

@@ -8,10 +8,9 @@ use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::HttpRequest;
-use doorkey_core::machine::{Disposition, Logic, Machine, Outcome, WakeReason};
+use doorkey_core::machine::{Driven, Logic, Machine, Outcome};
 use doorkey_core::secret::Entropy;
 use doorkey_core::store::StoreOp;
-use doorkey_core::time::{Now, Timestamp};
 use doorkey_core::trace::Observer;
 use doorkey_host::limits::LONGEST_SLEEP;
 use doorkey_host::{Browser, Clock, Surface};
@@ -43,32 +42,6 @@ impl Interrupter {
     pub fn interrupt(&self) {
         // A driver that is gone needs no interrupt.
         let _ = self.0.send(Input::Interrupted);
-    }
-}
-
-/// A machine of any kind, so that the loop is compiled once and not for each of them.
-trait Driven {
-    fn handle_event(&mut self, now: Now, event: Event) -> Disposition;
-    fn poll_command(&mut self) -> Option<Command>;
-    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)>;
-    fn has_ended(&self) -> bool;
-}
-
-impl<L: Logic> Driven for Machine<L> {
-    fn handle_event(&mut self, now: Now, event: Event) -> Disposition {
-        Machine::handle_event(self, now, event)
-    }
-
-    fn poll_command(&mut self) -> Option<Command> {
-        Machine::poll_command(self)
-    }
-
-    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
-        Machine::poll_timeout(self)
-    }
-
-    fn has_ended(&self) -> bool {
-        self.outcome().is_some()
     }
 }
 
