@@ -23,26 +23,35 @@ pub enum Mishap {
 pub type Answer = Result<HttpResponse, RequestFailure>;
 
 impl Mishap {
-    /// What comes back of a request, where `ask` is the way to the issuer.
-    ///
-    /// # Panics
-    /// If the issuer's answer is not the JSON object that it would have to be.
-    pub fn befall(&self, ask: impl FnOnce() -> Answer) -> Answer {
-        let failed = |kind| Err(RequestFailure { kind, detail: "a wire was cut".into() });
+    /// What comes back instead of the issuer's answer, if the request does not get as far as that.
+    pub fn instead(&self) -> Option<Answer> {
         match self {
-            Self::None => ask(),
-            Self::AnswerLost => {
-                ask()?;
-                failed(FailureKind::AnswerLost)
+            Self::None | Self::AnswerLost | Self::WithoutRefreshToken => None,
+            Self::NotSent => Some(failed(FailureKind::NotSent)),
+            Self::Intercepted(status, body) => Some(Ok(HttpResponse::new(*status, *body))),
+            Self::Later(seconds) => {
+                Some(Ok(HttpResponse::new(429, "").header("retry-after", seconds.to_string())))
             }
-            Self::NotSent => failed(FailureKind::NotSent),
-            Self::Intercepted(status, body) => Ok(HttpResponse::new(*status, *body)),
-            Self::WithoutRefreshToken => {
-                let mut body: serde_json::Value = serde_json::from_slice(ask()?.body.as_bytes()).unwrap();
-                body.as_object_mut().unwrap().remove("refresh_token");
-                Ok(HttpResponse::new(200, body.to_string()))
-            }
-            Self::Later(seconds) => Ok(HttpResponse::new(429, "").header("retry-after", seconds.to_string())),
         }
     }
+
+    /// What becomes of the issuer's answer.
+    ///
+    /// # Panics
+    /// If it is not the JSON object that it would have to be.
+    pub fn befall(&self, answer: HttpResponse) -> Answer {
+        match self {
+            Self::AnswerLost => failed(FailureKind::AnswerLost),
+            Self::WithoutRefreshToken => {
+                let mut body: serde_json::Value = serde_json::from_slice(answer.body.as_bytes()).unwrap();
+                body.as_object_mut().unwrap().remove("refresh_token");
+                Ok(HttpResponse { body: body.to_string().into(), ..answer })
+            }
+            _ => Ok(answer),
+        }
+    }
+}
+
+fn failed(kind: FailureKind) -> Answer {
+    Err(RequestFailure { kind, detail: "a wire was cut".into() })
 }

@@ -11,7 +11,7 @@ use doorkey_sandbox::pensar::account;
 const SLUGS: [&str; 3] = ["acme", "blue-team", "client-labs"];
 
 /// The person in front of this computer, with a browser.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Somebody {
     /// Signs in as this.
     pub email: &'static str,
@@ -23,31 +23,22 @@ pub struct Somebody {
     pub says_yes: bool,
     /// Creates a workspace when asked to.
     pub creates: bool,
-    /// The pages that were opened, without their queries.
-    pub pages: Vec<String>,
 }
 
 impl Somebody {
     /// Has one workspace at Pensar, and does whatever is asked.
-    pub const SOLO: Self = Self {
-        email: account::SOLO,
-        denies: false,
-        chooses: 0,
-        says_yes: true,
-        creates: true,
-        pages: Vec::new(),
-    };
+    pub const SOLO: Self =
+        Self { email: account::SOLO, denies: false, chooses: 0, says_yes: true, creates: true };
 
     /// Looks at a page and does what is asked there.
     ///
-    /// # Panics
-    /// If the page is another one, or the walk from it does not end as it should.
+    /// # Errors
+    /// If the page is another one, or the walk from it does not end as it should: in words.
     pub fn visit<E: fmt::Debug>(
-        &mut self,
+        &self,
         page: &Url,
         send: impl FnMut(&HttpRequest) -> Result<HttpResponse, E>,
-    ) {
-        self.pages.push(page.path().to_owned());
+    ) -> Result<(), String> {
         let mut person = Person::new(self.email);
         if self.email.starts_with("multi@") {
             person = person.choosing(SLUGS[self.chooses]);
@@ -55,11 +46,11 @@ impl Somebody {
         let done = match page.path() {
             "/device" | "/auth/terminal-pair" if self.denies => person.deny(page, send),
             "/device" | "/auth/terminal-pair" => person.approve(page, send),
-            "/create-workspace" if !self.creates => return,
+            "/create-workspace" if !self.creates => return Ok(()),
             "/create-workspace" => person.create_workspace(page, "New Team", send),
             "/select-workspace" => person.choose_workspace(page, send),
-            other => panic!("nobody knows what to do at {other}"),
+            other => return Err(format!("nobody knows what to do at {other}")),
         };
-        done.unwrap();
+        done.map(drop).map_err(|e| format!("{}: {e:?}", page.path()))
     }
 }

@@ -327,7 +327,7 @@ fn a_proxy_that_says_html_does_not_end_the_wait_for_a_workspace() {
     world.person.creates = false;
     let options = ConnectOptions { workspace: None, force: false, open_browser: true };
     let pid = world.start_with(Task::Connect(options.clone()), Connect::new(options), nobody);
-    while world.person.pages.len() < 2 {
+    while world.pages.len() < 2 {
         world.run_for(pid, 1);
     }
     world.run_for(pid, 6);

@@ -54,6 +54,8 @@ pub struct World {
     pub processes: Vec<Option<Box<dyn Running>>>,
     /// Who sits here.
     pub person: Somebody,
+    /// The pages that were opened, without their queries.
+    pub pages: Vec<String>,
     /// What becomes of the next requests to the issuer, one each; then all is well.
     pub mishaps: VecDeque<Mishap>,
     /// What the API answers to a bearer; `None`: as the sandbox does.
@@ -138,6 +140,7 @@ impl World {
             disk: Disk::default(),
             processes: Vec::new(),
             person: Somebody::SOLO,
+            pages: Vec::new(),
             mishaps: VecDeque::new(),
             api_says: None,
             refused: Vec::new(),
@@ -193,8 +196,10 @@ impl World {
 
     /// The person looks at a page and does what is asked there.
     fn visit(&mut self, page: &Url) {
+        self.pages.push(page.path().to_owned());
         let (wall, issuer) = (self.issuer_time(), &mut self.issuer);
-        self.person.visit(page, |request| Ok::<_, Infallible>(issuer.handle(wall, request)));
+        let send = |request: &HttpRequest| Ok::<_, Infallible>(issuer.handle(wall, request));
+        self.person.visit(page, send).unwrap();
     }
 
     pub fn issuer_time(&self) -> WallTime {
@@ -364,7 +369,7 @@ impl World {
         }
         let mishap = self.mishaps.pop_front().unwrap_or(Mishap::None);
         self.refreshes += usize::from(matches!(mishap, Mishap::None | Mishap::AnswerLost));
-        let answer = mishap.befall(|| Ok(self.ask(request)));
+        let answer = mishap.instead().unwrap_or_else(|| mishap.befall(self.ask(request)));
         if matches!(mishap, Mishap::AnswerLost) {
             self.issuer.undelivered(request);
             self.sleep(self.losing_takes.min(limit));

@@ -113,8 +113,7 @@ pub enum Browser {
 }
 
 /// Pentify, as it is.
-pub const PENTIFY: Scenario =
-    Scenario { name: "", site: Site::Pentify { strict: false }, steps: &[] };
+pub const PENTIFY: Scenario = Scenario { name: "", site: Site::Pentify { strict: false }, steps: &[] };
 
 /// Pensar, as it is.
 pub const PENSAR: Scenario = Scenario { name: "", site: Site::Pensar(ISSUER), steps: &[] };
@@ -145,6 +144,14 @@ pub const STEP: Step = Step {
     ends: "ok",
     requests: 0,
 };
+
+impl Scenario {
+    /// Whether an answer gets lost: the sandbox, which sent it, then takes a good client for a bad one.
+    pub fn loses_answers(&self) -> bool {
+        let mut mishaps = self.steps.iter().flat_map(|step| step.mishaps);
+        mishaps.any(|(_, mishap)| matches!(mishap, Mishap::AnswerLost))
+    }
+}
 
 impl Run {
     /// The command's task. `minted` is the token that was stored last.

@@ -1,25 +1,33 @@
-//! A credentials file, in memory: records by slug, and one that is in use.
+//! A credentials file and what is remembered beside it, in memory: records by slug, and one that is in use.
 
 use std::collections::BTreeMap;
 
 use doorkey_core::record::{Record, Slot, Version};
-use doorkey_core::store::{StoreAnswer, StoreOp};
+use doorkey_core::store::{Ledger, StoreAnswer, StoreOp};
 
-/// What [`StoreOp`]s find in a file of API tokens.
+/// Where API tokens are kept.
 #[derive(Default)]
 pub struct Shelf {
     records: BTreeMap<String, Record>,
     active: Option<String>,
+    ledger: Ledger,
 }
 
 impl Shelf {
-    /// What a store answers; `None` to what concerns no records.
+    /// What a store answers; `None` to what is the same for every place.
     pub fn perform(&mut self, op: &StoreOp) -> Option<StoreAnswer> {
         Some(match op {
-            StoreOp::Probe(_) => StoreAnswer::Done,
-            StoreOp::Load { slot, .. } => {
-                StoreAnswer::Records(self.held(slot).map(|record| (slot.clone(), record.clone())).into_iter().collect())
+            StoreOp::ReadLedger => StoreAnswer::Ledger(self.ledger.clone()),
+            StoreOp::WriteLedger(ledger) => {
+                // What only sessions have is not remembered.
+                self.ledger =
+                    Ledger { workspace_id: None, gateway_url: None, session: false, ..ledger.clone() };
+                StoreAnswer::Done
             }
+            StoreOp::Probe(_) => StoreAnswer::Done,
+            StoreOp::Load { slot, .. } => StoreAnswer::Records(
+                self.held(slot).map(|record| (slot.clone(), record.clone())).into_iter().collect(),
+            ),
             StoreOp::LoadAll(_) => StoreAnswer::Records(self.all()),
             StoreOp::Write { slot, expected, record, .. } => {
                 if self.version(slot) != *expected {

@@ -2,21 +2,23 @@
 
 use std::collections::VecDeque;
 
+use doorkey_blocking::Clock;
 use doorkey_core::command::Command;
 use doorkey_core::event::Event;
 use doorkey_core::failure::Failure;
 use doorkey_core::machine::{Logic, Machine};
-use doorkey_core::record::Record;
+use doorkey_core::record::{Record, Workspace};
 use doorkey_core::rotation::{Access, Moment};
 use doorkey_core::secret::Entropy;
-use doorkey_core::store::{StoreAnswer, StoreOp};
+use doorkey_core::store::{Ledger, StoreAnswer, StoreOp};
 use doorkey_core::trace::Observer;
 use doorkey_core::url::Url;
-use doorkey_sandbox::{Config, Service, pensar};
+use doorkey_sandbox::{Config, Grade, Service, pensar};
 use doorkey_tests::disk::Disk;
 
 use crate::run::{Column, Places, play};
 use crate::scenario::{Browser, LeftBehind, Scenario, Site, Step};
+use crate::shelf::Shelf;
 use crate::world::{Played, World, befall};
 
 /// Virtual time.
@@ -31,11 +33,10 @@ pub struct VirtualColumn {
     draws: u8,
 }
 
-use crate::shelf::Shelf;
-
 impl VirtualColumn {
-    /// Runs a scenario with these seeds, one for each step, on a service that is reached at these places.
-    pub fn play(scenario: &Scenario, places: &Places, jitter_seeds: Vec<u64>) -> Vec<Played> {
+    /// Runs a scenario with these seeds, one for each step, on a service that is reached at these places; what came of
+    /// each step, and what the service thinks of it.
+    pub fn play(scenario: &Scenario, places: &Places, jitter_seeds: Vec<u64>) -> (Vec<Played>, Grade) {
         let mut column = Self {
             world: World::before(&scenario.steps[0]),
             issuer: Service::new(scenario.site.config(places), [7; 32]),
@@ -45,7 +46,8 @@ impl VirtualColumn {
             jitter_seeds: jitter_seeds.into(),
             draws: 0,
         };
-        play(scenario, places, &mut column)
+        let played = play(scenario, places, &mut column);
+        (played, column.issuer.grade())
     }
 
     fn perform(&mut self, op: StoreOp) -> StoreAnswer {
@@ -78,9 +80,7 @@ impl VirtualColumn {
                 }
             },
             Command::Ask { id, .. } => Event::Answered { id, yes: self.world.says_yes() },
-            Command::Choose { id, choices } => {
-                Event::Chosen { id, index: self.world.choice(choices.len()) }
-            }
+            Command::Choose { id, choices } => Event::Chosen { id, index: self.world.choice(choices.len()) },
             Command::Show(_) => return None,
             other => panic!("unknown command {other:?}"),
         })
@@ -93,18 +93,20 @@ impl Column for VirtualColumn {
     }
 
     fn leave_behind(&mut self, what: LeftBehind, minted: &Record) {
-        self.disk.plaintext = Some(match what {
+        let mut record = match what {
             LeftBehind::Key => Record::bare(minted.token.clone()),
-            LeftBehind::Session => {
-                let mut record = Record::bare_refresh(minted.token.clone());
-                let access = minted.rotation.as_ref().and_then(|rotation| rotation.access.as_ref());
-                if let (Some(access), Some(rotation)) = (access, &mut record.rotation) {
-                    let token = access.token.clone();
-                    rotation.access = Some(Access { token, received: Moment::default(), lifetime: None });
-                }
-                record
-            }
-        });
+            LeftBehind::Session => Record::bare_refresh(minted.token.clone()),
+        };
+        let access = minted.rotation.as_ref().and_then(|rotation| rotation.access.as_ref());
+        if let (Some(access), Some(rotation)) = (access, &mut record.rotation) {
+            let token = access.token.clone();
+            rotation.access = Some(Access { token, received: Moment::default(), lifetime: None });
+        }
+        // The settings have both.
+        let Ledger { active, workspace_id, gateway_url, .. } = self.disk.ledger.clone();
+        record.workspace = active.map(|slug| Workspace { id: workspace_id, name: None, slug });
+        record.gateway.url = gateway_url.and_then(|url| Url::parse(&url).ok());
+        self.disk.plaintext = Some(record);
     }
 
     fn prepare(&mut self, step: &'static Step) {
@@ -120,8 +122,7 @@ impl Column for VirtualColumn {
         let mut event = Event::Started { jitter_seed };
         let mut under_way = VecDeque::new();
         loop {
-            let now = self.world.issuer_time();
-            let now = doorkey_blocking::Clock::now(&self.world);
+            let now = self.world.now();
             let disposition = machine.handle_event(now, event.clone());
             let commands: Vec<Command> = std::iter::from_fn(|| machine.poll_command()).collect();
             self.world.handled(now, &event, disposition, &commands);
@@ -164,6 +165,13 @@ impl Places {
     /// Places at which nobody is reached.
     pub fn nowhere() -> Self {
         let url = |port: u16| Url::parse(&format!("http://127.0.0.1:{port}")).unwrap();
-        Self { api: url(1), app: url(2), pensar_api: url(3), gateway: url(4), console: url(5), workos: url(6) }
+        Self {
+            api: url(1),
+            app: url(2),
+            pensar_api: url(3),
+            gateway: url(4),
+            console: url(5),
+            workos: url(6),
+        }
     }
 }

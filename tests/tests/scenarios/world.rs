@@ -12,7 +12,7 @@ use doorkey_blocking::Clock;
 use doorkey_core::command::Command;
 use doorkey_core::event::Event;
 use doorkey_core::failure::Failure;
-use doorkey_core::http::{HttpRequest, HttpResponse};
+use doorkey_core::http::HttpRequest;
 use doorkey_core::machine::Disposition;
 use doorkey_core::notice::Notice;
 use doorkey_core::record::Record;
@@ -49,6 +49,8 @@ pub struct Played {
     pub end: String,
     /// How many requests there were.
     pub requests: usize,
+    /// Pages on which the person could not do what she wanted to.
+    pub troubles: Vec<String>,
 }
 
 struct State {
@@ -76,7 +78,7 @@ impl World {
             wall_jump: 0,
             requests_under_way: 0,
             others_under_way: 0,
-            person: step.person.clone(),
+            person: step.person,
             page: None,
             minted: None,
             recorder: Recorder::default(),
@@ -90,7 +92,7 @@ impl World {
         state.step = step;
         state.pass(step.later);
         state.wall_jump += step.wall_jump * 1000;
-        state.person = step.person.clone();
+        state.person = step.person;
         // Of the command before, nothing is left.
         (state.requests_under_way, state.others_under_way, state.page) = (0, 0, None);
         (state.recorder, state.played) = (Recorder::default(), Played::default());
@@ -154,26 +156,30 @@ impl World {
         if matches!(mishap, Mishap::AnswerLost) {
             self.pass(limit);
         }
-        let (visit, mut person) = {
+        let (visit, person) = {
             let state = self.state();
             let visits = state.step.visits_after.contains(&state.played.requests);
-            (state.page.clone().filter(|_| visits), state.person.clone())
+            (state.page.clone().filter(|_| visits), state.person)
         };
-        if let Some(page) = visit {
-            person.visit(&page, send);
-            self.state().person = person;
+        // A panic here would be that of a driver's thread.
+        if let Some(page) = visit
+            && let Err(why) = person.visit(&page, send)
+        {
+            self.state().played.troubles.push(why);
         }
         answer
     }
 
-    /// Which of so many workspaces the person chooses.
+    /// Which of so many workspaces the person chooses, if anybody asks her.
     pub fn choice(&self, of: usize) -> Option<usize> {
-        Some(self.state().person.chooses).filter(|index| *index < of)
+        let state = self.state();
+        Some(state.person.chooses).filter(|index| state.step.asked && *index < of)
     }
 
-    /// What the person answers.
+    /// What the person answers, if anybody asks her.
     pub fn says_yes(&self) -> bool {
-        self.state().person.says_yes
+        let state = self.state();
+        state.step.asked && state.person.says_yes
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -253,8 +259,8 @@ impl State {
     }
 }
 
-/// The sandbox's answer to a request that is really sent, or what came instead.
-pub fn befall(mishap: &Mishap, ask: impl FnOnce() -> Result<HttpResponse, doorkey_core::http::RequestFailure>) -> Answer {
+/// What comes back of a request, where `ask` is the way to the sandbox.
+pub fn befall(mishap: &Mishap, ask: impl FnOnce() -> Answer) -> Answer {
     match mishap.instead() {
         Some(answer) => answer,
         None => mishap.befall(ask()?),
