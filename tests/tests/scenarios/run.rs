@@ -114,6 +114,7 @@ fn drive(column: &mut impl Column, task: Task, service: Service) -> Result<(), F
         Task::Session { refusal } => {
             column.drive(Machine::new(service, refusal.map_or_else(Session::new, Session::after)))
         }
+        Task::SharedCall { request } => column.drive(Machine::new(service, Call::shared(request))),
         Task::Call { given, request } => column.drive(Machine::new(service, Call::new(given, request))),
         Task::DeviceGrant { open_browser } => {
             column.drive(Machine::new(service, DeviceGrant::new(open_browser)))
