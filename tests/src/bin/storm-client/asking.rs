@@ -29,7 +29,9 @@ use crate::careless::Careless;
 use crate::deadly::Deadly;
 use crate::lines::{Lines, Seen, Watch, access, fingerprint, login};
 use crate::place;
-use crate::sign_in::{CLIENT, Silent};
+use doorkey_tests::grant::CLIENT;
+
+use crate::sign_in::Silent;
 
 /// Asks once.
 pub fn once(args: &Args) -> Result<(), Failure> {
