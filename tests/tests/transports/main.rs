@@ -11,6 +11,7 @@ mod proxies;
 mod requests;
 mod reuse;
 mod server;
+mod tls;
 
 use std::time::Duration;
 

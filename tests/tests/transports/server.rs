@@ -28,8 +28,23 @@ pub struct Peer {
     pub number: usize,
 }
 
-pub trait Stream: Read + Write + Send {}
-impl<T: Read + Write + Send> Stream for T {}
+pub trait Stream: Read + Write + Send {
+    /// Says that nothing more comes.
+    fn farewell(&mut self);
+}
+
+impl Stream for TcpStream {
+    fn farewell(&mut self) {
+        let _ = self.shutdown(Shutdown::Write);
+    }
+}
+
+impl<T: Read + Write + Send> Stream for StreamOwned<ServerConnection, T> {
+    fn farewell(&mut self) {
+        self.conn.send_close_notify();
+        let _ = self.flush();
+    }
+}
 
 /// A server that hands each connection to `handler`.
 pub fn serve(handler: impl Fn(Peer) + Send + Sync + 'static) -> Server {
@@ -138,6 +153,24 @@ impl Peer {
         for byte in bytes {
             self.say([*byte]);
         }
+    }
+
+    /// Says that nothing more comes, as it is said in TLS.
+    pub fn farewell(&mut self) {
+        self.stream.get_mut().farewell();
+    }
+
+    /// The socket beneath whatever TLS there is.
+    pub fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// The same connection with TLS on top.
+    pub fn secured(self, config: Arc<ServerConfig>) -> Self {
+        let below = self.stream.into_inner();
+        let stream: Box<dyn Stream> =
+            Box::new(StreamOwned::new(ServerConnection::new(config).unwrap(), below));
+        Self { stream: BufReader::new(stream), ..self }
     }
 
     /// Closes the connection at once, whatever TLS would have said.
