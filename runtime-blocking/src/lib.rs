@@ -4,6 +4,7 @@
 //! happens. It decides nothing about the protocol; that is the core's part.
 
 mod client;
+mod connecting;
 pub mod driver;
 pub mod transport;
 
