@@ -1,6 +1,7 @@
 //! What all machines have in common: commands out, events in, a deadline, an outcome.
 
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -93,7 +94,8 @@ impl<T> Step<T> {
 /// [`Machine::poll_timeout`] or until something happens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine<L: Logic> {
-    service: Service,
+    /// Shared, since a program may run thousands of machines for one service.
+    service: Arc<Service>,
     logic: L,
     outbox: Outbox,
     started: bool,
@@ -102,9 +104,9 @@ pub struct Machine<L: Logic> {
 }
 
 impl<L: Logic> Machine<L> {
-    /// A machine that has not begun; [`Event::Started`] begins it.
-    pub fn new(service: Service, logic: L) -> Self {
-        let outbox = Outbox::default();
+    /// A machine that has not begun; [`Event::Started`] begins it. Many machines can share one [`Arc`] of a service.
+    pub fn new(service: impl Into<Arc<Service>>, logic: L) -> Self {
+        let (service, outbox) = (service.into(), Outbox::default());
         Self { service, logic, outbox, started: false, last_now: Now::default(), outcome: None }
     }
 
