@@ -155,7 +155,12 @@ impl<L: Logic> Machine<L> {
 
     /// The next thing to do, in order; `None` when there is nothing left.
     pub fn poll_command(&mut self) -> Option<Command> {
-        self.outbox.queue.pop_front()
+        let command = self.outbox.queue.pop_front();
+        if command.is_none() {
+            // Machines wait for longer than they work: the room for four commands is more than all they know.
+            self.outbox.queue = VecDeque::new();
+        }
+        command
     }
 
     /// When to report [`Event::Woke`] at the latest, and why. Queued commands are due now.
