@@ -94,7 +94,6 @@ impl<T> Step<T> {
 /// [`Machine::poll_timeout`] or until something happens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine<L: Logic> {
-    /// Shared, since a program may run thousands of machines for one service.
     service: Arc<Service>,
     logic: L,
     outbox: Outbox,
@@ -104,10 +103,19 @@ pub struct Machine<L: Logic> {
 }
 
 impl<L: Logic> Machine<L> {
-    /// A machine that has not begun; [`Event::Started`] begins it. Many machines can share one [`Arc`] of a service.
+    /// A machine that has not begun; [`Event::Started`] begins it.
+    ///
+    /// Thousands of them can share one service.
     pub fn new(service: impl Into<Arc<Service>>, logic: L) -> Self {
-        let (service, outbox) = (service.into(), Outbox::default());
-        Self { service, logic, outbox, started: false, last_now: Now::default(), outcome: None }
+        let outbox = Outbox::default();
+        Self {
+            service: service.into(),
+            logic,
+            outbox,
+            started: false,
+            last_now: Now::default(),
+            outcome: None,
+        }
     }
 
     /// The service it works for.
@@ -179,6 +187,36 @@ impl<L: Logic> Machine<L> {
     /// The end, taken out; `None` while it runs.
     pub fn into_outcome(self) -> Option<Outcome<L::Output>> {
         self.outcome
+    }
+}
+
+/// A machine of any kind, so that a driver's loop is compiled once and not for each of them.
+pub trait Driven {
+    /// [`Machine::handle_event`].
+    fn handle_event(&mut self, now: Now, event: Event) -> Disposition;
+    /// [`Machine::poll_command`].
+    fn poll_command(&mut self) -> Option<Command>;
+    /// [`Machine::poll_timeout`].
+    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)>;
+    /// Whether it has an [outcome](Machine::outcome).
+    fn has_ended(&self) -> bool;
+}
+
+impl<L: Logic> Driven for Machine<L> {
+    fn handle_event(&mut self, now: Now, event: Event) -> Disposition {
+        Self::handle_event(self, now, event)
+    }
+
+    fn poll_command(&mut self) -> Option<Command> {
+        Self::poll_command(self)
+    }
+
+    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
+        Self::poll_timeout(self)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.outcome.is_some()
     }
 }
 

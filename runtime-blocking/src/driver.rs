@@ -8,20 +8,15 @@ use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::HttpRequest;
-use doorkey_core::machine::{Disposition, Logic, Machine, Outcome, WakeReason};
+use doorkey_core::machine::{Driven, Logic, Machine, Outcome};
 use doorkey_core::secret::Entropy;
 use doorkey_core::store::StoreOp;
-use doorkey_core::time::{Now, Timestamp};
 use doorkey_core::trace::Observer;
+use doorkey_host::limits::LONGEST_SLEEP;
+use doorkey_host::{Browser, Clock, Surface};
 use doorkey_store::Vault;
 
-use crate::browser::Browser;
-use crate::clock::Clock;
-use crate::surface::Surface;
 use crate::transport::Transport;
-
-/// The longest sleep: a suspend or a jump of the clock is noticed within it.
-const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// Runs machines. Requests and store operations run on one helper thread each, started when first needed, so that
 /// an interrupt is obeyed at once whatever they are doing.
@@ -47,32 +42,6 @@ impl Interrupter {
     pub fn interrupt(&self) {
         // A driver that is gone needs no interrupt.
         let _ = self.0.send(Input::Interrupted);
-    }
-}
-
-/// A machine of any kind, so that the loop is compiled once and not for each of them.
-trait Driven {
-    fn handle_event(&mut self, now: Now, event: Event) -> Disposition;
-    fn poll_command(&mut self) -> Option<Command>;
-    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)>;
-    fn has_ended(&self) -> bool;
-}
-
-impl<L: Logic> Driven for Machine<L> {
-    fn handle_event(&mut self, now: Now, event: Event) -> Disposition {
-        Machine::handle_event(self, now, event)
-    }
-
-    fn poll_command(&mut self) -> Option<Command> {
-        Machine::poll_command(self)
-    }
-
-    fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
-        Machine::poll_timeout(self)
-    }
-
-    fn has_ended(&self) -> bool {
-        self.outcome().is_some()
     }
 }
 
@@ -183,8 +152,8 @@ impl<'a> Driver<'a> {
     fn next_event(&mut self, machine: &dyn Driven) -> Option<Event> {
         let now = self.clock.now();
         let deadline = machine.poll_timeout().map(|(at, _)| at);
-        let wait = deadline.map_or(LONGEST_SLEEP, |at| at.since(now.mono)).min(LONGEST_SLEEP);
-        match self.inputs.recv_timeout(wait) {
+        let wait = deadline.map_or(LONGEST_SLEEP, |at| self.clock.real(at.since(now.mono)));
+        match self.inputs.recv_timeout(wait.min(LONGEST_SLEEP)) {
             Ok(Input::Event(event)) => return Some(event),
             Ok(Input::Interrupted) => return Some(Event::Cancelled),
             // The driver holds a sender itself, so the channel is never closed.

@@ -3,18 +3,11 @@
 //! [`Driver::run`] is the loop: it performs a machine's commands, feeds the results back, and sleeps until something
 //! happens. It decides nothing about the protocol; that is the core's part.
 
-pub mod browser;
-pub mod clock;
 pub mod driver;
-pub mod proxy;
-pub mod surface;
 pub mod transport;
 
-pub use browser::Browser;
-pub use clock::{Clock, SystemClock};
+pub use doorkey_host::{Browser, Clock, Proxy, ProxySettings, Surface, SystemClock, UnusableProxy};
 pub use driver::{Driver, Interrupter};
-pub use proxy::ProxySettings;
-pub use surface::Surface;
 pub use transport::{HttpTransport, Transport};
 
 /// Compiles the README's example.

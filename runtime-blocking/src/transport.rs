@@ -5,14 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
+use doorkey_host::limits::{BODY_CAP, IDLE_AGE};
+use doorkey_host::{Proxy, ProxySettings};
+use ureq::ProxyProtocol;
 use ureq::tls::{RootCerts, TlsConfig};
-
-use crate::proxy::ProxySettings;
-
-/// No answer of these services is longer; a longer one is refused.
-const BODY_CAP: u64 = 1024 * 1024;
-/// Longer than every wait between two polls, so that a connection can be used again.
-const IDLE_AGE: Duration = Duration::from_secs(90);
 
 /// Sends requests; tests hand in others than [`HttpTransport`].
 pub trait Transport: Send {
@@ -43,6 +39,10 @@ impl HttpTransport {
         let proxy = self.proxies.for_origin(request.url.origin());
         let proxy =
             proxy.map_err(|e| RequestFailure { kind: FailureKind::Misconfigured, detail: e.to_string() })?;
+        let proxy = proxy
+            .map(|proxy| ureq_proxy(&proxy))
+            .transpose()
+            .map_err(|e| RequestFailure { kind: FailureKind::Misconfigured, detail: in_words(&e) })?;
         let slot = if proxy.is_some() { &mut self.proxied } else { &mut self.direct };
         let user_agent = &self.user_agent;
         Ok(slot.get_or_insert_with(|| {
@@ -57,6 +57,15 @@ impl HttpTransport {
                 .new_agent()
         }))
     }
+}
+
+fn ureq_proxy(proxy: &Proxy) -> Result<ureq::Proxy, ureq::Error> {
+    let protocol = if proxy.is_https { ProxyProtocol::Https } else { ProxyProtocol::Http };
+    let mut builder = ureq::Proxy::builder(protocol).host(&proxy.host).port(proxy.port);
+    if let Some((user, password)) = &proxy.credentials {
+        builder = builder.username(user).password(password.expose_secret());
+    }
+    builder.build()
 }
 
 fn tls() -> TlsConfig {
@@ -81,7 +90,7 @@ impl Transport for HttpTransport {
         };
         let mut answer = answer.map_err(|e| failure(kind_of(&e), in_words(&e)))?;
         // ureq refuses a body of exactly the limit, too.
-        let body = answer.body_mut().with_config().limit(BODY_CAP + 1).read_to_vec();
+        let body = answer.body_mut().with_config().limit(BODY_CAP as u64 + 1).read_to_vec();
         match body {
             Ok(body) => Ok(answer.map(|_| body).into()),
             Err(ureq::Error::BodyExceedsLimit(_)) => Err(RequestFailure {

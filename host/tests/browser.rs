@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use doorkey_blocking::Browser;
 use doorkey_core::secret::Secret;
 use doorkey_core::url::Url;
+use doorkey_host::Browser;
 
 struct Folder(PathBuf);
 

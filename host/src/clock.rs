@@ -1,6 +1,6 @@
 //! The two clocks of a driver.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use doorkey_core::time::{Now, Timestamp, WallTime};
 
@@ -8,6 +8,12 @@ use doorkey_core::time::{Now, Timestamp, WallTime};
 pub trait Clock {
     /// Both readings, taken together.
     fn now(&self) -> Now;
+
+    /// How long the system takes for a wait of `span` on this clock: less than `span` if it runs faster than the
+    /// system's own.
+    fn real(&self, span: Duration) -> Duration {
+        span
+    }
 }
 
 /// The system's clocks.
@@ -27,7 +33,7 @@ impl Clock for SystemClock {
 fn since_boot() -> Timestamp {
     use nix::time::{ClockId, clock_gettime};
     // Every Linux since 2.6.39 has this clock; the epoch of a clock that failed would only end waits early.
-    let time = clock_gettime(ClockId::CLOCK_BOOTTIME).map(std::time::Duration::from).unwrap_or_default();
+    let time = clock_gettime(ClockId::CLOCK_BOOTTIME).map(Duration::from).unwrap_or_default();
     Timestamp::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 

@@ -41,22 +41,13 @@ impl ProxySettings {
     ///
     /// # Errors
     /// [`UnusableProxy`] if there is a value that is no http proxy.
-    pub(crate) fn for_origin(&self, origin: &Origin) -> Result<Option<ureq::Proxy>, UnusableProxy> {
+    pub fn for_origin(&self, origin: &Origin) -> Result<Option<Proxy>, UnusableProxy> {
         let Some((variable, value)) = &self.proxy else { return Ok(None) };
         if origin.is_loopback() || self.excludes(origin.host()) {
             return Ok(None);
         }
-        let unusable = || UnusableProxy { variable: variable.clone() };
-        let value = value.expose_secret().trim();
-        let supported = match value.split_once("://") {
-            Some((scheme, _)) => matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https"),
-            None => true,
-        };
-        if !supported {
-            return Err(unusable());
-        }
-        let proxy = ureq::Proxy::new(value).map_err(|_| unusable())?;
-        if proxy.host().is_empty() { Err(unusable()) } else { Ok(Some(proxy)) }
+        let proxy = Proxy::parse(value.expose_secret().trim());
+        proxy.map(Some).ok_or_else(|| UnusableProxy { variable: variable.clone() })
     }
 
     fn excludes(&self, host: &str) -> bool {
@@ -68,6 +59,56 @@ impl ProxySettings {
                         || host.strip_suffix(&suffix).is_some_and(|front| front.ends_with('.'))))
         })
     }
+}
+
+/// An HTTP proxy, which is asked by `CONNECT` (RFC 9110 §9.3.6) for a way to the server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Proxy {
+    /// Whether TLS is spoken with the proxy itself.
+    pub is_https: bool,
+    /// Its host, an IPv6 address in brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// User name and password to show to it (RFC 7617).
+    pub credentials: Option<(String, Secret)>,
+}
+
+impl Proxy {
+    /// `http://user:password@host:port` and shorter ones; user and password percent-encoded.
+    fn parse(value: &str) -> Option<Self> {
+        let (scheme, rest) = value.split_once("://").unwrap_or(("http", value));
+        let (is_https, port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (false, 80),
+            "https" => (true, 443),
+            _ => return None,
+        };
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (user, server) = match authority.rsplit_once('@') {
+            Some((user, server)) => (Some(user), server),
+            None => (None, authority),
+        };
+        let server: http::uri::Authority = server.parse().ok()?;
+        if server.host().is_empty() {
+            return None;
+        }
+        let port = match server.as_str().strip_prefix(server.host())? {
+            "" => port,
+            _ => server.port_u16()?,
+        };
+        let credentials = match user {
+            None => None,
+            Some(user) => {
+                let (name, password) = user.split_once(':').unwrap_or((user, ""));
+                Some((decoded(name)?, Secret::new(decoded(password)?)))
+            }
+        };
+        Some(Self { is_https, host: server.host().to_owned(), port, credentials })
+    }
+}
+
+fn decoded(text: &str) -> Option<String> {
+    percent_encoding::percent_decode_str(text).decode_utf8().ok().map(Into::into)
 }
 
 /// A proxy variable holds something that is no http proxy. The value is not repeated: it may hold a password.
@@ -102,7 +143,7 @@ mod tests {
     fn chosen(proxy: &str, no_proxy: &str, url: &str) -> Result<Option<String>, UnusableProxy> {
         let url = Url::parse(url).unwrap();
         let proxy = settings(proxy, no_proxy).for_origin(url.origin())?;
-        Ok(proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port())))
+        Ok(proxy.map(|proxy| format!("{}:{}", proxy.host, proxy.port)))
     }
 
     #[test]
@@ -111,9 +152,26 @@ mod tests {
         assert_eq!(chosen("", "", api), Ok(None));
         assert_eq!(chosen("http://proxy.example:3128", "", api), Ok(Some("proxy.example:3128".into())));
         assert_eq!(chosen("proxy.example:3128", "", api), Ok(Some("proxy.example:3128".into())));
-        for unusable in ["http://[", "ftp://proxy.example", "socks5://proxy.example:1080", "http://", ":::"] {
+        for unusable in [
+            "http://[",
+            "ftp://proxy.example",
+            "socks5://proxy.example:1080",
+            "http://",
+            ":::",
+            "http://p:x",
+            "http://p:",
+        ] {
             assert!(chosen(unusable, "", api).is_err(), "{unusable}");
         }
+    }
+
+    #[test]
+    fn a_proxy_in_full() {
+        let proxy = Proxy::parse("HTTPS://us%40er:p%3Aw@[::1]:3128/").unwrap();
+        let credentials = Some(("us@er".to_owned(), Secret::from("p:w")));
+        assert_eq!(proxy, Proxy { is_https: true, host: "[::1]".into(), port: 3128, credentials });
+        assert_eq!(Proxy::parse("https://p.example").unwrap().port, 443);
+        assert!(!format!("{proxy:?}").contains("p:w"), "{proxy:?}");
     }
 
     #[test]

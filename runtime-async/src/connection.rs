@@ -1,0 +1,164 @@
+//! A way to a server: TCP, through a proxy if there is one, TLS.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+use blocking::unblock;
+use data_encoding::BASE64;
+use doorkey_core::http::{FailureKind, RequestFailure};
+use doorkey_core::url::Origin;
+use doorkey_host::Proxy;
+use futures_lite::future::poll_once;
+use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt};
+use rustls::pki_types::ServerName;
+use zeroize::Zeroizing;
+
+use crate::transport::Settings;
+
+/// While there are more addresses to try, one that does not answer is given up after this.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The longest head of a proxy's answer, in bytes.
+const MOST_HEAD: usize = 16 * 1024;
+
+/// An open connection.
+pub(crate) enum Connection {
+    Plain(Async<TcpStream>),
+    Layered(Box<dyn Stream>),
+}
+
+/// What bytes go through in both directions.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+impl Connection {
+    /// Opens one for requests to `origin`; nothing of a request has been sent when this fails.
+    pub(crate) async fn open(settings: &Settings, origin: &Origin) -> Result<Self, RequestFailure> {
+        let proxy = settings.proxies.for_origin(origin);
+        let proxy =
+            proxy.map_err(|e| RequestFailure { kind: FailureKind::Misconfigured, detail: e.to_string() })?;
+        let way = match &proxy {
+            None => Self::Plain(dial(origin.host(), origin.port()).await?),
+            Some(proxy) => through(settings, proxy, origin).await?,
+        };
+        if origin.is_https() { way.secured(settings, origin.host()).await } else { Ok(way) }
+    }
+
+    async fn secured(self, settings: &Settings, host: &str) -> Result<Self, RequestFailure> {
+        let name = ServerName::try_from(bare(host).to_owned()).map_err(not_sent)?;
+        let stream = settings.tls()?.connect(name, self).await.map_err(not_sent)?;
+        Ok(Self::Layered(Box::new(stream)))
+    }
+
+    /// Whether the server has neither closed an idle connection nor said something that nobody asked.
+    pub(crate) async fn is_quiet(&mut self) -> bool {
+        poll_once(self.read(&mut [0])).await.is_none()
+    }
+}
+
+async fn dial(host: &str, port: u16) -> Result<Async<TcpStream>, RequestFailure> {
+    let name = bare(host).to_owned();
+    let addresses = unblock(move || (name, port).to_socket_addrs()).await;
+    let addresses: Vec<SocketAddr> = addresses.map_err(not_sent)?.collect();
+    let mut failed = not_sent("the name has no address");
+    for (at, address) in addresses.iter().enumerate() {
+        let patience = async {
+            if at + 1 == addresses.len() {
+                return std::future::pending().await;
+            }
+            Timer::after(PATIENCE).await;
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        match Async::<TcpStream>::connect(*address).or(patience).await {
+            Ok(stream) => {
+                // Only a delay would come of it.
+                let _ = stream.get_ref().set_nodelay(true);
+                return Ok(stream);
+            }
+            Err(e) => failed = not_sent(e),
+        }
+    }
+    Err(failed)
+}
+
+/// `CONNECT` (RFC 9110 §9.3.6).
+async fn through(settings: &Settings, proxy: &Proxy, origin: &Origin) -> Result<Connection, RequestFailure> {
+    let mut way = Connection::Plain(dial(&proxy.host, proxy.port).await?);
+    if proxy.is_https {
+        way = way.secured(settings, &proxy.host).await?;
+    }
+    let target = format!("{}:{}", origin.host(), origin.port());
+    let mut head = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n"));
+    if let Some((user, password)) = &proxy.credentials {
+        let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
+        let shown = Zeroizing::new(BASE64.encode(pair.as_bytes()));
+        head.push_str("proxy-authorization: Basic ");
+        head.push_str(&shown);
+        head.push_str("\r\n");
+    }
+    head.push_str("\r\n");
+    way.write_all(head.as_bytes()).await.map_err(not_sent)?;
+    way.flush().await.map_err(not_sent)?;
+    let mut answer = Vec::new();
+    // Byte by byte, so that nothing of what comes after is taken.
+    while !answer.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        way.read_exact(&mut byte).await.map_err(not_sent)?;
+        answer.extend(byte);
+        if answer.len() > MOST_HEAD {
+            return Err(not_sent("the proxy does not answer as one"));
+        }
+    }
+    let status =
+        answer.split(|byte| *byte == b' ').nth(1).and_then(|status| std::str::from_utf8(status).ok());
+    match status {
+        Some(status) if status.starts_with('2') => Ok(way),
+        Some(status) => Err(not_sent(format!("the proxy answers {}", status.escape_debug()))),
+        None => Err(not_sent("the proxy does not answer as one")),
+    }
+}
+
+/// An IPv6 address without its brackets.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+fn not_sent(why: impl ToString) -> RequestFailure {
+    RequestFailure { kind: FailureKind::NotSent, detail: why.to_string() }
+}
+
+impl Connection {
+    fn stream(&mut self) -> Pin<&mut dyn Stream> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream),
+            Self::Layered(stream) => Pin::new(&mut **stream),
+        }
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_close(cx)
+    }
+}

@@ -1,0 +1,217 @@
+//! The loop: perform commands, feed results back, sleep.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use blocking::unblock;
+use doorkey_core::command::{Command, CommandId};
+use doorkey_core::event::Event;
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::machine::{Driven, Logic, Machine, Outcome};
+use doorkey_core::secret::Entropy;
+use doorkey_core::store::{StoreAnswer, StoreOp};
+use doorkey_core::trace::Observer;
+use doorkey_store::Vault;
+
+use crate::alarm::Sleeper;
+use crate::driver::Means;
+use crate::post::Post;
+
+/// What a session begins with. It stays where it is allocated, the machine in it.
+pub(crate) struct Start<L: Logic> {
+    pub(crate) means: Arc<Means>,
+    pub(crate) machine: Machine<L>,
+    pub(crate) observer: Option<Box<dyn Observer + Send>>,
+    /// Whether somebody is there to be shown and asked things.
+    pub(crate) attended: bool,
+}
+
+/// Drives a machine to its end.
+pub(crate) async fn drive<L: Logic>(mut start: Box<Start<L>>, post: Arc<Post>) -> Outcome<L::Output> {
+    let mut engine = Engine::new(&mut start, post);
+    engine.start(&mut start.machine);
+    poll_fn(|cx| engine.poll(&mut start.machine, cx)).await;
+    let ended = start.machine.into_outcome();
+    ended.unwrap_or_else(|| Err(Failure::new(Exit::Internal, "internal", "no outcome")))
+}
+
+struct Engine {
+    means: Arc<Means>,
+    post: Arc<Post>,
+    observer: Option<Box<dyn Observer + Send>>,
+    attended: bool,
+    /// What is under way. Without memory of its own while there is nothing.
+    jobs: Vec<Job>,
+    stores: Option<Box<Stores>>,
+    sleeper: Sleeper,
+}
+
+type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+enum Done {
+    Event(Event),
+    Store(CommandId, StoreAnswer, Box<Vault>),
+}
+
+/// The session's vault. Its operations are performed in order.
+struct Stores {
+    /// `None` while an operation is under way.
+    vault: Option<Box<Vault>>,
+    queue: VecDeque<(CommandId, StoreOp)>,
+}
+
+impl Engine {
+    fn new<L: Logic>(start: &mut Start<L>, post: Arc<Post>) -> Self {
+        let means = Arc::clone(&start.means);
+        let sleeper = Sleeper::new(Arc::clone(&means.alarm));
+        let (observer, attended) = (start.observer.take(), start.attended);
+        Self { means, post, observer, attended, jobs: Vec::new(), stores: None, sleeper }
+    }
+
+    fn start(&mut self, machine: &mut dyn Driven) {
+        let mut jitter_seed = [0; 8];
+        // Without randomness there is only no jitter; secrets fail where they are drawn.
+        let _ = getrandom::fill(&mut jitter_seed);
+        self.handle(machine, Event::Started { jitter_seed: u64::from_ne_bytes(jitter_seed) });
+    }
+
+    /// Ready when the machine has ended and what was to be stored is stored, the lock given back.
+    fn poll(&mut self, machine: &mut dyn Driven, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let mut busy = false;
+            for event in self.post.events(cx) {
+                busy = true;
+                self.handle(machine, event);
+            }
+            busy |= self.poll_jobs(machine, cx);
+            if machine.has_ended() {
+                // Whatever else is under way, nobody waits for it.
+                if self.stores.as_ref().is_none_or(|stores| stores.is_idle()) {
+                    return Poll::Ready(());
+                }
+                self.sleeper.rest();
+            } else if let Some((at, _)) = machine.poll_timeout() {
+                if self.sleeper.poll_until(at, cx).is_ready() {
+                    busy = true;
+                    self.handle(machine, Event::Woke);
+                }
+            } else {
+                self.sleeper.rest();
+            }
+            if !busy {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Takes what has come of one job. `false` if nothing has.
+    fn poll_jobs(&mut self, machine: &mut dyn Driven, cx: &mut Context<'_>) -> bool {
+        let ready = self.jobs.iter_mut().enumerate().find_map(|(at, job)| match job.as_mut().poll(cx) {
+            Poll::Ready(done) => Some((at, done)),
+            Poll::Pending => None,
+        });
+        let Some((at, done)) = ready else { return false };
+        drop(self.jobs.remove(at));
+        if self.jobs.is_empty() {
+            self.jobs = Vec::new();
+        }
+        match done {
+            Done::Event(event) => self.handle(machine, event),
+            Done::Store(id, answer, vault) => {
+                if let Some(stores) = &mut self.stores {
+                    stores.vault = Some(vault);
+                }
+                self.next_store_op();
+                self.handle(machine, Event::Store { id, answer });
+            }
+        }
+        true
+    }
+
+    fn handle(&mut self, machine: &mut dyn Driven, event: Event) {
+        let now = self.means.alarm.now();
+        let observed = self.observer.is_some().then(|| event.clone());
+        let disposition = machine.handle_event(now, event);
+        let commands: Vec<Command> = std::iter::from_fn(|| machine.poll_command()).collect();
+        if let (Some(observer), Some(event)) = (&mut self.observer, &observed) {
+            observer.handled(now, event, disposition, &commands);
+        }
+        for command in commands {
+            self.perform(command);
+        }
+    }
+
+    fn perform(&mut self, command: Command) {
+        match command {
+            Command::DrawEntropy { id } => {
+                let mut bytes = [0; 32];
+                self.post.report(match getrandom::fill(&mut bytes) {
+                    Ok(()) => Event::Entropy { id, entropy: Entropy::new(bytes) },
+                    // Nothing secret can be made without it.
+                    Err(_) => Event::Cancelled,
+                });
+            }
+            Command::Send { id, request, limit } => {
+                let sending = self.means.transport.send(request, limit);
+                self.begin(async move {
+                    Done::Event(match sending.await {
+                        Ok(response) => Event::Response { id, response },
+                        Err(failure) => Event::RequestFailed { id, failure },
+                    })
+                });
+            }
+            Command::Store { id, op } => {
+                let vaults = &self.means.vaults;
+                self.stores.get_or_insert_with(|| Box::new(Stores::new(vaults()))).queue.push_back((id, op));
+                self.next_store_op();
+            }
+            Command::OpenPage { id, url } => {
+                let browser = self.means.browser.clone();
+                self.begin(unblock(move || {
+                    Done::Event(match browser.open(&url) {
+                        Ok(()) => Event::PageOpened { id },
+                        Err(reason) => Event::PageNotOpened { id, reason },
+                    })
+                }));
+            }
+            Command::Ask { id, .. } if !self.attended => self.post.report(Event::Answered { id, yes: false }),
+            Command::Choose { id, .. } if !self.attended => {
+                self.post.report(Event::Chosen { id, index: None });
+            }
+            Command::Show(_) if !self.attended => {}
+            Command::Ask { .. } | Command::Choose { .. } | Command::Show(_) => self.post.ask(command),
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, job: impl Future<Output = Done> + Send + 'static) {
+        self.jobs.reserve_exact(1);
+        self.jobs.push(Box::pin(job));
+    }
+
+    fn next_store_op(&mut self) {
+        let Some(stores) = &mut self.stores else { return };
+        if stores.vault.is_some()
+            && let Some((id, op)) = stores.queue.pop_front()
+            && let Some(mut vault) = stores.vault.take()
+        {
+            self.begin(unblock(move || {
+                let answer = vault.perform(op);
+                Done::Store(id, answer, vault)
+            }));
+        }
+    }
+}
+
+impl Stores {
+    fn new(vault: Vault) -> Self {
+        Self { vault: Some(Box::new(vault)), queue: VecDeque::new() }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.vault.is_some() && self.queue.is_empty()
+    }
+}

@@ -1,0 +1,50 @@
+//! Connections that wait for their next request.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use doorkey_core::url::Origin;
+use doorkey_host::limits::IDLE_AGE;
+
+use crate::connection::Connection;
+
+#[derive(Default)]
+pub(crate) struct Pool(Mutex<Vec<Idle>>);
+
+struct Idle {
+    origin: Origin,
+    connection: Connection,
+    since: Instant,
+}
+
+impl Pool {
+    /// A connection to `origin` that the server has not closed meanwhile.
+    pub(crate) async fn take(&self, origin: &Origin) -> Option<Connection> {
+        loop {
+            let mut connection = self.pop(origin)?;
+            if connection.is_quiet().await {
+                return Some(connection);
+            }
+        }
+    }
+
+    pub(crate) fn put(&self, origin: Origin, connection: Connection) {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        forget_old(&mut idle);
+        // Most have one.
+        idle.reserve_exact(1);
+        idle.push(Idle { origin, connection, since: Instant::now() });
+    }
+
+    /// The one that was used last: the others may then grow old.
+    fn pop(&self, origin: &Origin) -> Option<Connection> {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        forget_old(&mut idle);
+        let at = idle.iter().rposition(|idle| idle.origin == *origin)?;
+        Some(idle.remove(at).connection)
+    }
+}
+
+fn forget_old(idle: &mut Vec<Idle>) {
+    idle.retain(|idle| idle.since.elapsed() < IDLE_AGE);
+}

@@ -1,0 +1,125 @@
+//! Requests over HTTP/1.1.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use async_io::Timer;
+use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
+use doorkey_host::ProxySettings;
+use futures_lite::FutureExt;
+use futures_rustls::TlsConnector;
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
+
+use crate::connection::Connection;
+use crate::http1::exchange;
+use crate::pool::Pool;
+
+/// A request under way.
+pub type Sending = Pin<Box<dyn Future<Output = Result<HttpResponse, RequestFailure>> + Send>>;
+
+/// Sends requests; tests hand in others than [`HttpTransport`].
+pub trait Transport: Send + Sync + 'static {
+    /// Sends a request, follows no redirect, and waits for the whole answer, at most `limit`. Fails without a complete
+    /// answer; [`RequestFailure::kind`] tells what is known. Nothing is sent before the future is polled; dropping it
+    /// ends the request.
+    fn send(&self, request: HttpRequest, limit: Duration) -> Sending;
+}
+
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn send(&self, request: HttpRequest, limit: Duration) -> Sending {
+        (**self).send(request, limit)
+    }
+}
+
+/// The real thing: TLS with the operating system's roots, connections kept for the next request.
+#[derive(Clone)]
+pub struct HttpTransport {
+    settings: Arc<Settings>,
+    /// `None`: no connection is kept.
+    pool: Option<Arc<Pool>>,
+}
+
+/// What all connections have in common.
+pub(crate) struct Settings {
+    pub(crate) proxies: ProxySettings,
+    pub(crate) user_agent: String,
+    /// Made when first needed.
+    tls: OnceLock<TlsConnector>,
+}
+
+impl HttpTransport {
+    /// A transport that goes through `proxies` where they say so. Clones share connections.
+    pub fn new(proxies: ProxySettings, user_agent: impl Into<String>) -> Self {
+        let settings = Settings { proxies, user_agent: user_agent.into(), tls: OnceLock::new() };
+        Self { settings: Arc::new(settings), pool: Some(Arc::default()) }
+    }
+
+    /// The same settings, with connections of its own.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { settings: Arc::clone(&self.settings), pool: Some(Arc::default()) }
+    }
+
+    /// The same settings, with a new connection for each request.
+    #[must_use]
+    pub fn reconnecting(&self) -> Self {
+        Self { settings: Arc::clone(&self.settings), pool: None }
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&self, request: HttpRequest, limit: Duration) -> Sending {
+        let (settings, pool) = (Arc::clone(&self.settings), self.pool.clone());
+        Box::pin(async move {
+            let deadline = Instant::now() + limit;
+            let origin = request.url.origin().clone();
+            let idle = match &pool {
+                Some(pool) => pool.take(&origin).await,
+                None => None,
+            };
+            let mut connection = match idle {
+                Some(connection) => connection,
+                None => Connection::open(&settings, &origin).or(late(deadline, FailureKind::NotSent)).await?,
+            };
+            let sent = exchange(&mut connection, &request, &settings.user_agent);
+            let (response, goes_on) = sent.or(late(deadline, FailureKind::AnswerLost)).await?;
+            if goes_on && let Some(pool) = &pool {
+                pool.put(origin, connection);
+            }
+            Ok(response)
+        })
+    }
+}
+
+async fn late<T>(deadline: Instant, kind: FailureKind) -> Result<T, RequestFailure> {
+    Timer::at(deadline).await;
+    Err(RequestFailure { kind, detail: "no answer in time".to_owned() })
+}
+
+impl Settings {
+    /// # Errors
+    /// If the system's roots cannot be had.
+    pub(crate) fn tls(&self) -> Result<&TlsConnector, RequestFailure> {
+        if let Some(tls) = self.tls.get() {
+            return Ok(tls);
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .and_then(|builder| builder.with_platform_verifier());
+        let unusable =
+            |e: rustls::Error| RequestFailure { kind: FailureKind::NotSent, detail: e.to_string() };
+        let config = config.map_err(unusable)?.with_no_client_auth();
+        Ok(self.tls.get_or_init(|| TlsConnector::from(Arc::new(config))))
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport").finish_non_exhaustive()
+    }
+}
