@@ -68,7 +68,10 @@ impl Transport for Scripted {
                 let _told = GivenUp(asked);
                 return pending().await;
             }
-            Ok(HttpResponse::new(404, r#"{"error":{"code":"not_paired_yet","message":"m","request_id":"r"}}"#))
+            Ok(HttpResponse::new(
+                404,
+                r#"{"error":{"code":"not_paired_yet","message":"m","request_id":"r"}}"#,
+            ))
         })
     }
 }
