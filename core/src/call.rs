@@ -2,23 +2,24 @@
 
 use alloc::boxed::Box;
 
-use crate::bearer::{Bearer, bearer_of};
+use crate::bearer::bearer_of;
 use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::failure::{Exit, Failure};
+use crate::find::Find;
 use crate::http::{HttpRequest, HttpResponse};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::Record;
-use crate::resolve::{Given, Resolve, Resolved, Source, unexpected};
+use crate::resolve::{Given, Resolved, Source, unexpected};
 use crate::secret::Secret;
-use crate::session::Session;
 use crate::time::Timestamp;
 use crate::verdict::{Refusal, RefusalKind};
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Call {
-    given: Given,
+    /// `None`: whoever drives it finds the token.
+    given: Option<Given>,
     request: HttpRequest,
     repeatable: bool,
     phase: Phase,
@@ -38,25 +39,24 @@ pub struct Called {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     New,
-    Finding(Box<Finding>),
+    Finding(Box<Find>),
     Exchanging(Exchange, Box<Resolved>),
     /// The stored token was refused: perhaps there is a newer one meanwhile, or one can be had.
-    FindingNewer(Box<Finding>, Box<Resolved>, Failure),
+    FindingNewer(Box<Find>, Box<Resolved>, Failure),
     /// With the newer one.
     ExchangingAgain(Exchange, Box<Resolved>),
-}
-
-/// Where the token comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Finding {
-    Token(Resolve),
-    Session(Session),
 }
 
 impl Call {
     /// A call with `request`, to which the token is added. It must go to the service's API.
     pub fn new(given: Given, request: HttpRequest) -> Self {
-        Self { given, request, repeatable: false, phase: Phase::New }
+        Self { given: Some(given), request, repeatable: false, phase: Phase::New }
+    }
+
+    /// One of many calls of a program: the driver finds the token for all of them
+    /// ([`Command::FindToken`](crate::command::Command::FindToken)).
+    pub fn shared(request: HttpRequest) -> Self {
+        Self { given: None, request, repeatable: false, phase: Phase::New }
     }
 
     /// The same with a request that may be sent again though its method does not say so.
@@ -64,10 +64,10 @@ impl Call {
         Self { repeatable: true, ..Self::new(given, request) }
     }
 
-    fn find(&self, cx: &Context<'_>, refusal: Option<Refusal>) -> Box<Finding> {
-        Box::new(match cx.service.oauth {
-            None => Finding::Token(Resolve::new(self.given.clone())),
-            Some(_) => Finding::Session(refusal.map_or_else(Session::new, Session::after)),
+    fn find(&self, refusal: Option<Refusal>) -> Box<Find> {
+        Box::new(match &self.given {
+            Some(given) => Find::new(given.clone(), refusal),
+            None => Find::shared(refusal),
         })
     }
 
@@ -115,7 +115,7 @@ impl Call {
         match core::mem::replace(&mut self.phase, Phase::New) {
             Phase::Exchanging(exchange, used) => match refusal(cx, &exchange, &used) {
                 Some(refusal) => {
-                    let mut finding = self.find(cx, Some(refusal));
+                    let mut finding = self.find(Some(refusal));
                     let step = finding.start(cx);
                     self.phase = Phase::FindingNewer(finding, used, failure);
                     self.found_newer(cx, step)
@@ -146,7 +146,7 @@ impl Logic for Call {
     type Output = Called;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Called> {
-        let mut finding = self.find(cx, None);
+        let mut finding = self.find(None);
         let step = finding.start(cx);
         self.phase = Phase::Finding(finding);
         self.found(cx, step)
@@ -186,58 +186,6 @@ impl Logic for Call {
             Phase::Finding(finding) | Phase::FindingNewer(finding, ..) => finding.deadline(),
             Phase::New => None,
         }
-    }
-}
-
-impl Logic for Finding {
-    /// `None`: nothing newer than what was refused.
-    type Output = Option<Resolved>;
-
-    fn start(&mut self, cx: &mut Context<'_>) -> Step<Option<Resolved>> {
-        match self {
-            Self::Token(resolve) => resolved(resolve.start(cx)),
-            Self::Session(session) => borne(session.start(cx)),
-        }
-    }
-
-    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Option<Resolved>> {
-        match self {
-            Self::Token(resolve) => resolved(resolve.handle(cx, event)),
-            Self::Session(session) => borne(session.handle(cx, event)),
-        }
-    }
-
-    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<Option<Resolved>> {
-        match self {
-            Self::Token(resolve) => resolved(resolve.interrupted(cx)),
-            Self::Session(session) => borne(session.interrupted(cx)),
-        }
-    }
-
-    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
-        match self {
-            Self::Token(resolve) => resolve.deadline(),
-            Self::Session(session) => session.deadline(),
-        }
-    }
-}
-
-fn resolved(step: Step<Resolved>) -> Step<Option<Resolved>> {
-    match step {
-        Step::Ignored(reason) => Step::Ignored(reason),
-        Step::Pending => Step::Pending,
-        Step::Done(end) => Step::Done(end.map(Some)),
-    }
-}
-
-fn borne(step: Step<Bearer>) -> Step<Option<Resolved>> {
-    match step {
-        Step::Ignored(reason) => Step::Ignored(reason),
-        Step::Pending => Step::Pending,
-        Step::Done(end) => Step::Done(end.map(|bearer| match bearer {
-            Bearer::Good(kept) => Some(Resolved { source: Source::Store(kept.backend), record: kept.record }),
-            Bearer::NothingNewer => None,
-        })),
     }
 }
 

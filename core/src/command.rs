@@ -9,6 +9,7 @@ use crate::money::Money;
 use crate::notice::Notice;
 use crate::store::StoreOp;
 use crate::url::Url;
+use crate::verdict::Refusal;
 
 /// Ties an answer to its command. An answer with an id no longer waited for changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,6 +62,13 @@ pub enum Command {
         id: CommandId,
         /// In the order in which the service names them; never empty.
         choices: Vec<Choice>,
+    },
+    /// Find the token to use now: what a [`Find`](crate::find::Find) finds, one for all who ask alike meanwhile.
+    FindToken {
+        /// For [`Event::TokenFound`](crate::event::Event::TokenFound).
+        id: CommandId,
+        /// The token that was refused, if one was.
+        refusal: Option<Refusal>,
     },
     /// Show something to the person.
     Show(Notice),

@@ -1,9 +1,12 @@
 //! What a driver reports to a machine.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::command::CommandId;
 use crate::http::{HttpResponse, RequestFailure};
+use crate::machine::Outcome;
+use crate::resolve::Resolved;
 use crate::secret::Entropy;
 use crate::store::StoreAnswer;
 
@@ -73,5 +76,12 @@ pub enum Event {
         id: CommandId,
         /// Which of the choices, from 0; `None`: none, or nobody can be asked.
         index: Option<usize>,
+    },
+    /// What a [`Find`](crate::find::Find) has come to.
+    TokenFound {
+        /// Of the command.
+        id: CommandId,
+        /// The token with what is stored beside it; `None`: nothing newer than what was refused.
+        found: Outcome<Option<Box<Resolved>>>,
     },
 }

@@ -35,6 +35,24 @@ impl Exit {
     pub const fn code(self) -> u8 {
         self as u8
     }
+
+    /// The one with that code.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| exit.code() == code)
+    }
+
+    const ALL: [Self; 10] = [
+        Self::Internal,
+        Self::Usage,
+        Self::NotSignedIn,
+        Self::TimedOut,
+        Self::Denied,
+        Self::Store,
+        Self::Network,
+        Self::Server,
+        Self::RefusedByApi,
+        Self::Interrupted,
+    ];
 }
 
 /// A failure, ready to be shown. All texts are harmless for a terminal and free of secrets.

@@ -69,6 +69,7 @@ pub mod envelope;
 pub mod event;
 pub mod exchange;
 pub mod failure;
+pub mod find;
 pub mod http;
 pub mod http_date;
 pub mod jwt;

@@ -15,6 +15,7 @@ use crate::service::Service;
 use crate::store::StoreOp;
 use crate::time::{Now, Timestamp};
 use crate::url::Url;
+use crate::verdict::Refusal;
 
 /// How a machine ended.
 pub type Outcome<T> = Result<T, Failure>;
@@ -275,6 +276,13 @@ impl Context<'_> {
     pub fn choose(&mut self, choices: Vec<Choice>) -> CommandId {
         let id = self.outbox.next_id();
         self.outbox.queue.push_back(Command::Choose { id, choices });
+        id
+    }
+
+    /// Queues the search for the token to use.
+    pub fn find_token(&mut self, refusal: Option<Refusal>) -> CommandId {
+        let id = self.outbox.next_id();
+        self.outbox.queue.push_back(Command::FindToken { id, refusal });
         id
     }
 

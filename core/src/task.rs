@@ -45,6 +45,11 @@ pub enum Task {
         /// The request, without the token.
         request: HttpRequest,
     },
+    /// [`Call::shared`](crate::call::Call::shared).
+    SharedCall {
+        /// The request, without the token.
+        request: HttpRequest,
+    },
     /// [`DeviceGrant`](crate::device_grant::DeviceGrant).
     DeviceGrant {
         /// Whether a browser may be opened.

@@ -10,6 +10,7 @@ use blocking::unblock;
 use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::find::nobody_finds;
 use doorkey_core::machine::{Driven, Logic, Machine, Outcome};
 use doorkey_core::secret::Entropy;
 use doorkey_core::store::{StoreAnswer, StoreOp};
@@ -17,6 +18,7 @@ use doorkey_core::trace::Observer;
 use doorkey_store::Vault;
 
 use crate::alarm::Sleeper;
+use crate::client::Client;
 use crate::driver::Means;
 use crate::post::Post;
 
@@ -24,6 +26,8 @@ use crate::post::Post;
 pub(crate) struct Start<L: Logic> {
     pub(crate) means: Arc<Means>,
     pub(crate) machine: Machine<L>,
+    /// Who finds tokens for it.
+    pub(crate) client: Option<Client>,
     pub(crate) observer: Option<Box<dyn Observer + Send>>,
     /// Whether somebody is there to be shown and asked things.
     pub(crate) attended: bool,
@@ -41,6 +45,7 @@ pub(crate) async fn drive<L: Logic>(mut start: Box<Start<L>>, post: Arc<Post>) -
 struct Engine {
     means: Arc<Means>,
     post: Arc<Post>,
+    client: Option<Client>,
     observer: Option<Box<dyn Observer + Send>>,
     attended: bool,
     /// What is under way. Without memory of its own while there is nothing.
@@ -67,8 +72,8 @@ impl Engine {
     fn new<L: Logic>(start: &mut Start<L>, post: Arc<Post>) -> Self {
         let means = Arc::clone(&start.means);
         let sleeper = Sleeper::new(Arc::clone(&means.alarm));
-        let (observer, attended) = (start.observer.take(), start.attended);
-        Self { means, post, observer, attended, jobs: Vec::new(), stores: None, sleeper }
+        let (client, observer, attended) = (start.client.take(), start.observer.take(), start.attended);
+        Self { means, post, client, observer, attended, jobs: Vec::new(), stores: None, sleeper }
     }
 
     fn start(&mut self, machine: &mut dyn Driven) {
@@ -177,6 +182,14 @@ impl Engine {
                     })
                 }));
             }
+            Command::FindToken { id, refusal } => match self.client.clone() {
+                Some(client) => self.begin(async move {
+                    let found = client.find(refusal).await;
+                    let found = found.map(|found| found.map(|found| Box::new(Arc::unwrap_or_clone(found))));
+                    Done::Event(Event::TokenFound { id, found })
+                }),
+                None => self.post.report(nobody_finds(id)),
+            },
             Command::Ask { id, .. } if !self.attended => self.post.report(Event::Answered { id, yes: false }),
             Command::Choose { id, .. } if !self.attended => {
                 self.post.report(Event::Chosen { id, index: None });

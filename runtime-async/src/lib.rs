@@ -6,16 +6,19 @@
 //! `token()` and `call()`, at most one rotation however many tasks ask.
 
 mod alarm;
+mod client;
 mod connection;
 mod driver;
 mod engine;
 mod executor;
+mod flight;
 mod http1;
 mod pool;
 mod post;
 mod run;
 mod transport;
 
+pub use client::Client;
 pub use doorkey_host::{Browser, Clock, Proxy, ProxySettings, Surface, SystemClock, UnusableProxy};
 pub use driver::{Driver, Vaults};
 pub use post::Interrupter;

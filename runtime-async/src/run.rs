@@ -18,6 +18,7 @@ use doorkey_core::trace::Observer;
 use doorkey_host::Surface;
 use futures_lite::Stream;
 
+use crate::client::Client;
 use crate::driver::Means;
 use crate::engine::{Start, drive};
 use crate::executor::spawn;
@@ -55,7 +56,7 @@ struct Person<'a> {
 
 impl<L: Logic> Run<'static, L> {
     pub(crate) fn new(means: Arc<Means>, machine: Machine<L>) -> Self {
-        let start = Start { means, machine, observer: None, attended: false };
+        let start = Start { means, machine, client: None, observer: None, attended: false };
         Self { state: State::New(Box::new(start)), post: Arc::default(), person: None }
     }
 }
@@ -80,6 +81,14 @@ impl<'a, L: Logic> Run<'a, L> {
     pub fn observe(mut self, observer: Box<dyn Observer + Send>) -> Self {
         if let State::New(start) = &mut self.state {
             start.observer = Some(observer);
+        }
+        self
+    }
+
+    /// The same, finding tokens as the client does.
+    pub(crate) fn find_with(mut self, client: Client) -> Self {
+        if let State::New(start) = &mut self.state {
+            start.client = Some(client);
         }
         self
     }

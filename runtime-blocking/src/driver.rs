@@ -7,6 +7,7 @@ use std::time::Duration;
 use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::find::nobody_finds;
 use doorkey_core::http::HttpRequest;
 use doorkey_core::machine::{Driven, Logic, Machine, Outcome};
 use doorkey_core::secret::Entropy;
@@ -31,6 +32,8 @@ pub struct Driver<'a> {
     requests: Helper<(CommandId, HttpRequest, Duration)>,
     stores: Helper<(CommandId, StoreOp)>,
     stores_pending: usize,
+    /// Counts machines: what a request of an earlier one comes to is not the next one's.
+    run: u32,
 }
 
 /// Interrupts a driver from another thread.
@@ -47,7 +50,8 @@ impl Interrupter {
 
 #[derive(Debug)]
 enum Input {
-    Event(Event),
+    /// For the machine of that number.
+    Event(u32, Event),
     Interrupted,
 }
 
@@ -84,6 +88,7 @@ impl<'a> Driver<'a> {
             requests,
             stores,
             stores_pending: 0,
+            run: 0,
         }
     }
 
@@ -105,6 +110,7 @@ impl<'a> Driver<'a> {
     }
 
     fn drive(&mut self, machine: &mut dyn Driven) {
+        self.run = self.run.wrapping_add(1);
         let mut jitter_seed = [0; 8];
         // Without randomness there is only no jitter; secrets fail where they are drawn.
         let _ = getrandom::fill(&mut jitter_seed);
@@ -120,17 +126,15 @@ impl<'a> Driver<'a> {
         // What was stored is stored and the lock is back before the end is told; an interrupt does not wait.
         while self.stores_pending > 0 && !interrupted {
             match self.inputs.recv() {
-                Ok(Input::Event(Event::Store { .. })) => self.stores_pending -= 1,
-                Ok(Input::Event(_)) => {}
+                Ok(Input::Event(_, Event::Store { .. })) => self.stores_pending -= 1,
+                Ok(Input::Event(..)) => {}
                 Ok(Input::Interrupted) | Err(_) => break,
             }
         }
     }
 
     fn handle(&mut self, machine: &mut dyn Driven, event: Event) {
-        if matches!(event, Event::Store { .. }) {
-            self.stores_pending = self.stores_pending.saturating_sub(1);
-        }
+        self.count(&event);
         let now = self.clock.now();
         let observed = self.observer.is_some().then(|| event.clone());
         let disposition = machine.handle_event(now, event);
@@ -148,13 +152,23 @@ impl<'a> Driver<'a> {
         }
     }
 
+    fn count(&mut self, event: &Event) {
+        if matches!(event, Event::Store { .. }) {
+            self.stores_pending = self.stores_pending.saturating_sub(1);
+        }
+    }
+
     /// The next thing that happened; `None` if it is only time to look again.
     fn next_event(&mut self, machine: &dyn Driven) -> Option<Event> {
         let now = self.clock.now();
         let deadline = machine.poll_timeout().map(|(at, _)| at);
         let wait = deadline.map_or(LONGEST_SLEEP, |at| self.clock.real(at.since(now.mono)));
         match self.inputs.recv_timeout(wait.min(LONGEST_SLEEP)) {
-            Ok(Input::Event(event)) => return Some(event),
+            Ok(Input::Event(run, event)) if run == self.run => return Some(event),
+            Ok(Input::Event(_, event)) => {
+                self.count(&event);
+                return None;
+            }
             Ok(Input::Interrupted) => return Some(Event::Cancelled),
             // The driver holds a sender itself, so the channel is never closed.
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -174,36 +188,39 @@ impl<'a> Driver<'a> {
                     Err(_) => self.report(Event::Cancelled),
                 }
             }
-            Command::Send { id, request, limit } => self.requests.submit(&self.results, (id, request, limit)),
+            Command::Send { id, request, limit } => {
+                self.requests.submit(&self.results, self.run, (id, request, limit));
+            }
             Command::Store { id, op } => {
                 self.stores_pending += 1;
-                self.stores.submit(&self.results, (id, op));
+                self.stores.submit(&self.results, self.run, (id, op));
             }
             Command::OpenPage { id, url } => {
-                let (browser, results) = (self.browser.clone(), self.results.clone());
+                let (browser, results, run) = (self.browser.clone(), self.results.clone(), self.run);
                 thread::spawn(move || {
                     let event = match browser.open(&url) {
                         Ok(()) => Event::PageOpened { id },
                         Err(reason) => Event::PageNotOpened { id, reason },
                     };
-                    let _ = results.send(Input::Event(event));
+                    let _ = results.send(Input::Event(run, event));
                 });
             }
             Command::Ask { id, question } => {
-                let (answer, results) = (self.surface.ask(question), self.results.clone());
-                thread::spawn(move || results.send(Input::Event(Event::Answered { id, yes: answer() })));
+                let (answer, results, run) = (self.surface.ask(question), self.results.clone(), self.run);
+                thread::spawn(move || results.send(Input::Event(run, Event::Answered { id, yes: answer() })));
             }
             Command::Choose { id, choices } => {
-                let (choice, results) = (self.surface.choose(&choices), self.results.clone());
-                thread::spawn(move || results.send(Input::Event(Event::Chosen { id, index: choice() })));
+                let (choice, results, run) = (self.surface.choose(&choices), self.results.clone(), self.run);
+                thread::spawn(move || results.send(Input::Event(run, Event::Chosen { id, index: choice() })));
             }
+            Command::FindToken { id, .. } => self.report(nobody_finds(id)),
             Command::Show(notice) => self.surface.show(self.clock.now(), &notice),
             _ => {}
         }
     }
 
     fn report(&self, event: Event) {
-        let _ = self.results.send(Input::Event(event));
+        let _ = self.results.send(Input::Event(self.run, event));
     }
 }
 
@@ -216,24 +233,24 @@ impl std::fmt::Debug for Driver<'_> {
 /// A thread that works off one kind of job, in order; started with the first one.
 enum Helper<J> {
     Idle(Option<Work<J>>),
-    Running(Sender<J>),
+    Running(Sender<(u32, J)>),
 }
 
 /// What a helper does from its first job to its last.
-type Work<J> = Box<dyn FnOnce(Receiver<J>, Sender<Input>) + Send>;
+type Work<J> = Box<dyn FnOnce(Receiver<(u32, J)>, Sender<Input>) + Send>;
 
 impl<J: Send + 'static> Helper<J> {
     fn new<W: Send + 'static>(mut worker: W, work: impl Fn(&mut W, J) -> Event + Send + 'static) -> Self {
-        Self::Idle(Some(Box::new(move |jobs: Receiver<J>, results: Sender<Input>| {
-            for job in jobs {
-                if results.send(Input::Event(work(&mut worker, job))).is_err() {
+        Self::Idle(Some(Box::new(move |jobs: Receiver<(u32, J)>, results: Sender<Input>| {
+            for (run, job) in jobs {
+                if results.send(Input::Event(run, work(&mut worker, job))).is_err() {
                     return;
                 }
             }
         })))
     }
 
-    fn submit(&mut self, results: &Sender<Input>, job: J) {
+    fn submit(&mut self, results: &Sender<Input>, run: u32, job: J) {
         if let Self::Idle(work) = self
             && let Some(work) = work.take()
         {
@@ -243,7 +260,7 @@ impl<J: Send + 'static> Helper<J> {
             *self = Self::Running(jobs);
         }
         if let Self::Running(jobs) = self {
-            let _ = jobs.send(job);
+            let _ = jobs.send((run, job));
         }
     }
 }

@@ -113,6 +113,48 @@ fn an_interrupt_is_obeyed_while_a_request_hangs() {
     assert!(took < Duration::from_secs(10));
 }
 
+/// The first request is answered late, with what is no answer to the second.
+struct Late {
+    asked: Sender<Instant>,
+    requests: u32,
+}
+
+impl Transport for Late {
+    fn send(&mut self, _: &HttpRequest, _: Duration) -> Result<HttpResponse, RequestFailure> {
+        self.requests += 1;
+        self.asked.send(Instant::now()).unwrap();
+        if self.requests == 1 {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        let code = if self.requests == 1 { "first" } else { "second" };
+        let body = format!(r#"{{"error":{{"code":"{code}","message":"m","request_id":"r"}}}}"#);
+        Ok(HttpResponse::new(410, body))
+    }
+}
+
+#[test]
+fn an_answer_for_a_machine_that_has_ended_is_not_the_next_ones() {
+    let run = |driver: &mut Driver<'_>| {
+        let mut service = service();
+        service.pairing.first_poll = Duration::from_millis(10);
+        driver.run(Machine::new(service, Pairing::new(None, false))).unwrap_err()
+    };
+    let (asked, asks) = channel();
+    let mut seen = Seen::default();
+    let transport = Box::new(Late { asked, requests: 0 });
+    let mut driver = Driver::new(&SystemClock, &mut seen, transport, vault(), Browser::default());
+    driver.on_start(move |interrupter| {
+        std::thread::spawn(move || {
+            asks.recv().unwrap();
+            interrupter.interrupt();
+            // The transport tells of the next one, too.
+            std::mem::forget(asks);
+        });
+    });
+    assert_eq!(run(&mut driver).exit, Exit::Interrupted);
+    assert_eq!(run(&mut driver).code, "second");
+}
+
 #[test]
 fn the_monotonic_clock_goes_forward_and_the_wall_clock_is_of_this_century() {
     let (first, second) = (SystemClock.now(), SystemClock.now());

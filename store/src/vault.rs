@@ -68,6 +68,18 @@ impl Vault {
         }
     }
 
+    /// The same with a store of the embedder's own in the place of the one of its
+    /// [kind](CredentialStore::backend). The ledger, the lock and the emergency file stay where they are. What a store
+    /// must do is in [`conformance`](crate::conformance).
+    #[must_use]
+    pub fn with_store(mut self, store: Box<dyn CredentialStore>) -> Self {
+        match store.backend() {
+            Backend::File => self.file = store,
+            Backend::Keychain => self.keychain = Some(store),
+        }
+        self
+    }
+
     /// Performs one operation; whatever goes wrong is [`StoreAnswer::Failed`]. Blocks for as long as the operation
     /// may take: its own `wait`, the keychain's limit, a few milliseconds for files.
     pub fn perform(&mut self, op: StoreOp) -> StoreAnswer {

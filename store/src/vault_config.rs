@@ -1,6 +1,6 @@
 //! Where a service's things lie, as the embedder says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the API tokens of a service lie, one for each workspace.
@@ -21,6 +21,20 @@ pub struct VaultConfig {
     pub keychain: Option<KeychainConfig>,
 }
 
+impl VaultConfig {
+    /// Everything in one folder, which need not exist, and no keychain.
+    pub fn in_folder(folder: &Path) -> Self {
+        let credentials = folder.join("credentials");
+        Self {
+            ledger: folder.join("state.json"),
+            locked: vec![credentials.clone()],
+            credentials,
+            locked_at_home: None,
+            keychain: None,
+        }
+    }
+}
+
 /// Where the one session of a service lies. Its lock is the one beside the canonical session file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionConfig {
@@ -39,6 +53,20 @@ pub struct SessionConfig {
     /// It is known that other machines use these files, too, whatever kind of file system they lie on: a virtual
     /// machine's or a container's does not tell. `false`: the file system is asked.
     pub shared: bool,
+}
+
+impl SessionConfig {
+    /// Everything in one folder, which need not exist, and no keychain.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            settings: folder.join("config.json"),
+            session: folder.join("auth.json"),
+            emergency: folder.join("auth.json.emergency"),
+            locked_at_home: None,
+            keychain: None,
+            shared: false,
+        }
+    }
 }
 
 /// A service's names in the operating system's keychain.

@@ -15,12 +15,14 @@ use serde_json::Value;
 use crate::command::CommandId;
 use crate::connect::ConnectOptions;
 use crate::event::Event;
+use crate::failure::{Exit, Failure};
 use crate::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
+use crate::machine::Outcome;
 use crate::oauth::Dialect;
 use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
-use crate::resolve::Given;
+use crate::resolve::{Given, Resolved, Source};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Body, Fingerprint, Secret};
 use crate::service::{SANDBOX_ISSUER, Service};
@@ -130,6 +132,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         "call" => {
             Task::Call { given: given(field(fields, "given")?), request: request(field(fields, "request")?)? }
         }
+        "shared_call" => Task::SharedCall { request: request(field(fields, "request")?)? },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
         other => return Err(format!("unknown task {other:?}")),
     })
@@ -170,8 +173,24 @@ pub(super) fn event(value: &Value, known: &Placeholders) -> Read<Event> {
             let index = fields.get("index").and_then(Value::as_u64);
             Event::Chosen { id: id()?, index: index.map(usize::try_from).transpose().map_err(|_| "index")? }
         }
+        "token_found" => Event::TokenFound { id: id()?, found: found(field(fields, "found")?, known)? },
         other => return Err(format!("unknown event {other:?}")),
     })
+}
+
+fn found(value: &Value, known: &Placeholders) -> Read<Outcome<Option<Box<Resolved>>>> {
+    if value.is_null() {
+        return Ok(Ok(None));
+    }
+    if let Some(failed) = value.get("failed") {
+        let exit =
+            u8::try_from(number(failed, "exit_code")?).ok().and_then(Exit::from_code).ok_or("exit_code")?;
+        let failure = Failure::new(exit, text(failed, "code")?.to_owned(), text(failed, "message")?);
+        let next = optional(failed, "next");
+        return Ok(Err(Failure { next, ..failure }.request_id(optional(failed, "request_id"))));
+    }
+    let source = source(text(value, "source")?)?;
+    Ok(Ok(Some(Box::new(Resolved { source, record: record(field(value, "record")?, known)? }))))
 }
 
 fn given(value: &Value) -> Given {
@@ -384,6 +403,13 @@ fn slot(value: &Value) -> Read<Slot> {
         Value::Null => Ok(Slot::Active),
         Value::String(slug) => Ok(Slot::Workspace(slug.clone())),
         _ => Err("a slot".to_owned()),
+    }
+}
+
+fn source(name: &str) -> Read<Source> {
+    match [Source::Flag, Source::Variable].into_iter().find(|source| source.as_str() == name) {
+        Some(source) => Ok(source),
+        None => backend(name).map(Source::Store),
     }
 }
 

@@ -125,6 +125,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
             Box::new(Machine::new(service, refusal.map_or_else(Session::new, Session::after)))
         }
         Task::Call { given, request } => Box::new(Machine::new(service, Call::new(given, request))),
+        Task::SharedCall { request } => Box::new(Machine::new(service, Call::shared(request))),
         Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
     }
 }

@@ -1,5 +1,6 @@
 //! Tasks, events and commands as JSON, secrets replaced.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -10,13 +11,15 @@ use serde_json::{Value, json};
 use crate::command::Command;
 use crate::connect::ConnectOptions;
 use crate::event::Event;
+use crate::failure::Failure;
 use crate::http::{FailureKind, HttpRequest, HttpResponse};
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
+use crate::machine::Outcome;
 use crate::money::Money;
 use crate::oauth::Dialect;
 use crate::record::{Record, Slot, Version};
-use crate::resolve::Given;
+use crate::resolve::{Given, Resolved};
 use crate::rotation::{Journal, Moment, Rotation, Spending};
 use crate::secret::Body;
 use crate::service::Service;
@@ -24,7 +27,7 @@ use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp, Unsettled};
 use crate::task::Task;
 use crate::url::{Text, Url};
-use crate::verdict::RefusalKind;
+use crate::verdict::{Refusal, RefusalKind};
 
 use super::Recorder;
 
@@ -92,13 +95,11 @@ impl Recorder {
             Task::Disconnect => json!({"disconnect": null}),
             Task::Connection => json!({"connection": null}),
             Task::Credits => json!({"credits": null}),
-            Task::Session { refusal } => json!({"session": refusal.as_ref().map(|refusal| json!({
-                "token": self.placeholders.fingerprint(&refusal.token),
-                "rights": refusal.kind == RefusalKind::Rights,
-            }))}),
+            Task::Session { refusal } => json!({"session": self.refusal(refusal.as_ref())}),
             Task::Call { given, request } => {
                 json!({"call": {"given": self.given(given), "request": self.request(request)}})
             }
+            Task::SharedCall { request } => json!({"shared_call": {"request": self.request(request)}}),
             Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
         }
     }
@@ -109,6 +110,21 @@ impl Recorder {
             "variable": given.variable.as_ref().map(|token| self.placeholders.secret(token)),
             "workspace": given.workspace,
         })
+    }
+
+    fn refusal(&mut self, refusal: Option<&Refusal>) -> Value {
+        let Some(Refusal { token, kind }) = refusal else { return Value::Null };
+        json!({"token": self.placeholders.fingerprint(token), "rights": *kind == RefusalKind::Rights})
+    }
+
+    fn found(&mut self, found: &Outcome<Option<Box<Resolved>>>) -> Value {
+        match found {
+            Ok(None) => Value::Null,
+            Ok(Some(found)) => json!({"source": found.source.as_str(), "record": self.record(&found.record)}),
+            Err(Failure { exit, code, message, next, request_id }) => json!({"failed": {
+                "exit_code": exit.code(), "code": code, "message": message, "next": next, "request_id": request_id,
+            }}),
+        }
     }
 
     pub(super) fn event(&mut self, event: &Event) -> Value {
@@ -130,6 +146,9 @@ impl Recorder {
             }
             Event::Answered { id, yes } => json!({"answered": {"id": id.0, "yes": yes}}),
             Event::Chosen { id, index } => json!({"chosen": {"id": id.0, "index": index}}),
+            Event::TokenFound { id, found } => {
+                json!({"token_found": {"id": id.0, "found": self.found(found)}})
+            }
         }
     }
 
@@ -151,6 +170,9 @@ impl Recorder {
                     .map(|choice| json!([choice.name, choice.slug, choice.balance.map(Money::to_json)]))
                     .collect();
                 json!({"choose": {"id": id.0, "choices": choices}})
+            }
+            Command::FindToken { id, refusal } => {
+                json!({"find_token": {"id": id.0, "refusal": self.refusal(refusal.as_ref())}})
             }
             // `Debug` of a notice shows no secret.
             Command::Show(notice) => json!({"show": self.placeholders.plain(&format!("{notice:?}"))}),

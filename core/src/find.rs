@@ -1,0 +1,122 @@
+//! Which token to use now, whatever kind of service it is for: a session's, rotated if need be, or an API token.
+
+use alloc::boxed::Box;
+
+use crate::bearer::Bearer;
+use crate::command::CommandId;
+use crate::event::Event;
+use crate::failure::{Exit, Failure};
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::resolve::{Given, Resolve, Resolved, Source};
+use crate::session::Session;
+use crate::time::Timestamp;
+use crate::verdict::Refusal;
+
+/// The machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Find {
+    refusal: Option<Refusal>,
+    phase: Phase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    New(Given),
+    /// Whoever drives this one finds the token, once for all who want it.
+    NewShared,
+    Token(Resolve),
+    Session(Box<Session>),
+    Asked(CommandId),
+}
+
+impl Find {
+    /// Looks for the token as `given` says; for a session's, in the stores alone. After a refusal: for a newer one.
+    pub fn new(given: Given, refusal: Option<Refusal>) -> Self {
+        Self { refusal, phase: Phase::New(given) }
+    }
+
+    /// Asks the driver ([`Command::FindToken`](crate::command::Command::FindToken)), which may run one [`Find`] for many.
+    pub fn shared(refusal: Option<Refusal>) -> Self {
+        Self { refusal, phase: Phase::NewShared }
+    }
+}
+
+/// The answer of a driver that runs no [`Find`] for others.
+pub fn nobody_finds(id: CommandId) -> Event {
+    let failure = Failure::new(Exit::Internal, "internal", "this driver finds no tokens for others");
+    Event::TokenFound { id, found: Err(failure) }
+}
+
+impl Logic for Find {
+    /// `None`: nothing newer than what was refused.
+    type Output = Option<Resolved>;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Option<Resolved>> {
+        let refusal = self.refusal.take();
+        match &self.phase {
+            Phase::NewShared => {
+                self.phase = Phase::Asked(cx.find_token(refusal));
+                Step::Pending
+            }
+            Phase::New(_) if cx.service.oauth.is_some() => {
+                let mut session = Box::new(refusal.map_or_else(Session::new, Session::after));
+                let step = session.start(cx);
+                self.phase = Phase::Session(session);
+                borne(step)
+            }
+            Phase::New(given) => {
+                let mut resolve = Resolve::new(given.clone());
+                let step = resolve.start(cx);
+                self.phase = Phase::Token(resolve);
+                resolved(step)
+            }
+            Phase::Token(_) | Phase::Session(_) | Phase::Asked(_) => Step::Ignored("started already"),
+        }
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Option<Resolved>> {
+        match (&mut self.phase, event) {
+            (Phase::Token(resolve), event) => resolved(resolve.handle(cx, event)),
+            (Phase::Session(session), event) => borne(session.handle(cx, event)),
+            (Phase::Asked(asked), Event::TokenFound { id, found }) if id == asked => {
+                Step::Done(found.clone().map(|found| found.map(|found| *found)))
+            }
+            (Phase::New(_) | Phase::NewShared | Phase::Asked(_), _) => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<Option<Resolved>> {
+        match &mut self.phase {
+            Phase::Token(resolve) => resolved(resolve.interrupted(cx)),
+            Phase::Session(session) => borne(session.interrupted(cx)),
+            Phase::New(_) | Phase::NewShared | Phase::Asked(_) => Step::fail(Failure::interrupted()),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        match &self.phase {
+            Phase::Token(resolve) => resolve.deadline(),
+            Phase::Session(session) => session.deadline(),
+            Phase::New(_) | Phase::NewShared | Phase::Asked(_) => None,
+        }
+    }
+}
+
+fn resolved(step: Step<Resolved>) -> Step<Option<Resolved>> {
+    match step {
+        Step::Ignored(reason) => Step::Ignored(reason),
+        Step::Pending => Step::Pending,
+        Step::Done(end) => Step::Done(end.map(Some)),
+    }
+}
+
+fn borne(step: Step<Bearer>) -> Step<Option<Resolved>> {
+    match step {
+        Step::Ignored(reason) => Step::Ignored(reason),
+        Step::Pending => Step::Pending,
+        Step::Done(end) => Step::Done(end.map(|bearer| match bearer {
+            Bearer::Good(kept) => Some(Resolved { source: Source::Store(kept.backend), record: kept.record }),
+            Bearer::NothingNewer => None,
+        })),
+    }
+}
