@@ -76,15 +76,16 @@ impl Load {
     }
 
     fn start<K: Kind>(&self, executor: &LocalExecutor<'_>, kind: &K) {
-        let run = match &self.connections {
+        let mut run = match &self.connections {
             Connections::Kept(driver, http) => {
                 driver.clone().with_transport(http.apart()).run(kind.machine())
             }
             Connections::Shared(driver) => driver.run(kind.machine()),
         };
         executor
-            .spawn(async {
-                if let Err(failure) = run.await {
+            .spawn(async move {
+                // By reference: a future that is moved where it is awaited has room for itself twice.
+                if let Err(failure) = (&mut run).await {
                     println!("failed {failure}");
                 }
             })
