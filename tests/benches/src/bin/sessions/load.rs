@@ -3,10 +3,10 @@
 use std::future::pending;
 use std::time::{Duration, Instant};
 
-use async_executor::LocalExecutor;
 use async_io::{Timer, block_on};
-use doorkey_async::{Driver, HttpTransport, ProxySettings};
+use doorkey_async::{Driver, HttpTransport, ProxySettings, Run};
 use doorkey_store::{Vault, VaultConfig};
+use futures_lite::future::poll_once;
 
 use crate::lateness;
 use crate::machines::Kind;
@@ -46,23 +46,24 @@ impl Load {
         Self { connections, number, interval }
     }
 
-    /// Runs until everything is measured. Whoever waits for the sessions does so in a task for each, on this thread.
+    /// Runs until everything is measured. All sessions are waited for together, by nobody who adds to them.
     pub(crate) fn run<K: Kind>(&self, kind: &K) {
-        let executor = LocalExecutor::new();
-        block_on(executor.run(async {
-            (0..WARMING_UP).for_each(|_| self.start(&executor, kind));
+        block_on(async {
+            let mut runs = Vec::new();
+            for _ in 0..WARMING_UP {
+                runs.push(self.start(kind).await);
+            }
             Timer::after(Duration::from_secs(1)).await;
+            runs.reserve_exact(self.number);
             println!("started");
             Timer::after(Duration::from_millis(200)).await;
             let begun = Instant::now();
-            let mut started = 0;
-            while started < self.number {
-                let due = begun.elapsed().as_secs_f64() / self.interval.as_secs_f64();
-                while started < self.number && share(started, self.number) <= due {
-                    self.start(&executor, kind);
-                    started += 1;
+            for session in 0..self.number {
+                let at = begun + self.interval.mul_f64(share(session, self.number));
+                if at > Instant::now() {
+                    Timer::at(at).await;
                 }
-                Timer::after(Duration::from_millis(2)).await;
+                runs.push(self.start(kind).await);
             }
             Timer::at(begun + self.interval + QUIET / 2).await;
             println!("waiting");
@@ -70,26 +71,27 @@ impl Load {
             lateness::forget();
             println!("polling");
             Timer::after(WATCHED).await;
+            for run in &mut runs {
+                if let Some(ended) = poll_once(run).await {
+                    panic!("a session ended: {:?}", ended.err());
+                }
+            }
             println!("polled {}", lateness::told());
             pending::<()>().await;
-        }));
+        });
     }
 
-    fn start<K: Kind>(&self, executor: &LocalExecutor<'_>, kind: &K) {
+    /// A session that has begun.
+    async fn start<K: Kind>(&self, kind: &K) -> Run<'static, K::Logic> {
         let mut run = match &self.connections {
             Connections::Kept(driver, http) => {
                 driver.clone().with_transport(http.apart()).run(kind.machine())
             }
             Connections::Shared(driver) => driver.run(kind.machine()),
         };
-        executor
-            .spawn(async move {
-                // By reference: a future that is moved where it is awaited has room for itself twice.
-                if let Err(failure) = (&mut run).await {
-                    println!("failed {failure}");
-                }
-            })
-            .detach();
+        let ended = poll_once(&mut run).await;
+        assert!(ended.is_none(), "it has ended before it began");
+        run
     }
 }
 
