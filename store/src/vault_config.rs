@@ -61,7 +61,7 @@ impl SessionConfig {
         Self {
             settings: folder.join("config.json"),
             session: folder.join("auth.json"),
-            emergency: folder.join("auth.json.emergency"),
+            emergency: folder.join("auth.emergency"),
             locked_at_home: None,
             keychain: None,
             shared: false,

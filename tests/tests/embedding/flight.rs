@@ -1,0 +1,83 @@
+//! Many tasks, one rotation.
+
+use std::time::Duration;
+
+use async_executor::Executor;
+use futures_lite::future::{block_on, poll_once};
+use futures_lite::{StreamExt, stream};
+
+use crate::seat::Seat;
+
+const TASKS: usize = 1_000;
+
+#[test]
+fn a_thousand_tasks_and_one_expiry_are_one_refresh() {
+    for grace in [0, 10] {
+        let seat = Seat::new("flight", Duration::from_secs(grace));
+        let client = seat.client();
+        let before = block_on(client.token()).unwrap();
+        assert_eq!(seat.refreshes(), 0, "a good token costs nothing");
+        seat.put_forward();
+        seat.looks();
+        let executor = Executor::new();
+        let asking: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let client = client.clone();
+                executor.spawn(async move { client.token().await })
+            })
+            .collect();
+        let tokens: Vec<_> = block_on(executor.run(stream::iter(asking).then(|task| task).collect()));
+        let first = tokens[0].as_ref().unwrap();
+        assert_ne!(*first, before);
+        assert!(tokens.iter().all(|token| token.as_ref() == Ok(first)));
+        assert_eq!((seat.refreshes(), seat.looks()), (1, 1));
+        assert!(seat.grade().is_clean(), "{:?}", seat.grade());
+    }
+}
+
+#[test]
+fn calls_share_the_search_too() {
+    let seat = Seat::new("flight-calls", Duration::ZERO);
+    let client = seat.client();
+    seat.put_forward();
+    seat.looks();
+    let calls: Vec<_> = (0..50).map(|_| client.call(seat.request())).collect();
+    let mut calls: Vec<_> = calls.into_iter().map(Box::pin).collect();
+    block_on(async {
+        for call in &mut calls {
+            assert!(poll_once(call).await.is_none());
+        }
+        for call in calls {
+            assert_eq!(call.await.unwrap().status, 200);
+        }
+    });
+    assert_eq!((seat.refreshes(), seat.looks()), (1, 1));
+}
+
+#[test]
+fn one_who_leaves_takes_nothing_from_the_others() {
+    let seat = Seat::new("flight-leaves", Duration::ZERO);
+    let client = seat.client();
+    seat.put_forward();
+    let (mut first, mut second) = (Box::pin(client.token()), Box::pin(client.token()));
+    block_on(async {
+        assert!(poll_once(&mut first).await.is_none());
+        assert!(poll_once(&mut second).await.is_none());
+        drop(first);
+        second.await.unwrap();
+    });
+    assert_eq!(seat.refreshes(), 1);
+}
+
+#[test]
+fn whoever_comes_after_all_have_left_begins_anew() {
+    let seat = Seat::new("flight-anew", Duration::ZERO);
+    let client = seat.client();
+    seat.put_forward();
+    let mut first = Box::pin(client.token());
+    assert!(block_on(poll_once(&mut first)).is_none());
+    drop(first);
+    block_on(client.token()).unwrap();
+    assert_eq!(seat.refreshes(), 1);
+    assert!(seat.grade().is_clean(), "{:?}", seat.grade());
+}
