@@ -114,7 +114,6 @@ fn drive(column: &mut impl Column, task: Task, service: Service) -> Result<(), F
         Task::Session { refusal } => {
             column.drive(Machine::new(service, refusal.map_or_else(Session::new, Session::after)))
         }
-        Task::SharedCall { request } => column.drive(Machine::new(service, Call::shared(request))),
         Task::Call { given, request } => column.drive(Machine::new(service, Call::new(given, request))),
         Task::SharedCall { .. } | Task::DeviceGrant { .. } => unreachable!("no command is only that"),
     }
