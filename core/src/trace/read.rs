@@ -89,7 +89,9 @@ pub(super) fn service(value: &Value) -> Read<Service> {
     if text(value, "issuer")? == SANDBOX_ISSUER {
         service = service.sandboxed();
     }
-    service.backends = backends(list(value, "backends")?)?;
+    if value.get("backends").is_some() {
+        service.backends = backends(list(value, "backends")?)?;
+    }
     service.person_present = flag(value, "person_present")?;
     Ok(service)
 }

@@ -54,7 +54,9 @@ impl Column for AsyncColumn<'_> {
                 .with_browser(self.served.browser.clone())
                 .with_clock(world.clone());
         let mut person = AtTerminal(world.clone());
-        in_time(move || block_on(driver.run(machine).surface(&mut person).observe(Box::new(world))).map(drop))
+        in_time(move || {
+            block_on(driver.run(machine).with_surface(&mut person).with_observer(Box::new(world))).map(drop)
+        })
     }
 }
 

@@ -64,9 +64,8 @@ impl Column for BlockingColumn<'_> {
         let wire = Wire { world: world.clone(), transport: http(), person: http(), flaw: self.flaw };
         let (vault, browser) = (self.served.vaults()(), self.served.browser.clone());
         in_time(move || {
-            let mut driver = Driver::new(&world, &mut person, Box::new(wire), vault, browser);
-            driver.observe(&mut observer);
-            driver.run(machine).map(drop)
+            let driver = Driver::new(wire, vault).with_browser(browser).with_clock(world);
+            driver.with_surface(&mut person).with_observer(&mut observer).run(machine).map(drop)
         })
     }
 }
