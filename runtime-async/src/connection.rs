@@ -51,7 +51,7 @@ impl Connection {
 
     async fn secured(self, settings: &Settings, host: &str) -> Result<Self, RequestFailure> {
         let name = ServerName::try_from(bare(host).to_owned()).map_err(not_sent)?;
-        let stream = settings.tls()?.connect(name, self).await.map_err(not_sent)?;
+        let stream = settings.tls().await?.connect(name, self).await.map_err(not_sent)?;
         Ok(Self::Layered(Box::new(stream)))
     }
 
