@@ -55,7 +55,14 @@ pub(crate) struct Settings {
 }
 
 impl HttpTransport {
-    /// A transport that goes through `proxies` where they say so. Clones share connections.
+    /// A transport that goes through `proxies` where they say so, and calls itself `user_agent`. Clones share connections.
+    ///
+    /// ```
+    /// use doorkey_async::{HttpTransport, ProxySettings};
+    ///
+    /// let proxies = ProxySettings::from_variables(|name| std::env::var(name).ok());
+    /// let transport = HttpTransport::new(proxies, "my-tool/1.0");
+    /// ```
     pub fn new(proxies: ProxySettings, user_agent: impl Into<String>) -> Self {
         let settings = Settings { proxies, user_agent: user_agent.into(), tls: OnceLock::new() };
         Self { settings: Arc::new(settings), pool: Some(Arc::default()) }

@@ -37,7 +37,14 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// A transport that goes through `proxies` where they say so.
+    /// A transport that goes through `proxies` where they say so, and calls itself `user_agent`.
+    ///
+    /// ```
+    /// use doorkey_blocking::{HttpTransport, ProxySettings};
+    ///
+    /// let proxies = ProxySettings::from_variables(|name| std::env::var(name).ok());
+    /// let transport = HttpTransport::new(proxies, "my-tool/1.0");
+    /// ```
     pub fn new(proxies: ProxySettings, user_agent: impl Into<String>) -> Self {
         Self { proxies, user_agent: user_agent.into(), direct: None, proxied: None }
     }
