@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use doorkey_blocking::{Driver, HttpTransport, SystemClock};
+use doorkey_blocking::{Driver, HttpTransport};
 use doorkey_core::failure::Failure;
 use doorkey_core::machine::{Logic, Machine, Outcome};
 use doorkey_core::task::Task;
@@ -47,7 +47,6 @@ impl Run<'_> {
     /// # Errors
     /// As the machine says; or the trace cannot be written.
     pub fn drive<L: Logic>(self, task: Task, logic: L) -> Outcome<L::Output> {
-        let clock = SystemClock;
         let hook = self.link_hook();
         let Place { service, vault, .. } = self.place;
         let trace = self.trace.as_deref().map(|path| TraceFile::create(path, &task, &service));
@@ -55,12 +54,13 @@ impl Run<'_> {
         let (terminal, redraws) = (self.environment.terminal, self.environment.redraws());
         let person = Person { terminal, redraws, qr: self.qr };
         let mut lines = Lines::new(self.printer, person, service.clone(), self.watch.clone(), hook);
-        let transport = Box::new(HttpTransport::new(self.environment.proxies(), self.user_agent));
-        let mut driver = Driver::new(&clock, &mut lines, transport, vault, self.environment.browser());
+        let transport = HttpTransport::new(self.environment.proxies(), self.user_agent);
+        let browser = self.environment.browser();
+        let mut driver = Driver::new(transport, vault).with_browser(browser).with_surface(&mut lines);
         let watch = self.watch.clone();
         driver.on_start(move |interrupter| watch.forward(interrupter));
         if let Some(trace) = &mut trace {
-            driver.observe(trace);
+            driver = driver.with_observer(trace);
         }
         let outcome = driver.run(Machine::new(service, logic));
         drop(driver);

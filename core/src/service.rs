@@ -8,6 +8,23 @@ use crate::record::Backend;
 use crate::url::Url;
 
 /// Everything that is particular to one service. Values marked "chosen" are stated by no public page.
+///
+/// A service of one's own is one of these with other values:
+///
+/// ```
+/// use doorkey_core::service::Service;
+/// use doorkey_core::url::Url;
+///
+/// let (api, app) = (Url::parse("https://api.example.com")?, Url::parse("https://app.example.com")?);
+/// let service = Service {
+///     name: "Example",
+///     command: "example",
+///     token_variable: "EXAMPLE_TOKEN",
+///     ..Service::pentify(api, app, "build-box".into())
+/// };
+/// assert_eq!(service.login_command(), "run `example login`");
+/// # Ok::<(), doorkey_core::url::UrlError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     /// The service's name, as in sentences.

@@ -16,6 +16,16 @@ pub trait Clock {
     }
 }
 
+impl<C: Clock + ?Sized> Clock for &C {
+    fn now(&self) -> Now {
+        (**self).now()
+    }
+
+    fn real(&self, span: Duration) -> Duration {
+        (**self).real(span)
+    }
+}
+
 /// The system's clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;

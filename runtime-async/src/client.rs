@@ -22,6 +22,25 @@ use crate::flight::{Flight, Found};
 ///
 /// Whoever asks while the token is being looked for, or rotated, waits for what comes of it: a thousand tasks cause one
 /// rotation. Whoever stops waiting stops nothing that others wait for, nor a rotation that has begun.
+///
+/// ```
+/// use doorkey_async::{Client, Driver, HttpTransport, ProxySettings, Vault, VaultConfig};
+/// use doorkey_core::{failure::Exit, service::Service, url::Url};
+/// use futures_lite::future::block_on;
+///
+/// let service = Service::pentify(
+///     Url::parse("https://api.pentify.io")?,
+///     Url::parse("https://app.pentify.io")?,
+///     "build-box".into(),
+/// );
+/// let nowhere = VaultConfig::in_folder("/nonexistent/my-tool".as_ref());
+/// let transport = HttpTransport::new(ProxySettings::default(), "my-tool/1.0");
+/// let driver = Driver::new(transport, move || Vault::new(nowhere.clone()));
+/// let failure = block_on(Client::new(driver, service).token()).unwrap_err();
+/// assert_eq!(failure.exit, Exit::NotSignedIn);
+/// assert_eq!(failure.next.as_deref(), Some("run `pentify login`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,

@@ -12,9 +12,29 @@ use crate::run::Run;
 use crate::transport::Transport;
 
 /// Makes vaults: each session has one of its own, since a vault holds the lock.
-pub type Vaults = dyn Fn() -> Vault + Send + Sync;
+type Vaults = dyn Fn() -> Vault + Send + Sync;
 
 /// Runs machines. Clones share everything.
+///
+/// ```
+/// use doorkey_async::{Driver, HttpTransport, ProxySettings, Vault, VaultConfig};
+/// use doorkey_core::status::{Status, StatusOptions};
+/// use doorkey_core::{machine::Machine, service::Service, url::Url};
+/// use futures_lite::future::block_on;
+///
+/// let service = Service::pentify(
+///     Url::parse("https://api.pentify.io")?,
+///     Url::parse("https://app.pentify.io")?,
+///     "build-box".into(),
+/// );
+/// let nowhere = VaultConfig::in_folder("/nonexistent/my-tool".as_ref());
+/// let transport = HttpTransport::new(ProxySettings::default(), "my-tool/1.0");
+/// let driver = Driver::new(transport, move || Vault::new(nowhere.clone()));
+/// let status = Machine::new(service, Status::new(StatusOptions::default()));
+/// let report = block_on(driver.run(status))?;
+/// assert_eq!(report.winner.unwrap_err().code, "not_signed_in");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Driver {
     pub(crate) means: Arc<Means>,
@@ -29,7 +49,8 @@ pub(crate) struct Means {
 }
 
 impl Driver {
-    /// A driver with these means. Nothing is opened or started until a command needs it.
+    /// A driver with these means; `vaults` makes one for each run. Nothing is opened or started until a command needs
+    /// it.
     pub fn new(transport: impl Transport, vaults: impl Fn() -> Vault + Send + Sync + 'static) -> Self {
         let alarm = Alarm::new(Box::new(SystemClock));
         let means = Means {

@@ -65,7 +65,7 @@ impl<L: Logic> Run<'static, L> {
 impl<'a, L: Logic> Run<'a, L> {
     /// The same, showing what there is to show and asking what there is to ask. Without a surface every question is
     /// answered no. No use once it was polled.
-    pub fn surface<'b>(self, surface: &'b mut (dyn Surface + Send)) -> Run<'b, L> {
+    pub fn with_surface<'b>(self, surface: &'b mut (dyn Surface + Send)) -> Run<'b, L> {
         let Run { mut state, post, .. } = self;
         let person = match &mut state {
             State::New(session) => {
@@ -79,7 +79,7 @@ impl<'a, L: Logic> Run<'a, L> {
     }
 
     /// The same, with every event and every command shown to `observer`, too. No use once it was polled.
-    pub fn observe(mut self, observer: Box<dyn Observer + Send>) -> Self {
+    pub fn with_observer(mut self, observer: Box<dyn Observer + Send>) -> Self {
         if let State::New(session) = &mut self.state {
             session.engine.observer = Some(observer);
         }

@@ -52,7 +52,14 @@ pub(crate) struct Settings {
 }
 
 impl HttpTransport {
-    /// A transport that goes through `proxies` where they say so. Clones share connections.
+    /// A transport that goes through `proxies` where they say so, and calls itself `user_agent`. Clones share connections.
+    ///
+    /// ```
+    /// use doorkey_async::{HttpTransport, ProxySettings};
+    ///
+    /// let proxies = ProxySettings::from_variables(|name| std::env::var(name).ok());
+    /// let transport = HttpTransport::new(proxies, "my-tool/1.0");
+    /// ```
     pub fn new(proxies: ProxySettings, user_agent: impl Into<String>) -> Self {
         let settings = Settings { proxies, user_agent: user_agent.into(), tls: OnceLock::new() };
         Self { settings: Arc::new(settings), pool: Some(Arc::default()) }
@@ -75,7 +82,7 @@ impl Transport for HttpTransport {
     fn send(&self, request: HttpRequest, limit: Duration) -> Sending {
         let (settings, pool) = (Arc::clone(&self.settings), self.pool.clone());
         Box::pin(async move {
-            let deadline = Instant::now() + limit;
+            let deadline = Instant::now().checked_add(limit);
             let origin = request.url.origin().clone();
             let idle = match &pool {
                 Some(pool) => pool.take(&origin).await,
@@ -95,8 +102,9 @@ impl Transport for HttpTransport {
     }
 }
 
-async fn late<T>(deadline: Instant, kind: FailureKind) -> Result<T, RequestFailure> {
-    Timer::at(deadline).await;
+/// Without a deadline that a clock could show it is never late.
+async fn late<T>(deadline: Option<Instant>, kind: FailureKind) -> Result<T, RequestFailure> {
+    deadline.map_or_else(Timer::never, Timer::at).await;
     Err(RequestFailure { kind, detail: "no answer in time".to_owned() })
 }
 

@@ -97,7 +97,7 @@ fn a_suspend_is_noticed_within_a_second() {
     let driver = Driver::new(Scripted { asked, silent: false }, vault)
         .with_clock(Jumping { looks: AtomicU32::new(0) });
     let (start, mut seen) = (Instant::now(), Seen::default());
-    let failure = block_on(driver.run(machine()).surface(&mut seen)).unwrap_err();
+    let failure = block_on(driver.run(machine()).with_surface(&mut seen)).unwrap_err();
     assert_eq!(failure.exit, Exit::TimedOut);
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     assert_eq!(asks.try_iter().count(), 0, "no poll leaves after the end");

@@ -18,6 +18,24 @@ use crate::driver::Driver;
 ///
 /// Several of them, in this process and in others, renew a session once between them: whoever comes second finds
 /// what the first one stored.
+///
+/// ```
+/// use doorkey_blocking::{Client, Driver, HttpTransport, ProxySettings, Vault, VaultConfig};
+/// use doorkey_core::{failure::Exit, service::Service, url::Url};
+///
+/// let service = Service::pentify(
+///     Url::parse("https://api.pentify.io")?,
+///     Url::parse("https://app.pentify.io")?,
+///     "build-box".into(),
+/// );
+/// let nowhere = VaultConfig::in_folder("/nonexistent/my-tool".as_ref());
+/// let transport = HttpTransport::new(ProxySettings::default(), "my-tool/1.0");
+/// let mut client = Client::new(Driver::new(transport, Vault::new(nowhere)), service);
+/// let failure = client.token().unwrap_err();
+/// assert_eq!(failure.exit, Exit::NotSignedIn);
+/// assert_eq!(failure.next.as_deref(), Some("run `pentify login`"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Client<'a> {
     driver: Driver<'a>,

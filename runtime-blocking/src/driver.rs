@@ -14,16 +14,34 @@ use doorkey_core::secret::Entropy;
 use doorkey_core::store::StoreOp;
 use doorkey_core::trace::Observer;
 use doorkey_host::limits::LONGEST_SLEEP;
-use doorkey_host::{Browser, Clock, Surface};
+use doorkey_host::{Browser, Clock, Surface, SystemClock};
 use doorkey_store::Vault;
 
 use crate::transport::Transport;
 
 /// Runs machines. Requests and store operations run on one helper thread each, started when first needed, so that
 /// an interrupt is obeyed at once whatever they are doing.
+///
+/// ```
+/// use doorkey_blocking::{Driver, HttpTransport, ProxySettings, Vault, VaultConfig};
+/// use doorkey_core::status::{Status, StatusOptions};
+/// use doorkey_core::{machine::Machine, service::Service, url::Url};
+///
+/// let service = Service::pentify(
+///     Url::parse("https://api.pentify.io")?,
+///     Url::parse("https://app.pentify.io")?,
+///     "build-box".into(),
+/// );
+/// let nowhere = VaultConfig::in_folder("/nonexistent/my-tool".as_ref());
+/// let transport = HttpTransport::new(ProxySettings::default(), "my-tool/1.0");
+/// let mut driver = Driver::new(transport, Vault::new(nowhere));
+/// let report = driver.run(Machine::new(service, Status::new(StatusOptions::default())))?;
+/// assert_eq!(report.winner.unwrap_err().code, "not_signed_in");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Driver<'a> {
-    clock: &'a dyn Clock,
-    surface: &'a mut dyn Surface,
+    clock: Box<dyn Clock + 'a>,
+    surface: Option<&'a mut dyn Surface>,
     browser: Browser,
     observer: Option<&'a mut dyn Observer>,
     on_start: Option<Box<dyn FnOnce(Interrupter) + 'a>>,
@@ -57,30 +75,20 @@ enum Input {
 
 impl<'a> Driver<'a> {
     /// A driver with these means. Nothing is opened or started until a command needs it.
-    pub fn new(
-        clock: &'a dyn Clock,
-        surface: &'a mut dyn Surface,
-        transport: Box<dyn Transport>,
-        vault: Vault,
-        browser: Browser,
-    ) -> Self {
+    pub fn new<T: Transport + 'static>(transport: T, vault: Vault) -> Self {
         let (results, inputs) = mpsc::channel();
-        let requests =
-            Helper::new(
-                transport,
-                |transport: &mut Box<dyn Transport>, (id, request, limit)| match transport
-                    .send(&request, limit)
-                {
-                    Ok(response) => Event::Response { id, response },
-                    Err(failure) => Event::RequestFailed { id, failure },
-                },
-            );
+        let requests = Helper::new(transport, |transport: &mut T, (id, request, limit)| {
+            match transport.send(&request, limit) {
+                Ok(response) => Event::Response { id, response },
+                Err(failure) => Event::RequestFailed { id, failure },
+            }
+        });
         let stores =
             Helper::new(vault, |vault: &mut Vault, (id, op)| Event::Store { id, answer: vault.perform(op) });
         Self {
-            clock,
-            surface,
-            browser,
+            clock: Box::new(SystemClock),
+            surface: None,
+            browser: Browser::default(),
             observer: None,
             on_start: None,
             inputs,
@@ -92,9 +100,29 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Shows every event and every command to `observer`, too.
-    pub fn observe(&mut self, observer: &'a mut dyn Observer) {
-        self.observer = Some(observer);
+    /// The same with this browser; the default one opens nothing.
+    #[must_use]
+    pub fn with_browser(self, browser: Browser) -> Self {
+        Self { browser, ..self }
+    }
+
+    /// The same by this clock.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'a) -> Self {
+        Self { clock: Box::new(clock), ..self }
+    }
+
+    /// The same, showing what there is to show and asking what there is to ask. Without a surface every question is
+    /// answered no.
+    #[must_use]
+    pub fn with_surface(self, surface: &'a mut dyn Surface) -> Self {
+        Self { surface: Some(surface), ..self }
+    }
+
+    /// The same, with every event and every command shown to `observer`, too.
+    #[must_use]
+    pub fn with_observer(self, observer: &'a mut dyn Observer) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Calls `prepare` once, before the first command is performed, with what interrupts [`Driver::run`]: the place
@@ -103,7 +131,10 @@ impl<'a> Driver<'a> {
         self.on_start = Some(Box::new(prepare));
     }
 
-    /// Runs a machine to its end.
+    /// Runs a machine to its end. What it stored is stored then, and the lock given back.
+    ///
+    /// # Errors
+    /// As the machine says: the failure names the next step.
     pub fn run<L: Logic>(&mut self, mut machine: Machine<L>) -> Outcome<L::Output> {
         self.drive(&mut machine);
         machine.into_outcome().unwrap_or_else(|| Err(Failure::new(Exit::Internal, "internal", "no outcome")))
@@ -174,7 +205,9 @@ impl<'a> Driver<'a> {
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
         let now = self.clock.now();
-        self.surface.tick(now);
+        if let Some(surface) = &mut self.surface {
+            surface.tick(now);
+        }
         deadline.is_some_and(|at| at <= now.mono).then_some(Event::Woke)
     }
 
@@ -206,15 +239,25 @@ impl<'a> Driver<'a> {
                 });
             }
             Command::Ask { id, question } => {
-                let (answer, results, run) = (self.surface.ask(question), self.results.clone(), self.run);
+                let Some(surface) = &mut self.surface else {
+                    return self.report(Event::Answered { id, yes: false });
+                };
+                let (answer, results, run) = (surface.ask(question), self.results.clone(), self.run);
                 thread::spawn(move || results.send(Input::Event(run, Event::Answered { id, yes: answer() })));
             }
             Command::Choose { id, choices } => {
-                let (choice, results, run) = (self.surface.choose(&choices), self.results.clone(), self.run);
+                let Some(surface) = &mut self.surface else {
+                    return self.report(Event::Chosen { id, index: None });
+                };
+                let (choice, results, run) = (surface.choose(&choices), self.results.clone(), self.run);
                 thread::spawn(move || results.send(Input::Event(run, Event::Chosen { id, index: choice() })));
             }
             Command::FindToken { id, .. } => self.report(nobody_finds(id)),
-            Command::Show(notice) => self.surface.show(self.clock.now(), &notice),
+            Command::Show(notice) => {
+                if let Some(surface) = &mut self.surface {
+                    surface.show(self.clock.now(), &notice);
+                }
+            }
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use doorkey_blocking::{Browser, Clock, Driver, Surface, SystemClock, Transport};
+use doorkey_blocking::{Clock, Driver, Surface, SystemClock, Transport};
 use doorkey_core::failure::Exit;
 use doorkey_core::http::{HttpRequest, HttpResponse, RequestFailure};
 use doorkey_core::machine::Machine;
@@ -77,8 +77,8 @@ impl Clock for Jumping {
 fn a_suspend_is_noticed_within_a_second() {
     let (asked, asks) = channel();
     let (clock, mut seen) = (Jumping { looks: Cell::new(0) }, Seen::default());
-    let transport = Box::new(Scripted { asked, silent: false });
-    let mut driver = Driver::new(&clock, &mut seen, transport, vault(), Browser::default());
+    let transport = Scripted { asked, silent: false };
+    let mut driver = Driver::new(transport, vault()).with_clock(clock).with_surface(&mut seen);
     let start = Instant::now();
     let failure = driver.run(Machine::new(service(), Pairing::new(None, true))).unwrap_err();
     assert_eq!(failure.exit, Exit::TimedOut);
@@ -95,9 +95,8 @@ fn a_suspend_is_noticed_within_a_second() {
 #[test]
 fn an_interrupt_is_obeyed_while_a_request_hangs() {
     let (asked, asks) = channel();
-    let mut seen = Seen::default();
-    let transport = Box::new(Scripted { asked, silent: true });
-    let mut driver = Driver::new(&SystemClock, &mut seen, transport, vault(), Browser::default());
+    let transport = Scripted { asked, silent: true };
+    let mut driver = Driver::new(transport, vault());
     let (told, interrupted_at) = channel();
     driver.on_start(move |interrupter| {
         std::thread::spawn(move || {
@@ -140,9 +139,8 @@ fn an_answer_for_a_machine_that_has_ended_is_not_the_next_ones() {
         driver.run(Machine::new(service, Pairing::new(None, false))).unwrap_err()
     };
     let (asked, asks) = channel();
-    let mut seen = Seen::default();
-    let transport = Box::new(Late { asked, requests: 0 });
-    let mut driver = Driver::new(&SystemClock, &mut seen, transport, vault(), Browser::default());
+    let transport = Late { asked, requests: 0 };
+    let mut driver = Driver::new(transport, vault());
     driver.on_start(move |interrupter| {
         std::thread::spawn(move || {
             asks.recv().unwrap();

@@ -20,6 +20,16 @@ use crate::settings_file::SettingsFile;
 use crate::vault_config::{KeychainConfig, SessionConfig, VaultConfig};
 
 /// The ledger, the lock and the backends of one service. Nothing is opened before it is asked for.
+///
+/// ```
+/// use doorkey_core::record::Backend;
+/// use doorkey_core::store::{StoreAnswer, StoreOp};
+/// use doorkey_store::{MemoryStore, Vault, VaultConfig};
+///
+/// let place = VaultConfig::in_folder("/nonexistent/my-tool".as_ref());
+/// let mut vault = Vault::new(place).with_store(Box::new(MemoryStore::new(Backend::File)));
+/// assert_eq!(vault.perform(StoreOp::Probe(Backend::File)), StoreAnswer::Done);
+/// ```
 pub struct Vault {
     ledger: Box<dyn LedgerStore>,
     locked: Vec<PathBuf>,

@@ -26,6 +26,12 @@ pub mod leash;
 #[path = "../../store/tests/scratch/mod.rs"]
 pub mod scratch;
 
+/// Compiles what the pages show of embedding, for which every crate is needed.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../../docs/embedding.md")]
+struct Pages;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

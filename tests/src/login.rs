@@ -17,9 +17,14 @@ pub const MULTI: &str = "multi@pentify.sandbox";
 
 /// Signs in as this person, picks this workspace where there is a choice, and authorizes the terminal of the link.
 pub fn approve(link: &str, email: &str, workspace: &str) {
+    approve_as(Person::new(email).choosing(workspace), link);
+}
+
+/// Lets this person authorize the terminal of the link.
+pub fn approve_as(mut person: Person, link: &str) {
     let mut transport = HttpTransport::new(ProxySettings::default(), "doorkey-tests");
     let send = |request: &_| transport.send(request, Duration::from_secs(30)).map_err(|e| e.detail);
-    Person::new(email).choosing(workspace).approve(&Url::parse(link).unwrap(), send).unwrap();
+    person.approve(&Url::parse(link).unwrap(), send).unwrap();
 }
 
 /// Authorizes a waiting login and waits for its end; how long that took since the person opened the link.

@@ -3,23 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorkey_blocking::{Browser, Surface};
 use doorkey_core::bearer::bearer_of;
 use doorkey_core::failure::Exit;
 use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::machine::Outcome;
-use doorkey_core::notice::Notice;
 use doorkey_core::secret::Secret;
-use doorkey_core::time::Now;
 use futures_lite::future::block_on;
 
 use crate::seat::Seat;
-
-struct Silent;
-
-impl Surface for Silent {
-    fn show(&mut self, _: Now, _: &Notice) {}
-}
 
 /// What both clients can do.
 trait Client {
@@ -53,14 +44,7 @@ fn with_both(name: &str, scenario: impl Fn(&Seat, &mut dyn Client)) {
     let seat = Seat::new(&format!("{name}-blocking"), Duration::ZERO);
     let transport =
         doorkey_blocking::HttpTransport::new(doorkey_blocking::ProxySettings::default(), "doorkey-tests");
-    let mut surface = Silent;
-    let driver = doorkey_blocking::Driver::new(
-        &seat.clock,
-        &mut surface,
-        Box::new(transport),
-        seat.vault(),
-        Browser::default(),
-    );
+    let driver = doorkey_blocking::Driver::new(transport, seat.vault()).with_clock(&seat.clock);
     scenario(&seat, &mut doorkey_blocking::Client::new(driver, Arc::clone(&seat.service)));
 }
 

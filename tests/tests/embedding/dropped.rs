@@ -101,7 +101,7 @@ fn at_every_step_of_a_rotation() {
             seat.put_forward();
             let (stop, held) = stop(at);
             let session = Machine::new(Arc::clone(&seat.service), Session::new());
-            let run = seat.driver().run(session).observe(Box::new(stop));
+            let run = seat.driver().run(session).with_observer(Box::new(stop));
             if !dropped_at_stop(Box::pin(run), &held) {
                 break;
             }

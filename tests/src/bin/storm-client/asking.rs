@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use doorkey_blocking::{Browser, Driver, Transport as _};
+use doorkey_blocking::{Driver, Transport as _};
 use doorkey_core::bearer::Bearer;
 use doorkey_core::call::Call;
 use doorkey_core::failure::{Exit, Failure};
@@ -30,8 +30,6 @@ use crate::deadly::Deadly;
 use crate::lines::{Lines, Seen, Watch, access, fingerprint, login};
 use crate::place;
 use doorkey_tests::grant::CLIENT;
-
-use crate::sign_in::Silent;
 
 /// Asks once.
 pub fn once(args: &Args) -> Result<(), Failure> {
@@ -188,7 +186,6 @@ fn with_client<T>(args: &Args, work: impl FnOnce(&mut Client<'_>) -> T) -> T {
     let lines = Lines::new(args.name);
     let token_endpoint = service.oauth.as_ref().map(|oauth| oauth.token_endpoint.clone()).unwrap();
     let (mut watch, seen) = Watch::new(lines, token_endpoint.path());
-    let mut surface = Silent;
     let deadly = Deadly::new(args);
     let hands: Option<Box<dyn Hands>> = match (args.careless, args.hurried, deadly.is_wanted()) {
         (true, ..) => Some(Box::new(Careless::default())),
@@ -202,9 +199,7 @@ fn with_client<T>(args: &Args, work: impl FnOnce(&mut Client<'_>) -> T) -> T {
             Way::ByHand { means, hands, watch: &mut watch }
         }
         None => {
-            let transport = Box::new(place::transport());
-            let mut driver = Driver::new(&clock, &mut surface, transport, vault, Browser::default());
-            driver.observe(&mut watch);
+            let driver = Driver::new(place::transport(), vault).with_clock(clock).with_observer(&mut watch);
             Way::Driver(Box::new(driver))
         }
     };

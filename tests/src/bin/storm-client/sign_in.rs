@@ -1,11 +1,9 @@
 //! A login from the device code to the stored session, with the person at the other side.
 
-use doorkey_blocking::{Browser, Clock as _, Driver, Surface};
+use doorkey_blocking::{Clock as _, Driver};
 use doorkey_core::failure::Failure;
 use doorkey_core::keep::Keep;
 use doorkey_core::machine::Machine;
-use doorkey_core::notice::Notice;
-use doorkey_core::time::Now;
 use doorkey_tests::grant;
 use doorkey_tests::storm::line::Told;
 
@@ -18,9 +16,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let clock = place::clock(args);
     let record = grant::record(&service, clock.now());
     let vault = place::vault(args, &service);
-    let mut surface = Silent;
-    let transport = Box::new(place::transport());
-    let mut driver = Driver::new(&clock, &mut surface, transport, vault, Browser::default());
+    let mut driver = Driver::new(place::transport(), vault).with_clock(clock);
     let keep = Keep::new(record, service.backends);
     let lines = Lines::new(args.name);
     match driver.run(Machine::new(service, keep)) {
@@ -35,11 +31,4 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             Err(failure)
         }
     }
-}
-
-/// Shows nothing.
-pub struct Silent;
-
-impl Surface for Silent {
-    fn show(&mut self, _: Now, _: &Notice) {}
 }
