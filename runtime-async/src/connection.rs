@@ -1,7 +1,7 @@
 //! A way to a server: TCP, through a proxy if there is one, TLS.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -62,9 +62,7 @@ impl Connection {
 }
 
 async fn dial(host: &str, port: u16) -> Result<Async<TcpStream>, RequestFailure> {
-    let name = bare(host).to_owned();
-    let addresses = unblock(move || (name, port).to_socket_addrs()).await;
-    let addresses: Vec<SocketAddr> = addresses.map_err(not_sent)?.collect();
+    let addresses = addresses(bare(host), port).await.map_err(not_sent)?;
     first_of(&addresses).await
 }
 
@@ -89,6 +87,15 @@ async fn first_of(addresses: &[SocketAddr]) -> Result<Async<TcpStream>, RequestF
         }
     }
     Err(failed)
+}
+
+/// Those of a name are the system's to find, on a thread of its own.
+async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![(address, port).into()]);
+    }
+    let name = host.to_owned();
+    Ok(unblock(move || (name, port).to_socket_addrs()).await?.collect())
 }
 
 /// `CONNECT` (RFC 9110 §9.3.6).
