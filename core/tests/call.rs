@@ -7,14 +7,20 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use doorkey_core::call::{Call, Called};
+use doorkey_core::command::Command;
+use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::find::nobody_finds;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method};
-use doorkey_core::machine::Outcome;
+use doorkey_core::machine::{Disposition, Machine, Outcome};
 use doorkey_core::record::Slot;
-use doorkey_core::resolve::{Given, Source};
+use doorkey_core::resolve::{Given, Resolved, Source};
+use doorkey_core::secret::Secret;
 use doorkey_core::store::StoreFailureKind;
 use doorkey_core::task::Task;
 use doorkey_core::text::is_treacherous;
+use doorkey_core::time::Now;
+use doorkey_core::trace::{Recorder, replay};
 use world::{FILE, KEYCHAIN, World, elsewhere, envelope, record, server, usage};
 
 fn call(world: &mut World, method: Method, given: Given) -> Outcome<Called> {
@@ -243,4 +249,53 @@ fn every_refusal_has_its_exit_code_and_its_hint() {
             other => panic!("{code}: {other:?}"),
         }
     }
+}
+
+/// What a shared call does between the driver's answers: the token is asked for, and again after a refusal, with it.
+#[test]
+fn a_shared_call_asks_its_driver_for_tokens() {
+    let service = World::new(|_| Ok(usage("acme"))).service;
+    let request = HttpRequest::new(Method::Get, service.api.join("/v1/scans"));
+    let mut recorder = Recorder::default();
+    let mut trace = vec![recorder.begin(&Task::SharedCall { request: request.clone() }, &service)];
+    let mut machine = Machine::new(service, Call::shared(request));
+    let mut tell = |event: Event| -> Vec<Command> {
+        let disposition = machine.handle_event(Now::default(), event.clone());
+        let commands: Vec<Command> = std::iter::from_fn(|| machine.poll_command()).collect();
+        trace.push(recorder.line(Now::default(), &event, disposition, &commands));
+        commands
+    };
+    let found = |token: &str| {
+        let record = record("acme", token);
+        Ok(Some(Box::new(Resolved { source: Source::Store(KEYCHAIN), record })))
+    };
+    let asked = tell(Event::Started { jitter_seed: 1 });
+    let [Command::FindToken { id, refusal: None }] = asked[..] else { panic!("{asked:?}") };
+    let sent = tell(Event::TokenFound { id, found: found("pt_live_old") });
+    let [Command::Send { id, request, .. }] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(request.header_value("authorization"), Some("Bearer pt_live_old"));
+    let refused =
+        HttpResponse::new(401, r#"{"error":{"code":"invalid_token","message":"m","request_id":"r"}}"#);
+    let asked = tell(Event::Response { id: *id, response: refused });
+    let [Command::FindToken { id, refusal: Some(refusal) }] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!(refusal.token, Secret::from("pt_live_old").fingerprint());
+    let sent = tell(Event::TokenFound { id: *id, found: found("pt_live_new") });
+    let [Command::Send { id, request, .. }] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(request.header_value("authorization"), Some("Bearer pt_live_new"));
+    tell(Event::Response { id: *id, response: usage("acme") });
+    assert_eq!(machine.outcome().unwrap().as_ref().unwrap().response.status, 200);
+    let lines: Vec<&str> = trace.iter().map(String::as_str).collect();
+    assert_eq!(replay(&lines).unwrap().unwrap().events, 5);
+    assert!(!trace.concat().contains("pt_live_old"));
+}
+
+#[test]
+fn what_finding_the_token_fails_with_is_the_calls_failure() {
+    let service = World::new(|_| Ok(usage("acme"))).service;
+    let request = HttpRequest::new(Method::Get, service.api.join("/v1/scans"));
+    let mut machine = Machine::new(service, Call::shared(request));
+    machine.handle_event(Now::default(), Event::Started { jitter_seed: 1 });
+    let Some(Command::FindToken { id, .. }) = machine.poll_command() else { panic!("no search") };
+    assert_eq!(machine.handle_event(Now::default(), nobody_finds(id)), Disposition::Used);
+    assert_eq!(machine.outcome().unwrap().as_ref().unwrap_err().exit, Exit::Internal);
 }

@@ -137,6 +137,10 @@ impl Engine {
     }
 
     fn handle(&mut self, machine: &mut dyn Driven, event: Event) {
+        // What is still awaited then is awaited for its own sake.
+        if machine.has_ended() {
+            return;
+        }
         let now = self.means.alarm.now();
         let observed = self.observer.is_some().then(|| event.clone());
         let disposition = machine.handle_event(now, event);

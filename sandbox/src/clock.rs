@@ -1,35 +1,45 @@
-//! The sandbox's own time: real time, perhaps sped up.
+//! The sandbox's own time: real time, perhaps sped up, or what the caller says.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use doorkey_core::time::WallTime;
 
 use crate::config::Speed;
+use crate::options::TimeSource;
 
-/// Starts at the wall clock's reading, runs at its own speed, and never back.
-#[derive(Debug)]
-pub(crate) struct Clock {
-    speed: Speed,
-    start: Instant,
-    sandbox_start: u64,
+/// Runs at its own speed, and never back.
+pub(crate) enum Clock {
+    /// Started at the wall clock's reading.
+    Running { speed: Speed, start: Instant, sandbox_start: u64 },
+    /// Somebody else's.
+    Told(TimeSource),
 }
 
 impl Clock {
     pub(crate) fn new(speed: Speed) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { speed, start: Instant::now(), sandbox_start: millis(since_epoch) }
+        Self::Running { speed, start: Instant::now(), sandbox_start: millis(since_epoch) }
     }
 
     pub(crate) fn now(&self) -> WallTime {
-        let passed = self.speed.sandbox_millis(millis(self.start.elapsed()));
-        WallTime::from_unix_millis(self.sandbox_start.saturating_add(passed))
+        match self {
+            Self::Running { speed, start, sandbox_start } => {
+                let passed = speed.sandbox_millis(millis(start.elapsed()));
+                WallTime::from_unix_millis(sandbox_start.saturating_add(passed))
+            }
+            Self::Told(source) => source(),
+        }
     }
 
-    /// Goes on from `seen`, if that is later: another server of the same state ran faster or for longer.
+    /// Goes on from `seen`, if that is later: another server of the same state ran faster or for longer. Whoever brings
+    /// a clock along answers for it.
     pub(crate) fn catch_up(&mut self, seen: u64) {
-        if seen > self.now().as_unix_millis() {
-            self.start = Instant::now();
-            self.sandbox_start = seen;
+        let is_behind = seen > self.now().as_unix_millis();
+        if let Self::Running { start, sandbox_start, .. } = self
+            && is_behind
+        {
+            *start = Instant::now();
+            *sandbox_start = seen;
         }
     }
 }

@@ -41,7 +41,7 @@ struct Inner {
 impl Desk {
     /// Opens the state, if it is kept in a file, and all doors.
     pub(crate) fn open(options: Options) -> io::Result<(Self, [Door; 6])> {
-        let mut clock = Clock::new(options.speed);
+        let mut clock = options.clock.map_or_else(|| Clock::new(options.speed), Clock::Told);
         let mut file = options.state.as_deref().map(StateFile::open).transpose()?;
         let events = options.events.as_deref().map(Events::open).transpose()?;
         let wanted = Ports {

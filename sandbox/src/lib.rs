@@ -72,7 +72,7 @@ pub use config::{Config, Speed, SpeedError};
 pub use digest::check_code;
 pub use fault::{Answer, Fault, FaultSpec, FaultSpecError, Faults};
 pub use grade::{Finding, Grade, Rule};
-pub use options::{Access, AccessLog, Options};
+pub use options::{Access, AccessLog, Options, TimeSource};
 pub use person::{LastPage, Person, PersonError};
 pub use server::{Announcement, Environment, Running, Urls, serve};
 pub use service::Service;

@@ -4,12 +4,17 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use doorkey_core::time::WallTime;
+
 use crate::config::Speed;
 use crate::fault::FaultSpec;
 use crate::pensar;
 
 /// Is told of every request and its answer.
 pub type AccessLog = Box<dyn Fn(&Access) + Send + Sync>;
+
+/// Says what time it is; it never goes back.
+pub type TimeSource = Box<dyn Fn() -> WallTime + Send + Sync>;
 
 /// How to serve. Nearly every field is one flag of a command line.
 pub struct Options {
@@ -37,6 +42,8 @@ pub struct Options {
     pub delay: Duration,
     /// How much faster than real time the sandbox's time runs.
     pub speed: Speed,
+    /// The sandbox's time, for clients whose own is not the system's either. `None`: the system's, at `speed`.
+    pub clock: Option<TimeSource>,
     /// Where to keep the state; in memory only if there is none. Several servers can share one file, and unless they
     /// are given ports of their own they share the ports as well: each connection is then served by any of them.
     pub state: Option<PathBuf>,
@@ -62,6 +69,7 @@ impl Default for Options {
             seed: 0,
             delay: Duration::from_secs(2),
             speed: Speed::default(),
+            clock: None,
             state: None,
             log: None,
             events: None,

@@ -6,13 +6,16 @@
 pub mod audit;
 pub mod browser;
 pub mod dice;
+pub mod disk;
 pub mod grant;
 pub mod home;
 pub mod login;
 pub mod measured;
+pub mod mishap;
 pub mod pensar;
 pub mod running;
 pub mod sandbox;
+pub mod somebody;
 pub mod storm;
 pub mod webdriver;
 

@@ -1,11 +1,16 @@
 //! The server, over real sockets.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::secret::Secret;
-use doorkey_sandbox::{Access, AccessLog, LastPage, Options, Person, PersonError, Running, serve};
+use doorkey_core::time::WallTime;
+use doorkey_sandbox::{
+    Access, AccessLog, LastPage, Options, Person, PersonError, Running, TimeSource, serve,
+};
 
 use crate::world::*;
 
@@ -136,6 +141,21 @@ fn time_can_be_sped_up() {
     let walk = Person::new(SOLO).approve(&link, over_http);
     let expired = LastPage { status: 410, heading: "This link has expired".to_owned() };
     assert!(matches!(walk, Err(PersonError::Elsewhere(page)) if page == expired));
+}
+
+#[test]
+fn time_can_be_told() {
+    let millis = Arc::new(AtomicU64::new(1_800_000_000_000));
+    let told = Arc::clone(&millis);
+    let clock: TimeSource = Box::new(move || WallTime::from_unix_millis(told.load(Ordering::SeqCst)));
+    let running = serve(Options { clock: Some(clock), ..Options::default() }).unwrap();
+    let poll = running.api.join("/auth/terminal/poll").with("device_id", device_id(1).as_str());
+    let poll = HttpRequest::new(Method::Get, poll);
+    let polls = || (0..30).map(|_| over_http(&poll).unwrap().status).collect::<Vec<_>>();
+    assert_eq!(polls(), [404; 30]);
+    assert_eq!(polls(), [429; 30], "no time passes by itself");
+    millis.fetch_add(60_000, Ordering::SeqCst);
+    assert_eq!(polls(), [404; 30]);
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub struct Seat {
     pub clock: PutForward,
     sandbox: Running,
     refreshes: Arc<AtomicU64>,
+    vaults: Arc<AtomicU64>,
     folder: Arc<Scratch>,
 }
 
@@ -62,6 +63,7 @@ impl Seat {
             clock: PutForward::default(),
             sandbox,
             refreshes,
+            vaults: Arc::default(),
             folder: Arc::new(Scratch::new(name)),
         };
         let record = grant::record(&seat.service, seat.clock.now());
@@ -81,7 +83,11 @@ impl Seat {
 
     pub fn driver_through(&self, transport: impl doorkey_async::Transport) -> Driver {
         let folder = Arc::clone(&self.folder);
-        let vaults = move || Vault::session(SessionConfig::in_folder(&folder));
+        let made = Arc::clone(&self.vaults);
+        let vaults = move || {
+            made.fetch_add(1, Ordering::Relaxed);
+            Vault::session(SessionConfig::in_folder(&folder))
+        };
         Driver::new(transport, vaults).with_clock(self.clock.clone())
     }
 
@@ -102,6 +108,11 @@ impl Seat {
     /// Requests for tokens since the last look.
     pub fn refreshes(&self) -> u64 {
         self.refreshes.swap(0, Ordering::Relaxed)
+    }
+
+    /// Sessions that looked into the store since the last look.
+    pub fn looks(&self) -> u64 {
+        self.vaults.swap(0, Ordering::Relaxed)
     }
 
     pub fn grade(&self) -> Grade {

@@ -10,7 +10,9 @@ use doorkey_core::store::StoreFailureKind;
 use doorkey_sandbox::Rule;
 use doorkey_sandbox::pensar::Settings;
 
-use crate::world::{LIFETIME, Mishap, World, expired, good, holds_session};
+use doorkey_tests::mishap::Mishap;
+
+use crate::world::{LIFETIME, World, expired, good, holds_session};
 
 /// Answers that say nothing definite.
 const UNCLEAR: [Mishap; 7] = [

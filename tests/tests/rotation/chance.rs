@@ -7,7 +7,9 @@ use doorkey_core::rotation::Journal;
 use doorkey_sandbox::Rule;
 use doorkey_tests::dice::Dice;
 
-use crate::world::{LIFETIME, Mishap, World, good, grace};
+use doorkey_tests::mishap::Mishap;
+
+use crate::world::{LIFETIME, World, good, grace};
 
 /// Three processes that ask for a token again and again, through `expiries` lifetimes.
 fn run(seed: u64, grace_seconds: u64, kills: bool, losses: bool, expiries: usize) -> World {

@@ -14,7 +14,9 @@ use doorkey_core::task::Task;
 use doorkey_sandbox::Rule;
 use doorkey_sandbox::pensar::Settings;
 
-use crate::world::{LIFETIME, Mishap, World, expired, good, grace, nobody};
+use doorkey_tests::mishap::Mishap;
+
+use crate::world::{LIFETIME, World, expired, good, grace, nobody};
 
 fn spending(world: &World) -> bool {
     matches!(world.record().rotation.as_ref().unwrap().journal, Journal::Spending(_))
@@ -322,10 +324,10 @@ fn a_proxy_that_says_html_does_not_end_the_wait_for_a_workspace() {
     use doorkey_sandbox::pensar::account;
     let mut world = World::signed_out(grace(20));
     world.person.email = account::NEW;
-    world.person_ignores_creation();
+    world.person.creates = false;
     let options = ConnectOptions { workspace: None, force: false, open_browser: true };
     let pid = world.start_with(Task::Connect(options.clone()), Connect::new(options), nobody);
-    while world.person.pages.len() < 2 {
+    while world.pages.len() < 2 {
         world.run_for(pid, 1);
     }
     world.run_for(pid, 6);
@@ -380,7 +382,7 @@ fn an_emergency_file_of_another_login_is_thrown_away() {
     let mut world = World::new(grace(0), Backend::File);
     let mut other = world.sign_in(7);
     other.generation = Generation::parse("login-7.99");
-    world.disk.emergency = Some(crate::world::Emergency { room: 9999, record: Some(other) });
+    world.disk.emergency = Some(doorkey_tests::disk::Emergency { room: 9999, record: Some(other) });
     let stored = world.record().clone();
     good(world.token());
     assert_eq!(*world.record(), stored);

@@ -61,7 +61,7 @@ fn from_nothing_to_connected_and_every_kind_of_billing() {
             Advice::SwitchOn { .. } => "switch on",
         };
         assert_eq!(told, advice, "{email}");
-        assert_eq!(world.person.pages, ["/device"]);
+        assert_eq!(world.pages, ["/device"]);
         assert_eq!(connected.kept.backend, Backend::Keychain);
         assert_eq!(*world.record(), connected.kept.record);
         assert!(connected.kept.record.gateway.signing_key.is_some(), "{email}");
@@ -77,20 +77,20 @@ fn three_workspaces_chosen_here_in_the_browser_and_by_name() {
     here.descriptor.person_present = true;
     here.person.chooses = 1;
     assert_eq!(slug(&connect(&mut here, account::MULTI, options()).unwrap()), Some("blue-team"));
-    assert_eq!(here.person.pages, ["/device"]);
+    assert_eq!(here.pages, ["/device"]);
 
     let mut browser = World::signed_out(grace(20));
     browser.person.chooses = 2;
     assert_eq!(slug(&connect(&mut browser, account::MULTI, options()).unwrap()), Some("client-labs"));
-    assert_eq!(browser.person.pages, ["/device", "/select-workspace"]);
+    assert_eq!(browser.pages, ["/device", "/select-workspace"]);
 
     let mut named = World::signed_out(grace(20));
     let by_name = |name: &str| ConnectOptions { workspace: Some(name.into()), ..options() };
     assert_eq!(slug(&connect(&mut named, account::MULTI, by_name("blue-team")).unwrap()), Some("blue-team"));
     // Another one later: no need to sign in again.
-    named.person.pages.clear();
+    named.pages.clear();
     assert_eq!(slug(&connect(&mut named, account::MULTI, by_name("acme")).unwrap()), Some("acme"));
-    assert_eq!(named.person.pages, [""; 0]);
+    assert_eq!(named.pages, [""; 0]);
     let failure = connect(&mut named, account::MULTI, by_name("nowhere")).unwrap_err();
     assert_eq!(failure.code, "unknown_workspace");
     assert!(failure.message.contains("acme, blue-team, client-labs"));
@@ -112,9 +112,9 @@ fn choosing_none_is_told_and_can_be_made_up_for() {
     assert_eq!(failure.code, "no_workspace_chosen");
     // The session is there: the next login asks for the workspace only.
     world.declines = false;
-    world.person.pages.clear();
+    world.pages.clear();
     let connected = connect(&mut world, account::MULTI, options()).unwrap();
-    assert!(world.person.pages.is_empty());
+    assert!(world.pages.is_empty());
     assert!(slug(&connected).is_some());
 }
 
@@ -123,11 +123,11 @@ fn without_a_workspace_one_is_created_meanwhile() {
     let mut world = World::signed_out(grace(20));
     let connected = connect(&mut world, account::NEW, options()).unwrap();
     assert!(slug(&connected).is_some());
-    assert_eq!(world.person.pages, ["/device", "/create-workspace"]);
+    assert_eq!(world.pages, ["/device", "/create-workspace"]);
     // And if nobody does: five minutes.
     let mut world = World::signed_out(grace(20));
     world.person.email = account::NEW;
-    world.person_ignores_creation();
+    world.person.creates = false;
     let before = world.millis;
     let failure = connect(&mut world, account::NEW, options()).unwrap_err();
     assert_eq!((failure.exit, &*failure.code), (Exit::TimedOut, "no_workspace"));
@@ -168,9 +168,9 @@ fn an_older_deployment_gives_a_key_that_does_not_rotate() {
 fn connected_already_it_is_not_done_again_unless_asked_for() {
     let mut world = World::signed_out(grace(20));
     let first = connect(&mut world, account::SOLO, options()).unwrap();
-    world.person.pages.clear();
+    world.pages.clear();
     let again = connect(&mut world, account::SOLO, options()).unwrap();
-    assert!(again.already && world.person.pages.is_empty());
+    assert!(again.already && world.pages.is_empty());
     world.descriptor.person_present = true;
     world.person.says_yes = false;
     assert!(connect(&mut world, account::SOLO, options()).unwrap().already);

@@ -10,7 +10,9 @@ use doorkey_core::rotation::Journal;
 use doorkey_core::task::Task;
 use doorkey_sandbox::Rule;
 
-use crate::world::{LIFETIME, Mishap, World, expired, good};
+use doorkey_tests::mishap::Mishap;
+
+use crate::world::{LIFETIME, World, expired, good};
 
 /// Runs `pid` until its request for tokens has been answered, but nothing is stored yet.
 fn until_answered(world: &mut World, pid: usize) {

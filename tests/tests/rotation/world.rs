@@ -15,23 +15,26 @@ use doorkey_core::command::{Command, CommandId};
 use doorkey_core::connection::Connection;
 use doorkey_core::event::Event;
 use doorkey_core::failure::Failure;
-use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
+use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use doorkey_core::machine::{Logic, Machine, Outcome};
 use doorkey_core::notice::Notice;
 use doorkey_core::oauth::{DEVICE_CODE_GRANT, Dialect, TokenReply};
-use doorkey_core::record::{Backend, Gateway, Generation, Record, Slot, Workspace};
+use doorkey_core::record::{Backend, Gateway, Generation, Record, Workspace};
 use doorkey_core::resolve::Given;
 use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
 use doorkey_core::secret::{Entropy, Secret};
 use doorkey_core::service::Service as Descriptor;
 use doorkey_core::session::Session;
-use doorkey_core::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use doorkey_core::store::{Ledger, StoreOp};
 use doorkey_core::task::Task;
 use doorkey_core::time::{Now, Timestamp, WallTime};
 use doorkey_core::trace::{Recorder, replay};
 use doorkey_core::url::{Text, Url};
 use doorkey_sandbox::pensar::{self, Settings, account};
 use doorkey_sandbox::{Config, Person, Rule, Service};
+use doorkey_tests::disk::Disk;
+use doorkey_tests::mishap::Mishap;
+use doorkey_tests::somebody::Somebody;
 
 /// When the world begins, on the issuer's clock.
 const EPOCH: u64 = 1_800_000_000_000;
@@ -51,6 +54,8 @@ pub struct World {
     pub processes: Vec<Option<Box<dyn Running>>>,
     /// Who sits here.
     pub person: Somebody,
+    /// The pages that were opened, without their queries.
+    pub pages: Vec<String>,
     /// What becomes of the next requests to the issuer, one each; then all is well.
     pub mishaps: VecDeque<Mishap>,
     /// What the API answers to a bearer; `None`: as the sandbox does.
@@ -64,76 +69,9 @@ pub struct World {
     pub notices: Vec<Notice>,
     /// The person chooses nothing.
     pub declines: bool,
-    ignores_creation: bool,
     /// What each process ended with.
     outputs: BTreeMap<usize, Box<dyn Any>>,
     entropy: u8,
-}
-
-/// The person in front of this computer, with a browser.
-#[derive(Clone, Debug)]
-pub struct Somebody {
-    /// Signs in as this.
-    pub email: &'static str,
-    pub denies: bool,
-    /// Chooses the workspace of this number, here or in the browser.
-    pub chooses: usize,
-    /// Answers questions so.
-    pub says_yes: bool,
-    /// The pages that were opened, without their queries.
-    pub pages: Vec<String>,
-}
-
-impl Default for Somebody {
-    fn default() -> Self {
-        Self { email: account::SOLO, denies: false, chooses: 0, says_yes: true, pages: Vec::new() }
-    }
-}
-
-/// What happens to a request.
-#[derive(Clone, Debug)]
-pub enum Mishap {
-    /// Nothing.
-    None,
-    /// It reaches the issuer; the answer is lost.
-    AnswerLost,
-    /// It does not leave.
-    NotSent,
-    /// Something in between answers this, and the issuer never hears of it.
-    Intercepted(u16, &'static str),
-    /// The issuer's answer without its refresh token.
-    WithoutRefreshToken,
-    /// 429 with this `Retry-After`.
-    Later(u64),
-}
-
-/// What survives a process.
-#[derive(Clone, Debug, Default)]
-pub struct Disk {
-    pub records: BTreeMap<Backend, Record>,
-    pub ledger: Ledger,
-    pub emergency: Option<Emergency>,
-    pub plaintext: Option<Record>,
-    /// Comes to light when `plaintext` is removed.
-    pub behind_plaintext: Option<Record>,
-    pub lock: Option<usize>,
-    /// Every operation on a backend fails like this.
-    pub broken: BTreeMap<Backend, StoreFailureKind>,
-    /// Writes to a backend fail like this, from the given one on, counted from now.
-    pub unwritable: BTreeMap<Backend, (usize, StoreFailureKind)>,
-    pub no_emergency: bool,
-    /// The lock does not hold for others.
-    pub shared: bool,
-    /// A write that is reported as timed out, but happens all the same.
-    pub late_write: bool,
-    /// Writes are reported as done, and are not.
-    pub forgets_writes: bool,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Emergency {
-    pub room: usize,
-    pub record: Option<Record>,
 }
 
 /// A process with any machine.
@@ -201,7 +139,8 @@ impl World {
             wall_offset: 0,
             disk: Disk::default(),
             processes: Vec::new(),
-            person: Somebody::default(),
+            person: Somebody::SOLO,
+            pages: Vec::new(),
             mishaps: VecDeque::new(),
             api_says: None,
             refused: Vec::new(),
@@ -209,7 +148,6 @@ impl World {
             losing_takes: Duration::from_secs(10),
             notices: Vec::new(),
             declines: false,
-            ignores_creation: false,
             outputs: BTreeMap::new(),
             entropy: 0,
         }
@@ -258,24 +196,10 @@ impl World {
 
     /// The person looks at a page and does what is asked there.
     fn visit(&mut self, page: &Url) {
-        self.person.pages.push(page.path().to_owned());
-        let (wall, issuer, Somebody { email, denies, chooses, .. }) =
-            (self.issuer_time(), &mut self.issuer, self.person.clone());
-        let mut person = Person::new(email);
-        let slugs = ["acme", "blue-team", "client-labs"];
-        if email == account::MULTI {
-            person = person.choosing(slugs[chooses]);
-        }
+        self.pages.push(page.path().to_owned());
+        let (wall, issuer) = (self.issuer_time(), &mut self.issuer);
         let send = |request: &HttpRequest| Ok::<_, Infallible>(issuer.handle(wall, request));
-        let done = match page.path() {
-            "/device" if denies => person.deny(page, send),
-            "/device" => person.approve(page, send),
-            "/create-workspace" if self.ignores_creation => return,
-            "/create-workspace" => person.create_workspace(page, "New Team", send),
-            "/select-workspace" => person.choose_workspace(page, send),
-            other => panic!("nobody knows what to do at {other}"),
-        };
-        done.unwrap();
+        self.person.visit(page, send).unwrap();
     }
 
     pub fn issuer_time(&self) -> WallTime {
@@ -290,10 +214,6 @@ impl World {
 
     pub fn sleep(&mut self, time: Duration) {
         self.millis += u64::try_from(time.as_millis()).unwrap();
-    }
-
-    pub fn person_ignores_creation(&mut self) {
-        self.ignores_creation = true;
     }
 
     /// Whether a process has come to its end by itself.
@@ -447,154 +367,18 @@ impl World {
             };
             return Event::Response { id, response };
         }
-        let failed = |kind| Event::RequestFailed {
-            id,
-            failure: RequestFailure { kind, detail: "a wire was cut".into() },
-        };
-        match self.mishaps.pop_front().unwrap_or(Mishap::None) {
-            Mishap::NotSent => failed(FailureKind::NotSent),
-            Mishap::Intercepted(status, body) => {
-                Event::Response { id, response: HttpResponse::new(status, body) }
-            }
-            Mishap::Later(seconds) => Event::Response {
-                id,
-                response: HttpResponse::new(429, "").header("retry-after", seconds.to_string()),
-            },
-            Mishap::None => {
-                self.refreshes += 1;
-                Event::Response { id, response: self.ask(request) }
-            }
-            Mishap::AnswerLost => {
-                self.refreshes += 1;
-                self.ask(request);
-                self.issuer.undelivered(request);
-                self.sleep(self.losing_takes.min(limit));
-                failed(FailureKind::AnswerLost)
-            }
-            Mishap::WithoutRefreshToken => {
-                let answer = self.ask(request);
-                let mut body: serde_json::Value = serde_json::from_slice(answer.body.as_bytes()).unwrap();
-                body.as_object_mut().unwrap().remove("refresh_token");
-                Event::Response { id, response: HttpResponse::new(200, body.to_string()) }
-            }
+        let mishap = self.mishaps.pop_front().unwrap_or(Mishap::None);
+        self.refreshes += usize::from(matches!(mishap, Mishap::None | Mishap::AnswerLost));
+        let answer = mishap.instead().unwrap_or_else(|| mishap.befall(self.ask(request)));
+        if matches!(mishap, Mishap::AnswerLost) {
+            self.issuer.undelivered(request);
+            self.sleep(self.losing_takes.min(limit));
+        }
+        match answer {
+            Ok(response) => Event::Response { id, response },
+            Err(failure) => Event::RequestFailed { id, failure },
         }
     }
-}
-
-impl Disk {
-    fn perform(&mut self, pid: usize, op: StoreOp) -> StoreAnswer {
-        let failed = |kind: StoreFailureKind| {
-            StoreAnswer::Failed(StoreFailure { kind, detail: format!("it is {}", kind.as_str()) })
-        };
-        let under_lock = self.lock == Some(pid);
-        let found = |record: Option<&Record>| {
-            StoreAnswer::Records(record.map(|record| (Slot::Active, record.clone())).into_iter().collect())
-        };
-        match op {
-            StoreOp::ReadLedger => StoreAnswer::Ledger(self.ledger.clone()),
-            StoreOp::WriteLedger(ledger) => {
-                assert!(under_lock, "the ledger is written under the lock");
-                self.ledger = ledger;
-                StoreAnswer::Done
-            }
-            StoreOp::Lock { .. } if self.lock.is_some() => failed(StoreFailureKind::Busy),
-            StoreOp::Lock { .. } => {
-                self.lock = Some(pid);
-                StoreAnswer::Done
-            }
-            StoreOp::Unlock => {
-                // Who ends without ever having had the lock gives it back all the same.
-                self.lock = self.lock.filter(|holder| *holder != pid);
-                StoreAnswer::Done
-            }
-            StoreOp::CheckLock if self.shared => failed(StoreFailureKind::Shared),
-            StoreOp::CheckLock => StoreAnswer::Done,
-            StoreOp::ReadEmergency => found(self.emergency.as_ref().and_then(|file| file.record.as_ref())),
-            StoreOp::ReserveEmergency { .. } | StoreOp::WriteEmergency(_) if self.no_emergency => {
-                failed(StoreFailureKind::Refused)
-            }
-            StoreOp::ReserveEmergency { bytes } => {
-                assert!(under_lock, "the emergency file is made under the lock");
-                let held = self.emergency.as_ref().and_then(|file| file.record.as_ref());
-                assert_eq!(held, None, "what is in there is not thrown away");
-                self.emergency = Some(Emergency { room: bytes, record: None });
-                StoreAnswer::Done
-            }
-            StoreOp::WriteEmergency(record) => {
-                assert!(under_lock, "the emergency file is written under the lock");
-                let room = self.emergency.as_ref().expect("it was made before").room;
-                assert!(record.encode().expose_secret().len() < room, "there is room in it");
-                self.emergency = Some(Emergency { room, record: Some(record) });
-                StoreAnswer::Done
-            }
-            StoreOp::RemoveEmergency => {
-                assert!(under_lock, "the emergency file is removed under the lock");
-                self.emergency = None;
-                StoreAnswer::Done
-            }
-            StoreOp::ReadPlaintext => found(self.plaintext.as_ref()),
-            StoreOp::RemovePlaintext { expected } => match self.plaintext.as_ref().map(Record::version) {
-                Some(version) if version != expected => StoreAnswer::Conflict,
-                _ => {
-                    self.plaintext = self.behind_plaintext.take();
-                    StoreAnswer::Done
-                }
-            },
-            StoreOp::Load { backend, .. } | StoreOp::LoadAll(backend) => match self.broken.get(&backend) {
-                Some(kind) => failed(*kind),
-                None => found(self.records.get(&backend)),
-            },
-            StoreOp::Probe(backend) | StoreOp::Unseal { backend, .. } => match self.broken.get(&backend) {
-                Some(kind) => failed(*kind),
-                None => StoreAnswer::Done,
-            },
-            StoreOp::Write { backend, expected, record, .. } => {
-                assert!(under_lock, "credentials are written under the lock");
-                if let Some(kind) = self.broken.get(&backend) {
-                    return failed(*kind);
-                }
-                if let Some((before, kind)) = self.unwritable.get_mut(&backend) {
-                    if *before == 0 {
-                        return failed(*kind);
-                    }
-                    *before -= 1;
-                }
-                if self.records.get(&backend).map(Record::version) != expected {
-                    return StoreAnswer::Conflict;
-                }
-                if self.forgets_writes {
-                    return StoreAnswer::Done;
-                }
-                let written = self.records.insert(backend, record.clone());
-                check_successor(written.as_ref(), &record);
-                if std::mem::take(&mut self.late_write) {
-                    return failed(StoreFailureKind::TimedOut);
-                }
-                StoreAnswer::Done
-            }
-            StoreOp::Delete { backend, expected, .. } => {
-                assert!(under_lock, "credentials are deleted under the lock");
-                if let Some(kind) = self.broken.get(&backend) {
-                    return failed(*kind);
-                }
-                match self.records.get(&backend).map(Record::version) {
-                    Some(version) if version != expected => StoreAnswer::Conflict,
-                    _ => {
-                        self.records.remove(&backend);
-                        StoreAnswer::Done
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// A generation is never used twice, and never goes back within a login (invariant 6).
-fn check_successor(before: Option<&Record>, after: &Record) {
-    let (Some(before), Some(now)) = (before.and_then(|r| r.generation.as_ref()), &after.generation) else {
-        return;
-    };
-    assert!(before.login != now.login || before.counter < now.counter, "{before} then {now}");
 }
 
 impl<L: Logic> Process<L> {
