@@ -1,5 +1,6 @@
 //! What all machines have in common: commands out, events in, a deadline, an outcome.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -101,7 +102,8 @@ pub struct Machine<L: Logic> {
     outbox: Outbox,
     started: bool,
     last_now: Now,
-    outcome: Option<Outcome<L::Output>>,
+    /// Boxed: it has none for nearly all its life.
+    outcome: Option<Box<Outcome<L::Output>>>,
 }
 
 impl<L: Logic> Machine<L> {
@@ -157,7 +159,7 @@ impl<L: Logic> Machine<L> {
             Step::Pending => {}
             Step::Done(outcome) => {
                 self.outbox.release_lock();
-                self.outcome = Some(outcome);
+                self.outcome = Some(Box::new(outcome));
             }
         }
         Disposition::Used
@@ -165,7 +167,12 @@ impl<L: Logic> Machine<L> {
 
     /// The next thing to do, in order; `None` when there is nothing left.
     pub fn poll_command(&mut self) -> Option<Command> {
-        self.outbox.queue.pop_front()
+        let command = self.outbox.queue.pop_front();
+        if command.is_none() {
+            // Machines wait for longer than they work: the room for four commands is more than all they know.
+            self.outbox.queue = VecDeque::new();
+        }
+        command
     }
 
     /// When to report [`Event::Woke`] at the latest, and why. Queued commands are due now.
@@ -178,12 +185,12 @@ impl<L: Logic> Machine<L> {
 
     /// How it ended; once set, it never changes.
     pub fn outcome(&self) -> Option<&Outcome<L::Output>> {
-        self.outcome.as_ref()
+        self.outcome.as_deref()
     }
 
     /// The end, taken out; `None` while it runs.
     pub fn into_outcome(self) -> Option<Outcome<L::Output>> {
-        self.outcome
+        self.outcome.map(|outcome| *outcome)
     }
 }
 

@@ -14,9 +14,11 @@ use doorkey_core::url::Origin;
 use doorkey_host::Proxy;
 use futures_lite::future::poll_once;
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt};
+use http::StatusCode;
 use rustls::pki_types::ServerName;
 use zeroize::Zeroizing;
 
+use crate::http1::awaiting;
 use crate::transport::Settings;
 
 /// While there are more addresses to try, one that does not answer is given up after this.
@@ -90,35 +92,55 @@ async fn through(settings: &Settings, proxy: &Proxy, origin: &Origin) -> Result<
     if proxy.is_https {
         way = way.secured(settings, &proxy.host).await?;
     }
-    let target = format!("{}:{}", origin.host(), origin.port());
-    let mut head = Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n"));
-    if let Some((user, password)) = &proxy.credentials {
-        let pair = Zeroizing::new(format!("{user}:{}", password.expose_secret()));
-        let shown = Zeroizing::new(BASE64.encode(pair.as_bytes()));
-        head.push_str("proxy-authorization: Basic ");
-        head.push_str(&shown);
-        head.push_str("\r\n");
-    }
-    head.push_str("\r\n");
+    let head = asking(proxy, origin);
     way.write_all(head.as_bytes()).await.map_err(not_sent)?;
     way.flush().await.map_err(not_sent)?;
+    drop(head);
+    let status = answered(&mut way).await?;
+    if status.is_success() {
+        Ok(way)
+    } else {
+        Err(not_sent(format!("the proxy answers {}", status.as_u16())))
+    }
+}
+
+fn asking(proxy: &Proxy, origin: &Origin) -> Zeroizing<String> {
+    let (host, port) = (origin.host(), origin.port());
+    let target = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    // Put together at once: growing would leave copies behind.
+    let shown = proxy.credentials.as_ref().map(|(user, password)| {
+        let pair = Zeroizing::new([user, ":", password.expose_secret()].concat());
+        Zeroizing::new(BASE64.encode(pair.as_bytes()))
+    });
+    let (name, shown) = match &shown {
+        Some(shown) => ("\r\nproxy-authorization: Basic ", &***shown),
+        None => ("", ""),
+    };
+    let head = ["CONNECT ", &target, " HTTP/1.1\r\nhost: ", &target, name, shown, "\r\n\r\n"];
+    Zeroizing::new(head.concat())
+}
+
+/// What the proxy says.
+async fn answered(way: &mut Connection) -> Result<StatusCode, RequestFailure> {
+    let no_proxy = || not_sent("the proxy does not answer as one");
+    let mut call = awaiting().ok_or_else(no_proxy)?;
     let mut answer = Vec::new();
     // Byte by byte, so that nothing of what comes after is taken.
-    while !answer.ends_with(b"\r\n\r\n") {
+    for _ in 0..MOST_HEAD {
         let mut byte = [0];
         way.read_exact(&mut byte).await.map_err(not_sent)?;
         answer.extend(byte);
-        if answer.len() > MOST_HEAD {
-            return Err(not_sent("the proxy does not answer as one"));
+        if !answer.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        match call.try_response(&answer, false) {
+            Ok((_, Some(response))) => return Ok(response.status()),
+            // Not the last word yet.
+            Ok((used, None)) if used > 0 => answer.clear(),
+            _ => break,
         }
     }
-    let status =
-        answer.split(|byte| *byte == b' ').nth(1).and_then(|status| std::str::from_utf8(status).ok());
-    match status {
-        Some(status) if status.starts_with('2') => Ok(way),
-        Some(status) => Err(not_sent(format!("the proxy answers {}", status.escape_debug()))),
-        None => Err(not_sent("the proxy does not answer as one")),
-    }
+    Err(no_proxy())
 }
 
 /// An IPv6 address without its brackets.
@@ -126,7 +148,7 @@ fn bare(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-fn not_sent(why: impl ToString) -> RequestFailure {
+pub(crate) fn not_sent(why: impl ToString) -> RequestFailure {
     RequestFailure { kind: FailureKind::NotSent, detail: why.to_string() }
 }
 

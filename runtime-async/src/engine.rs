@@ -22,36 +22,40 @@ use crate::client::Client;
 use crate::driver::Means;
 use crate::post::Post;
 
-/// What a session begins with. It stays where it is allocated, the machine in it.
-pub(crate) struct Start<L: Logic> {
+/// A session, in one piece: thousands of them wait at once.
+pub(crate) struct Session<L: Logic> {
+    machine: Machine<L>,
+    pub(crate) engine: Engine,
+}
+
+/// What a session has beside its machine.
+pub(crate) struct Engine {
     pub(crate) means: Arc<Means>,
-    pub(crate) machine: Machine<L>,
+    post: Arc<Post>,
     /// Who finds tokens for it.
     pub(crate) client: Option<Client>,
     pub(crate) observer: Option<Box<dyn Observer + Send>>,
     /// Whether somebody is there to be shown and asked things.
     pub(crate) attended: bool,
-}
-
-/// Drives a machine to its end.
-pub(crate) async fn drive<L: Logic>(mut start: Box<Start<L>>, post: Arc<Post>) -> Outcome<L::Output> {
-    let mut engine = Engine::new(&mut start, post);
-    engine.start(&mut start.machine);
-    poll_fn(|cx| engine.poll(&mut start.machine, cx)).await;
-    let ended = start.machine.into_outcome();
-    ended.unwrap_or_else(|| Err(Failure::new(Exit::Internal, "internal", "no outcome")))
-}
-
-struct Engine {
-    means: Arc<Means>,
-    post: Arc<Post>,
-    client: Option<Client>,
-    observer: Option<Box<dyn Observer + Send>>,
-    attended: bool,
     /// What is under way. Without memory of its own while there is nothing.
     jobs: Vec<Job>,
     stores: Option<Box<Stores>>,
     sleeper: Sleeper,
+}
+
+impl<L: Logic> Session<L> {
+    pub(crate) fn new(means: Arc<Means>, post: Arc<Post>, machine: Machine<L>) -> Self {
+        Self { machine, engine: Engine::new(means, post) }
+    }
+
+    /// Drives the machine to its end. The outcome is boxed since a task has room for it from the beginning.
+    pub(crate) async fn run(mut self: Box<Self>) -> Box<Outcome<L::Output>> {
+        let Self { machine, engine } = &mut *self;
+        engine.start(machine);
+        poll_fn(|cx| engine.poll(machine, cx)).await;
+        let ended = self.machine.into_outcome();
+        Box::new(ended.unwrap_or_else(|| Err(Failure::new(Exit::Internal, "internal", "no outcome"))))
+    }
 }
 
 type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -69,10 +73,9 @@ struct Stores {
 }
 
 impl Engine {
-    fn new<L: Logic>(start: &mut Start<L>, post: Arc<Post>) -> Self {
-        let means = Arc::clone(&start.means);
+    fn new(means: Arc<Means>, post: Arc<Post>) -> Self {
         let sleeper = Sleeper::new(Arc::clone(&means.alarm));
-        let (client, observer, attended) = (start.client.take(), start.observer.take(), start.attended);
+        let (client, observer, attended) = (None, None, false);
         Self { means, post, client, observer, attended, jobs: Vec::new(), stores: None, sleeper }
     }
 

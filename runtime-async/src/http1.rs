@@ -1,18 +1,21 @@
-//! One request and its answer on an open connection, with the HTTP/1.1 of ureq.
+//! One request and its answer on an open connection, read by the HTTP/1.1 of ureq.
 
 use std::io;
 
-use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
+use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use doorkey_host::limits::BODY_CAP;
+use futures_lite::future::yield_now;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
-use http::{Response, header};
-use ureq_proto::client::state::{Cleanup, RecvBody, RecvResponse, SendBody};
+use http::Response;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use ureq_proto::client::state::{RecvBody, RecvResponse};
 use ureq_proto::client::{Call, RecvBodyResult, RecvResponseResult, SendRequestResult};
 use zeroize::Zeroizing;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, not_sent};
+use crate::written::written;
 
-/// The longest head of a request or an answer, in bytes.
+/// The longest head of an answer, in bytes.
 const MOST_HEAD: usize = 64 * 1024;
 /// What is read at once, in bytes: most answers with their heads.
 const PIECE: usize = 4 * 1024;
@@ -23,90 +26,40 @@ pub(crate) async fn exchange(
     request: &HttpRequest,
     user_agent: &str,
 ) -> Result<(HttpResponse, bool), RequestFailure> {
-    let (head, call) = written(request, user_agent)?;
+    let written = written(request, user_agent)?;
+    let call = awaiting().ok_or_else(|| not_sent("the request cannot be written"))?;
     let sent = async {
-        connection.write_all(&head).await?;
+        connection.write_all(&written).await?;
         connection.flush().await
     };
     sent.await.map_err(lost)?;
-    drop(head);
+    drop(written);
     let mut arrived = Arrived { connection, bytes: Zeroizing::default(), used: 0 };
     let (response, call) = receive_head(&mut arrived, call).await?;
-    let (body, call) = match call {
+    let (body, mut goes_on) = match call {
         RecvResponseResult::RecvBody(call) => receive_body(&mut arrived, call).await?,
-        RecvResponseResult::Redirect(call) => (Zeroizing::default(), call.proceed()),
-        RecvResponseResult::Cleanup(call) => (Zeroizing::default(), call),
+        RecvResponseResult::Redirect(call) => (Zeroizing::default(), !call.must_close_connection()),
+        RecvResponseResult::Cleanup(call) => (Zeroizing::default(), !call.must_close_connection()),
     };
-    let goes_on = !call.must_close_connection() && arrived.rest().is_empty();
+    let headers = response.headers();
+    // Whoever stands in between may have understood another end (RFC 9112 §6.1).
+    goes_on &= !(headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH));
+    goes_on &= arrived.rest().is_empty();
     Ok((response.map(|()| body.to_vec()).into(), goes_on))
 }
 
-/// The request as it goes over the wire.
-fn written(
-    request: &HttpRequest,
-    user_agent: &str,
-) -> Result<(Zeroizing<Vec<u8>>, Call<RecvResponse>), RequestFailure> {
-    let not_sent = |why: String| RequestFailure { kind: FailureKind::NotSent, detail: why };
-    let (mut parts, body) = request.to_http().map_err(|e| not_sent(e.to_string()))?.into_parts();
-    let body = Zeroizing::new(body);
-    let has_body = !body.is_empty() || !matches!(request.method, Method::Get | Method::Delete);
-    let agent = user_agent.parse().map_err(|e: header::InvalidHeaderValue| not_sent(e.to_string()))?;
-    parts.headers.insert(header::USER_AGENT, agent);
-    parts.headers.insert(header::ACCEPT, header::HeaderValue::from_static("*/*"));
-    if has_body {
-        // An empty body is announced, too, but for those methods that have none (RFC 9110 §8.6).
-        parts.headers.insert(header::CONTENT_LENGTH, body.len().into());
-    }
-    let unwritable = |e: ureq_proto::Error| not_sent(e.to_string());
-    let mut call = Call::new(http::Request::from_parts(parts, ())).map_err(unwritable)?;
-    if has_body {
-        call.force_send_body();
-    }
-    let mut call = call.proceed();
-    let mut bytes = Zeroizing::new(vec![0; MOST_HEAD.min(PIECE) + body.len()]);
-    let mut length = 0;
+/// The state of ureq's HTTP/1.1 in which an answer is awaited. It is not told the request, of which it would keep copies
+/// that nobody wipes: all that are sent here have answers of the same form (RFC 9112 §6.3).
+pub(crate) fn awaiting() -> Option<Call<RecvResponse>> {
+    let mut call = Call::new(http::Request::get("http://localhost/").body(()).ok()?).ok()?.proceed();
+    let mut written = [0; 256];
     while !call.can_proceed() {
-        match call.write(&mut bytes[length..]) {
-            Ok(more) if more > 0 => length += more,
-            // A line that is longer than what is left.
-            _ if bytes.len() < MOST_HEAD + body.len() => {
-                let mut larger = Zeroizing::new(vec![0; bytes.len() * 2]);
-                larger[..length].copy_from_slice(&bytes[..length]);
-                bytes = larger;
-            }
-            Ok(_) => return Err(not_sent("the request's head is too long".to_owned())),
-            Err(e) => return Err(unwritable(e)),
-        }
+        call.write(&mut written).ok()?;
     }
-    let call = match call.proceed().map_err(unwritable)? {
+    match call.proceed().ok()? {
         Some(SendRequestResult::RecvResponse(call)) => Some(call),
-        Some(SendRequestResult::SendBody(call)) => with_body(call, &body, &mut bytes, &mut length)?,
-        // Nothing here asks first.
-        Some(SendRequestResult::Await100(_)) | None => None,
-    };
-    bytes.truncate(length);
-    let call = call.ok_or_else(|| not_sent("the request cannot be written".to_owned()))?;
-    Ok((bytes, call))
-}
-
-fn with_body(
-    mut call: Call<SendBody>,
-    body: &[u8],
-    bytes: &mut Zeroizing<Vec<u8>>,
-    length: &mut usize,
-) -> Result<Option<Call<RecvResponse>>, RequestFailure> {
-    let mut written = 0;
-    while !call.can_proceed() {
-        let (used, more) = call
-            .write(&body[written..], &mut bytes[*length..])
-            .map_err(|e| RequestFailure { kind: FailureKind::NotSent, detail: e.to_string() })?;
-        written += used;
-        *length += more;
-        if used == 0 && more == 0 {
-            break;
-        }
+        _ => None,
     }
-    Ok(call.proceed())
 }
 
 /// What has come and is not used yet.
@@ -123,14 +76,20 @@ impl Arrived<'_> {
 
     /// Reads on; `false` at the end.
     async fn more(&mut self) -> io::Result<bool> {
-        // In a new place, so that what is left behind is wiped.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(self.rest().len() + PIECE));
-        bytes.extend_from_slice(self.rest());
-        let kept = bytes.len();
-        bytes.resize(kept + PIECE, 0);
-        let read = self.connection.read(&mut bytes[kept..]).await?;
-        bytes.truncate(kept + read);
-        (self.bytes, self.used) = (bytes, 0);
+        if !self.bytes.is_empty() {
+            // Somebody who never stops talking must neither stop the clock nor keep the thread to himself.
+            yield_now().await;
+        }
+        if self.bytes.capacity() - self.bytes.len() < PIECE {
+            // In a new place, so that what is left behind is wiped.
+            let mut bytes = Zeroizing::new(Vec::with_capacity(2 * self.rest().len() + PIECE));
+            bytes.extend_from_slice(self.rest());
+            (self.bytes, self.used) = (bytes, 0);
+        }
+        let kept = self.bytes.len();
+        self.bytes.resize(kept + PIECE, 0);
+        let read = self.connection.read(&mut self.bytes[kept..]).await?;
+        self.bytes.truncate(kept + read);
         Ok(read > 0)
     }
 }
@@ -141,6 +100,9 @@ async fn receive_head(
 ) -> Result<(Response<()>, RecvResponseResult), RequestFailure> {
     loop {
         let (used, response) = call.try_response(arrived.rest(), false).map_err(|_| no_http())?;
+        if used > MOST_HEAD {
+            return Err(no_http());
+        }
         arrived.used += used;
         if let Some(response) = response {
             let call = call.proceed().ok_or_else(no_http)?;
@@ -152,10 +114,11 @@ async fn receive_head(
     }
 }
 
+/// The body, and whether the connection can be used again.
 async fn receive_body(
     arrived: &mut Arrived<'_>,
     mut call: Call<RecvBody>,
-) -> Result<(Zeroizing<Vec<u8>>, Call<Cleanup>), RequestFailure> {
+) -> Result<(Zeroizing<Vec<u8>>, bool), RequestFailure> {
     let mut body = Zeroizing::new(Vec::new());
     let mut piece = Zeroizing::new(vec![0; PIECE]);
     // Then there is no other end.
@@ -171,17 +134,24 @@ async fn receive_body(
         if call.can_proceed() && !ends_with_connection {
             break;
         }
-        if used == 0 && got == 0 && !arrived.more().await.map_err(lost)? {
-            if ends_with_connection {
-                break;
-            }
-            return Err(lost(io::ErrorKind::UnexpectedEof.into()));
+        if used > 0 || got > 0 {
+            continue;
+        }
+        // What is kept back is a line of chunked framing that has no end yet.
+        if arrived.rest().len() > MOST_HEAD {
+            return Err(no_http());
+        }
+        if !arrived.more().await.map_err(lost)? {
+            // Of a chunked body nothing is missing but the empty line after it.
+            let is_whole = ends_with_connection || call.is_ended_chunked();
+            return if is_whole { Ok((body, false)) } else { Err(lost(io::ErrorKind::UnexpectedEof.into())) };
         }
     }
-    match call.proceed().ok_or_else(no_http)? {
-        RecvBodyResult::Redirect(call) => Ok((body, call.proceed())),
-        RecvBodyResult::Cleanup(call) => Ok((body, call)),
-    }
+    let goes_on = match call.proceed().ok_or_else(no_http)? {
+        RecvBodyResult::Redirect(call) => !call.must_close_connection(),
+        RecvBodyResult::Cleanup(call) => !call.must_close_connection(),
+    };
+    Ok((body, goes_on))
 }
 
 /// Growing leaves no copy behind.

@@ -67,6 +67,7 @@ mod pool;
 mod post;
 mod run;
 mod transport;
+mod written;
 
 pub use client::Client;
 pub use doorkey_host::{Browser, Clock, Proxy, ProxySettings, Surface, SystemClock, UnusableProxy};

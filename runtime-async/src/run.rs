@@ -20,7 +20,7 @@ use futures_lite::Stream;
 
 use crate::client::Client;
 use crate::driver::Means;
-use crate::engine::{Start, drive};
+use crate::engine::Session;
 use crate::executor::spawn;
 use crate::post::{Interrupter, Post};
 
@@ -36,14 +36,14 @@ pub struct Run<'a, L: Logic> {
 }
 
 enum State<L: Logic> {
-    New(Box<Start<L>>),
+    New(Box<Session<L>>),
     Running(Running<L::Output>),
     Ended,
 }
 
 /// What runs by itself; interrupted when its owner lets go of it.
 struct Running<T> {
-    task: Option<Task<Outcome<T>>>,
+    task: Option<Task<Box<Outcome<T>>>>,
     post: Arc<Post>,
 }
 
@@ -56,8 +56,9 @@ struct Person<'a> {
 
 impl<L: Logic> Run<'static, L> {
     pub(crate) fn new(means: Arc<Means>, machine: Machine<L>) -> Self {
-        let start = Start { means, machine, client: None, observer: None, attended: false };
-        Self { state: State::New(Box::new(start)), post: Arc::default(), person: None }
+        let post = Arc::default();
+        let session = Session::new(means, Arc::clone(&post), machine);
+        Self { state: State::New(Box::new(session)), post, person: None }
     }
 }
 
@@ -67,9 +68,9 @@ impl<'a, L: Logic> Run<'a, L> {
     pub fn with_surface<'b>(self, surface: &'b mut (dyn Surface + Send)) -> Run<'b, L> {
         let Run { mut state, post, .. } = self;
         let person = match &mut state {
-            State::New(start) => {
-                start.attended = true;
-                let means = Arc::clone(&start.means);
+            State::New(session) => {
+                session.engine.attended = true;
+                let means = Arc::clone(&session.engine.means);
                 Some(Box::new(Person { means, surface, tick: Timer::interval(TICK) }))
             }
             State::Running(_) | State::Ended => None,
@@ -79,16 +80,16 @@ impl<'a, L: Logic> Run<'a, L> {
 
     /// The same, with every event and every command shown to `observer`, too. No use once it was polled.
     pub fn with_observer(mut self, observer: Box<dyn Observer + Send>) -> Self {
-        if let State::New(start) = &mut self.state {
-            start.observer = Some(observer);
+        if let State::New(session) = &mut self.state {
+            session.engine.observer = Some(observer);
         }
         self
     }
 
     /// The same, finding tokens as the client does.
     pub(crate) fn find_with(mut self, client: Client) -> Self {
-        if let State::New(start) = &mut self.state {
-            start.client = Some(client);
+        if let State::New(session) = &mut self.state {
+            session.engine.client = Some(client);
         }
         self
     }
@@ -109,9 +110,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if matches!(this.state, State::New(_))
-            && let State::New(start) = replace(&mut this.state, State::Ended)
+            && let State::New(session) = replace(&mut this.state, State::Ended)
         {
-            match spawn(drive(start, Arc::clone(&this.post))) {
+            match spawn(session.run()) {
                 Ok(task) => {
                     this.state = State::Running(Running { task: Some(task), post: Arc::clone(&this.post) });
                 }
@@ -135,7 +136,7 @@ where
         {
             running.task = None;
         }
-        ended
+        ended.map(|outcome| *outcome)
     }
 }
 

@@ -82,7 +82,7 @@ impl Transport for HttpTransport {
     fn send(&self, request: HttpRequest, limit: Duration) -> Sending {
         let (settings, pool) = (Arc::clone(&self.settings), self.pool.clone());
         Box::pin(async move {
-            let deadline = Instant::now() + limit;
+            let deadline = Instant::now().checked_add(limit);
             let origin = request.url.origin().clone();
             let idle = match &pool {
                 Some(pool) => pool.take(&origin).await,
@@ -102,8 +102,9 @@ impl Transport for HttpTransport {
     }
 }
 
-async fn late<T>(deadline: Instant, kind: FailureKind) -> Result<T, RequestFailure> {
-    Timer::at(deadline).await;
+/// Without a deadline that a clock could show it is never late.
+async fn late<T>(deadline: Option<Instant>, kind: FailureKind) -> Result<T, RequestFailure> {
+    deadline.map_or_else(Timer::never, Timer::at).await;
     Err(RequestFailure { kind, detail: "no answer in time".to_owned() })
 }
 

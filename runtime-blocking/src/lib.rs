@@ -52,6 +52,7 @@
 //! ```
 
 mod client;
+mod connecting;
 mod driver;
 mod transport;
 

@@ -1,6 +1,5 @@
 //! Requests over `ureq`.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,11 @@ use doorkey_host::limits::{BODY_CAP, IDLE_AGE};
 use doorkey_host::{Proxy, ProxySettings};
 use ureq::ProxyProtocol;
 use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::connecting::{Connecting, Resolving, Unconnected};
+
+/// As good as no limit.
+const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Sends requests; tests hand in others than [`HttpTransport`].
 pub trait Transport: Send {
@@ -53,15 +57,15 @@ impl HttpTransport {
         let slot = if proxy.is_some() { &mut self.proxied } else { &mut self.direct };
         let user_agent = &self.user_agent;
         Ok(slot.get_or_insert_with(|| {
-            ureq::Agent::config_builder()
+            let config = ureq::Agent::config_builder()
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .max_idle_age(IDLE_AGE)
                 .user_agent(user_agent)
                 .proxy(proxy)
                 .tls_config(tls())
-                .build()
-                .new_agent()
+                .build();
+            ureq::Agent::with_parts(config, Connecting::default(), Resolving::default())
         }))
     }
 }
@@ -85,17 +89,19 @@ fn tls() -> TlsConfig {
 impl Transport for HttpTransport {
     fn send(&mut self, request: &HttpRequest, limit: Duration) -> Result<HttpResponse, RequestFailure> {
         let agent = self.agent(request)?;
+        // ureq has no clock that could show such an end.
+        let limit = Some(limit).filter(|limit| *limit < ENDLESS);
         let unsendable = |e: http::Error| failure(FailureKind::NotSent, e);
         let prepared = request.to_http().map_err(unsendable)?;
         let has_no_body = request.body.is_empty() && matches!(request.method, Method::Get | Method::Delete);
         let answer = if has_no_body {
             // An empty body would be announced with a `content-length`, as it is for the other methods (RFC 9110 §8.6).
             let prepared = prepared.map(|_| ());
-            agent.run(agent.configure_request(prepared).timeout_global(Some(limit)).build())
+            agent.run(agent.configure_request(prepared).timeout_global(limit).build())
         } else {
-            agent.run(agent.configure_request(prepared).timeout_global(Some(limit)).build())
+            agent.run(agent.configure_request(prepared).timeout_global(limit).build())
         };
-        let mut answer = answer.map_err(|e| failure(kind_of(&e), in_words(&e)))?;
+        let mut answer = answer.map_err(|e| failed(&e))?;
         // ureq refuses a body of exactly the limit, too.
         let body = answer.body_mut().with_config().limit(BODY_CAP as u64 + 1).read_to_vec();
         match body {
@@ -113,6 +119,16 @@ fn failure(kind: FailureKind, error: impl ToString) -> RequestFailure {
     RequestFailure { kind, detail: error.to_string() }
 }
 
+/// What is not surely unsent may have been acted on.
+fn failed(error: &ureq::Error) -> RequestFailure {
+    let (kind, error) = match Unconnected::within(error) {
+        Some(error @ ureq::Error::InvalidProxyUrl) => (FailureKind::Misconfigured, error),
+        Some(error) => (FailureKind::NotSent, error),
+        None => (FailureKind::AnswerLost, error),
+    };
+    failure(kind, in_words(error))
+}
+
 /// An error in words for people, without the names of its layers.
 fn in_words(error: &ureq::Error) -> String {
     match error {
@@ -120,36 +136,5 @@ fn in_words(error: &ureq::Error) -> String {
         ureq::Error::Protocol(_) => "what came is not HTTP".to_owned(),
         ureq::Error::Timeout(_) => "no answer in time".to_owned(),
         e => e.to_string(),
-    }
-}
-
-/// Whether the host's certificate was not accepted.
-fn is_certificate(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
-}
-
-/// What is not surely unsent may have been acted on.
-fn kind_of(error: &ureq::Error) -> FailureKind {
-    use ureq::{Error, Timeout};
-    match error {
-        Error::HostNotFound
-        | Error::ConnectionFailed
-        | Error::ConnectProxyFailed(_)
-        | Error::Tls(_)
-        | Error::Rustls(_)
-        | Error::TlsRequired
-        | Error::Timeout(Timeout::Resolve | Timeout::Connect) => FailureKind::NotSent,
-        Error::InvalidProxyUrl => FailureKind::Misconfigured,
-        Error::Io(e) => match e.kind() {
-            // What only connecting can meet with. An unreachable host may also be told in the middle.
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => FailureKind::NotSent,
-            // TLS: a certificate that is not accepted is met with before anything is sent; a damaged record may be
-            // part of an answer.
-            io::ErrorKind::InvalidData if is_certificate(e) => FailureKind::NotSent,
-            _ if e.to_string().contains("failed to lookup address") => FailureKind::NotSent,
-            _ => FailureKind::AnswerLost,
-        },
-        _ => FailureKind::AnswerLost,
     }
 }

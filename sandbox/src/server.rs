@@ -20,8 +20,8 @@ use crate::door::Door;
 use crate::grade::Grade;
 use crate::options::Options;
 
-/// The most connections at once; one more is closed at once.
-const MOST_CONNECTIONS: usize = 10_000;
+/// The most connections at once; one more is closed at once. Below the descriptors that a process may usually ask for.
+const MOST_CONNECTIONS: usize = 16_000;
 
 /// Serves on 127.0.0.1, on a thread of its own, until the returned value is dropped.
 ///

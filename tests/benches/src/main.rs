@@ -3,13 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its tables")]
 
+mod crates;
 mod document;
 mod instructions;
 mod keychain;
 mod login;
+mod machines;
 mod minimal;
+mod process;
 mod sample;
 mod session;
+mod sessions;
 mod startup;
 
 use std::path::PathBuf;
@@ -18,13 +22,16 @@ use std::path::PathBuf;
 type Table = (&'static str, fn(&Binaries) -> String);
 
 /// The minimal build comes first: the others measure its binary, too.
-const TABLES: [Table; 6] = [
+const TABLES: [Table; 9] = [
     ("minimal", minimal::measure),
     ("startup", startup::measure),
     ("instructions", instructions::measure),
     ("keychain", keychain::measure),
     ("login", login::measure),
     ("session", session::measure),
+    ("core", machines::measure),
+    ("sessions", sessions::measure),
+    ("crates", crates::measure),
 ];
 
 /// What is measured.
@@ -39,6 +46,14 @@ struct Binaries {
     minimal: PathBuf,
     /// A program that does nothing.
     empty: PathBuf,
+    /// Measures the machines alone.
+    machines: PathBuf,
+    /// Many sessions on the async driver.
+    sessions: PathBuf,
+    /// What they talk to.
+    service: PathBuf,
+    /// Many sessions of another client.
+    peer: PathBuf,
     /// The folder that the minimal build is made in.
     minimal_target: PathBuf,
 }
@@ -51,6 +66,10 @@ fn main() {
         pensar: folder.join("pensar"),
         storm_client: folder.join("storm-client"),
         empty: folder.join("empty"),
+        machines: folder.join("machines"),
+        sessions: folder.join("sessions"),
+        service: folder.join("service"),
+        peer: folder.join("doorkey-benches-peer"),
         minimal: minimal_target.join("release/pentify"),
         minimal_target,
     };

@@ -42,7 +42,7 @@ pub(crate) fn measure(binaries: &Binaries) -> String {
     )
 }
 
-fn cargo(args: &[&str]) -> String {
+pub(crate) fn cargo(args: &[&str]) -> String {
     let output = Command::new("cargo").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(output.status.success(), "cargo {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

@@ -13,7 +13,7 @@ use doorkey_core::record::Record;
 
 use crate::run::{Column, play};
 use crate::scenario::{LeftBehind, Scenario, Step};
-use crate::served::{AtTerminal, Served, browse, http};
+use crate::served::{AtTerminal, Served, browse, http, in_time};
 use crate::world::{Played, World};
 
 /// The async driver at a served sandbox.
@@ -54,7 +54,9 @@ impl Column for AsyncColumn<'_> {
                 .with_browser(self.served.browser.clone())
                 .with_clock(world.clone());
         let mut person = AtTerminal(world.clone());
-        block_on(driver.run(machine).with_surface(&mut person).with_observer(Box::new(world))).map(drop)
+        in_time(move || {
+            block_on(driver.run(machine).with_surface(&mut person).with_observer(Box::new(world))).map(drop)
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use doorkey_tests::mishap::Answer;
 
 use crate::run::{Column, play};
 use crate::scenario::{LeftBehind, Scenario, Step};
-use crate::served::{AtTerminal, Served, browse, http};
+use crate::served::{AtTerminal, Served, browse, http, in_time};
 use crate::world::{Played, World, befall};
 
 /// The blocking driver at a served sandbox.
@@ -63,8 +63,10 @@ impl Column for BlockingColumn<'_> {
         let (mut person, mut observer) = (AtTerminal(world.clone()), world.clone());
         let wire = Wire { world: world.clone(), transport: http(), person: http(), flaw: self.flaw };
         let (vault, browser) = (self.served.vaults()(), self.served.browser.clone());
-        let driver = Driver::new(wire, vault).with_browser(browser).with_clock(world);
-        driver.with_surface(&mut person).with_observer(&mut observer).run(machine).map(drop)
+        in_time(move || {
+            let driver = Driver::new(wire, vault).with_browser(browser).with_clock(world);
+            driver.with_surface(&mut person).with_observer(&mut observer).run(machine).map(drop)
+        })
     }
 }
 

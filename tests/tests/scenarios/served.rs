@@ -3,16 +3,19 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::mpsc;
+use std::thread;
 
 use doorkey_blocking::{Browser, HttpTransport, ProxySettings, Surface, Transport};
 use doorkey_core::command::{Choice, Question};
+use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::HttpRequest;
 use doorkey_core::notice::Notice;
 use doorkey_core::record::Record;
 use doorkey_core::time::Now;
 use doorkey_sandbox::{Options, Running, serve};
 use doorkey_store::{SessionConfig, Vault, VaultConfig};
+use doorkey_tests::PATIENCE;
 use doorkey_tests::mishap::Answer;
 use doorkey_tests::scratch::Scratch;
 use serde_json::{Map, Value};
@@ -20,9 +23,6 @@ use serde_json::{Map, Value};
 use crate::run::Places;
 use crate::scenario::{self, LeftBehind, Scenario, Site, Step};
 use crate::world::World;
-
-/// How long anything on this machine may take, in real time.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A scenario's computer, and the sandbox that it talks to.
 pub struct Served {
@@ -117,6 +117,14 @@ impl Served {
         fs::write(&path, serde_json::to_string(&settings).unwrap()).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
+}
+
+/// What a driver comes to, unless it hangs: then it is left to itself.
+pub fn in_time(drive: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(drive()));
+    let hangs = |_| Err(Failure::new(Exit::Internal, "hangs", "it does not end"));
+    end.recv_timeout(PATIENCE).unwrap_or_else(hangs)
 }
 
 /// How the drivers' and the person's requests are sent.

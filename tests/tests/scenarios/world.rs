@@ -210,9 +210,9 @@ impl Observer for World {
         state.played.lines.push(line);
         match event {
             Event::Started { jitter_seed } => state.played.jitter_seed = *jitter_seed,
-            Event::Response { .. } | Event::RequestFailed { .. } => state.requests_under_way -= 1,
+            Event::Response { .. } | Event::RequestFailed { .. } => answered(&mut state.requests_under_way),
             Event::Woke | Event::Cancelled => {}
-            _ => state.others_under_way -= 1,
+            _ => answered(&mut state.others_under_way),
         }
         for command in commands {
             match command {
@@ -257,6 +257,11 @@ impl State {
             self.minted = Some(record.clone());
         }
     }
+}
+
+/// An answer too many is seen in the trace.
+fn answered(under_way: &mut usize) {
+    *under_way = under_way.saturating_sub(1);
 }
 
 /// What comes back of a request, where `ask` is the way to the sandbox.
