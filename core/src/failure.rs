@@ -7,6 +7,7 @@ use core::fmt;
 /// The exit codes, the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Exit {
     /// A bug of ours.
     Internal = 1,

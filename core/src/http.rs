@@ -138,6 +138,7 @@ pub struct RequestFailure {
 
 /// What is known of a request that has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FailureKind {
     /// Not a byte of the request was sent: no route, refused, name not found, TLS failed.
     NotSent,

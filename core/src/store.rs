@@ -116,6 +116,7 @@ pub struct StoreFailure {
 
 /// The kinds of failure; each has its own remedy (invariant 13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum StoreFailureKind {
     /// There is no such backend here: no service, no bus, no collection, not built in.
     Absent,

@@ -149,6 +149,7 @@ impl Url {
     }
 
     /// The same origin with `path` put after this URL's own path; the query is dropped. `path` starts with `/`.
+    #[must_use]
     pub fn join(&self, path: &str) -> Self {
         let base = self.path.trim_end_matches('/');
         Self { origin: self.origin.clone(), path: format!("{base}{path}"), query: Vec::new() }
@@ -225,6 +226,7 @@ impl fmt::Debug for Url {
 
 /// Why a text is not a URL that we would send anything to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum UrlError {
     /// It cannot be parsed.
     Malformed,

@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p doorkey-async --example async-own-service FOLDER`, in the environment that `doorkey sandbox` prints: the
 //! sandbox plays this one, too.
+#![allow(clippy::print_stdout, reason = "this is its user interface")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -3,6 +3,7 @@
 //!
 //! `cargo run -p doorkey-async --no-default-features --example async-own-store FOLDER`, in the environment that `doorkey
 //! sandbox` prints.
+#![allow(clippy::print_stdout, reason = "this is its user interface")]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
 //! A user interface of one's own in another task: it is told everything by a channel, and answers by one.
 //!
 //! `cargo run -p doorkey-async --example async-own-ui FOLDER`, in the environment that `doorkey sandbox` prints.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is its user interface")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

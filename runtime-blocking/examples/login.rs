@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p doorkey-blocking --example blocking-login FOLDER`, where FOLDER takes the token. Whoever plays the service
 //! is named by the environment: the lines that `doorkey sandbox` prints.
+#![allow(clippy::print_stdout, reason = "this is its user interface")]
 
 use std::{env, error::Error, path::Path};
 

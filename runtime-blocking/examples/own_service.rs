@@ -3,6 +3,7 @@
 //!
 //! `cargo run -p doorkey-blocking --example blocking-own-service FOLDER`, in the environment that `doorkey sandbox` prints:
 //! the sandbox plays this one, too.
+#![allow(clippy::print_stdout, reason = "this is its user interface")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p doorkey-blocking --no-default-features --example blocking-own-store FOLDER`, in the environment that
 //! `doorkey sandbox` prints.
+#![allow(clippy::print_stdout, reason = "this is its user interface")]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};

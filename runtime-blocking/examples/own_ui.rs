@@ -1,6 +1,7 @@
 //! A user interface of one's own: link, code, countdown, a choice of workspaces, and failures with their next step.
 //!
 //! `cargo run -p doorkey-blocking --example blocking-own-ui FOLDER`, in the environment that `doorkey sandbox` prints.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is its user interface")]
 
 use std::io::{self, Write as _};
 use std::path::Path;

@@ -7,6 +7,7 @@
 //! The step at which it hangs may still happen, but no further one begins. What arrives so late was noted
 //! as unsettled by whoever asked for it, and is removed by a later process.
 
+use std::fmt;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -135,5 +136,11 @@ impl CredentialStore for LimitedStore {
     fn delete(&self, slot: &Slot, expected: &Version) -> Result<Swap, StoreFailure> {
         let (slot, expected) = (slot.clone(), expected.clone());
         self.call(self.limit, move |store| store.delete(&slot, &expected))
+    }
+}
+
+impl fmt::Debug for LimitedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LimitedStore").field("limit", &self.limit).finish_non_exhaustive()
     }
 }

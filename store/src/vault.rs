@@ -1,5 +1,6 @@
 //! Everything a service stores, behind one method: what both drivers call.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use doorkey_core::record::{Backend, Record, Slot};
@@ -168,6 +169,12 @@ impl Vault {
                 failure(StoreFailureKind::Absent, "no keychain is used here; the credentials file is")
             }),
         }
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("locked", &self.locked).finish_non_exhaustive()
     }
 }
 

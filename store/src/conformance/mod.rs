@@ -34,6 +34,12 @@ pub struct Kit<F> {
     lock: Option<PathBuf>,
 }
 
+impl<F> fmt::Debug for Kit<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kit").field("lock", &self.lock).finish_non_exhaustive()
+    }
+}
+
 /// A rule that a store breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {

@@ -1,5 +1,6 @@
 //! One item for each credential.
 
+use std::fmt;
 use std::time::Duration;
 
 use doorkey_core::record::{Backend, Record, Slot, UnreadableRecord, Version};
@@ -95,5 +96,11 @@ impl CredentialStore for KeychainStore {
             Some(_) => {}
         }
         self.items.remove(&self.account(slot)).map(|()| Swap::Done)
+    }
+}
+
+impl fmt::Debug for KeychainStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeychainStore").field("account", &self.account).finish_non_exhaustive()
     }
 }

@@ -4,8 +4,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use doorkey_sandbox::pensar::account;
+use doorkey_sandbox::pensar::{Settings, account};
 use doorkey_sandbox::{Options, Person, serve};
 use doorkey_tests::home::Home;
 use doorkey_tests::login::{SOLO, approve_as};
@@ -32,7 +33,9 @@ fn example(name: &str) -> PathBuf {
 
 /// Runs an example to its end, with a person who approves and then types something; nothing may be graded badly.
 fn run(name: &str, home: &Home, person: impl FnOnce(&str) -> Person, typed: Option<&str>) -> Ended {
-    let sandbox = serve(Options::default()).unwrap();
+    // The person is quick, and so are the polls.
+    let pensar = Settings { device_interval: Duration::from_secs(1), ..Settings::default() };
+    let sandbox = serve(Options { pensar, ..Options::default() }).unwrap();
     let mut command = home.command(example(name), &[PLACE]);
     command.envs(sandbox.announcement().env.pairs());
     let running =

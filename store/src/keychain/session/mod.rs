@@ -38,6 +38,7 @@ mod part;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -159,6 +160,15 @@ impl SessionKeychain {
 }
 
 type Value = zeroize::Zeroizing<Vec<u8>>;
+
+impl fmt::Debug for SessionKeychain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionKeychain")
+            .field("service", &self.service)
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
 
 impl CredentialStore for SessionKeychain {
     fn backend(&self) -> Backend {
