@@ -174,7 +174,11 @@ impl Logic for Asking {
 
 #[test]
 fn without_a_surface_every_question_is_answered_no_and_nothing_is_chosen() {
-    let (asked, _asks) = channel();
-    let driver = Driver::new(Scripted { asked, silent: true }, vault);
-    assert_eq!(block_on(driver.run(Machine::new(service(), Asking(None)))), Ok((false, None)));
+    let (ended, ends) = channel();
+    std::thread::spawn(move || {
+        let (asked, _asks) = channel();
+        let driver = Driver::new(Scripted { asked, silent: true }, vault);
+        ended.send(block_on(driver.run(Machine::new(service(), Asking(None)))))
+    });
+    assert_eq!(ends.recv_timeout(Duration::from_secs(30)), Ok(Ok((false, None))));
 }
