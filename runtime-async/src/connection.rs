@@ -1,7 +1,7 @@
 //! A way to a server: TCP, through a proxy if there is one, TLS.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -51,7 +51,7 @@ impl Connection {
 
     async fn secured(self, settings: &Settings, host: &str) -> Result<Self, RequestFailure> {
         let name = ServerName::try_from(bare(host).to_owned()).map_err(not_sent)?;
-        let stream = settings.tls()?.connect(name, self).await.map_err(not_sent)?;
+        let stream = settings.tls().await?.connect(name, self).await.map_err(not_sent)?;
         Ok(Self::Layered(Box::new(stream)))
     }
 
@@ -62,9 +62,12 @@ impl Connection {
 }
 
 async fn dial(host: &str, port: u16) -> Result<Async<TcpStream>, RequestFailure> {
-    let name = bare(host).to_owned();
-    let addresses = unblock(move || (name, port).to_socket_addrs()).await;
-    let addresses: Vec<SocketAddr> = addresses.map_err(not_sent)?.collect();
+    let addresses = addresses(bare(host), port).await.map_err(not_sent)?;
+    first_of(&addresses).await
+}
+
+/// A connection to the first address that answers.
+async fn first_of(addresses: &[SocketAddr]) -> Result<Async<TcpStream>, RequestFailure> {
     let mut failed = not_sent("the name has no address");
     for (at, address) in addresses.iter().enumerate() {
         let patience = async {
@@ -84,6 +87,15 @@ async fn dial(host: &str, port: u16) -> Result<Async<TcpStream>, RequestFailure>
         }
     }
     Err(failed)
+}
+
+/// Those of a name are the system's to find, on a thread of its own.
+async fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![(address, port).into()]);
+    }
+    let name = host.to_owned();
+    Ok(unblock(move || (name, port).to_socket_addrs()).await?.collect())
 }
 
 /// `CONNECT` (RFC 9110 §9.3.6).
@@ -182,5 +194,34 @@ impl AsyncWrite for Connection {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream().poll_close(cx)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod tests {
+    use std::net::TcpListener;
+
+    use futures_lite::future::block_on;
+
+    use super::*;
+
+    fn refusing() -> SocketAddr {
+        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    }
+
+    #[test]
+    fn a_dead_address_is_passed_over() {
+        let alive = TcpListener::bind("127.0.0.1:0").unwrap();
+        let alive = alive.local_addr().unwrap();
+        let stream = block_on(first_of(&[refusing(), refusing(), alive])).unwrap();
+        assert_eq!(stream.get_ref().peer_addr().unwrap(), alive);
+    }
+
+    #[test]
+    fn no_address_that_answers_is_not_sent() {
+        for addresses in [&[][..], &[refusing(), refusing()]] {
+            assert_eq!(block_on(first_of(addresses)).unwrap_err().kind, FailureKind::NotSent);
+        }
     }
 }

@@ -8,6 +8,9 @@ use doorkey_host::limits::IDLE_AGE;
 
 use crate::connection::Connection;
 
+/// So many are kept; a burst of requests leaves no more behind.
+const MOST: usize = 16;
+
 #[derive(Default)]
 pub(crate) struct Pool(Mutex<Vec<Idle>>);
 
@@ -31,6 +34,10 @@ impl Pool {
     pub(crate) fn put(&self, origin: Origin, connection: Connection) {
         let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         forget_old(&mut idle);
+        if idle.len() == MOST {
+            // The one that waits longest is the first to be closed by its server.
+            idle.remove(0);
+        }
         // Most have one.
         idle.reserve_exact(1);
         idle.push(Idle { origin, connection, since: Instant::now() });

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
+use blocking::unblock;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use doorkey_host::ProxySettings;
 use futures_lite::FutureExt;
@@ -14,7 +15,7 @@ use futures_rustls::TlsConnector;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, not_sent};
 use crate::http1::exchange;
 use crate::pool::Pool;
 
@@ -36,6 +37,8 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 }
 
 /// The real thing: TLS with the operating system's roots, connections kept for the next request.
+///
+/// Of `log`'s levels, `trace` must stay off for `ureq_proto`: it dumps every answer, tokens included.
 #[derive(Clone)]
 pub struct HttpTransport {
     settings: Arc<Settings>,
@@ -111,19 +114,20 @@ async fn late<T>(deadline: Option<Instant>, kind: FailureKind) -> Result<T, Requ
 impl Settings {
     /// # Errors
     /// If the system's roots cannot be had.
-    pub(crate) fn tls(&self) -> Result<&TlsConnector, RequestFailure> {
+    pub(crate) async fn tls(&self) -> Result<&TlsConnector, RequestFailure> {
         if let Some(tls) = self.tls.get() {
             return Ok(tls);
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(|builder| builder.with_platform_verifier());
-        let unusable =
-            |e: rustls::Error| RequestFailure { kind: FailureKind::NotSent, detail: e.to_string() };
-        let config = config.map_err(unusable)?.with_no_client_auth();
+        // The roots are files to be read.
+        let config = unblock(client_config).await.map_err(not_sent)?;
         Ok(self.tls.get_or_init(|| TlsConnector::from(Arc::new(config))))
     }
+}
+
+fn client_config() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_platform_verifier()?.with_no_client_auth())
 }
 
 impl fmt::Debug for HttpTransport {

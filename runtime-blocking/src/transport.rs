@@ -24,6 +24,9 @@ pub trait Transport: Send {
 }
 
 /// The real thing: TLS with the operating system's roots, connections kept for the next request.
+///
+/// Of `log`'s levels, `trace` must stay off for `ureq` and `ureq_proto`: it dumps every request and answer, tokens
+/// included.
 #[derive(Debug)]
 pub struct HttpTransport {
     proxies: ProxySettings,

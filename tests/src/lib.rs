@@ -15,6 +15,7 @@ pub mod mishap;
 pub mod pensar;
 pub mod running;
 pub mod sandbox;
+pub mod seat;
 pub mod somebody;
 pub mod storm;
 pub mod webdriver;

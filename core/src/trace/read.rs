@@ -90,8 +90,26 @@ pub(super) fn service(value: &Value) -> Read<Service> {
     if text(value, "issuer")? == SANDBOX_ISSUER {
         service = service.sandboxed();
     }
+    if value.get("backends").is_some() {
+        service.backends = backends(list(value, "backends")?)?;
+    }
     service.person_present = flag(value, "person_present")?;
     Ok(service)
+}
+
+/// One of all the ways in which a service can use the backends.
+fn backends(named: &[Value]) -> Read<&'static [Backend]> {
+    const WAYS: [&[Backend]; 5] = [
+        &[Backend::Keychain, Backend::File],
+        &[Backend::File],
+        &[Backend::Keychain],
+        &[Backend::File, Backend::Keychain],
+        &[],
+    ];
+    let is_named = |way: &&[Backend]| {
+        way.iter().map(|backend| Some(backend.as_str())).eq(named.iter().map(Value::as_str))
+    };
+    WAYS.into_iter().find(is_named).ok_or_else(|| "backends: not known".to_owned())
 }
 
 pub(super) fn task(value: &Value) -> Read<Task> {

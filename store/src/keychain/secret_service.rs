@@ -138,23 +138,17 @@ impl CredentialStoreApi for Keychain {
         Ok(Entry::new_with_credential(Arc::new(place)))
     }
 
-    /// One entry for each account. A locked one among them fails the search: it may be any.
+    /// One entry for each account, as they were at one moment: one that vanished since then may have been replaced by
+    /// what the search did not find yet. A locked one among them fails the search: it may be any.
     fn search(&self, spec: &HashMap<&str, &str>) -> Result<Vec<Entry>> {
         let names = self.with(|service| {
-            let found = service.search_items(spec.clone()).map_err(wrap)?;
-            if found.locked.iter().any(lasts) {
-                return Err(wrap(ServiceError::Locked));
+            let mut look = 1;
+            loop {
+                match names(service, spec) {
+                    Err(error) if is_vanished(&error) && look < LOOKS => look += 1,
+                    answer => return answer.map_err(wrap),
+                }
             }
-            let mut names = BTreeSet::new();
-            for item in &found.unlocked {
-                let mut attributes = match item.get_attributes() {
-                    Err(error) if is_vanished(&error) => continue,
-                    answer => answer.map_err(wrap)?,
-                };
-                let account = attributes.remove(USERNAME).or_else(|| attributes.remove(ACCOUNT));
-                names.extend(attributes.remove(SERVICE).zip(account));
-            }
-            Ok(names)
         })?;
         names.iter().map(|(service, account)| self.build(service, account, None)).collect()
     }
@@ -280,6 +274,24 @@ fn writable(service: &SecretService) -> Result<Collection<'_>> {
 
 fn lasts(item: &Item<'_>) -> bool {
     !item.path.starts_with(SESSION)
+}
+
+/// Services and accounts of the entries that are found.
+fn names(
+    service: &SecretService,
+    spec: &HashMap<&str, &str>,
+) -> std::result::Result<BTreeSet<(String, String)>, ServiceError> {
+    let found = service.search_items(spec.clone())?;
+    if found.locked.iter().any(lasts) {
+        return Err(ServiceError::Locked);
+    }
+    let mut names = BTreeSet::new();
+    for item in &found.unlocked {
+        let mut attributes = item.get_attributes()?;
+        let account = attributes.remove(USERNAME).or_else(|| attributes.remove(ACCOUNT));
+        names.extend(attributes.remove(SERVICE).zip(account));
+    }
+    Ok(names)
 }
 
 /// The item modified last; only when there are several is it worth asking.

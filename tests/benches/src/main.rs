@@ -5,6 +5,7 @@
 
 mod crates;
 mod document;
+mod flight;
 mod instructions;
 mod keychain;
 mod login;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 type Table = (&'static str, fn(&Binaries) -> String);
 
 /// The minimal build comes first: the others measure its binary, too.
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 10] = [
     ("minimal", minimal::measure),
     ("startup", startup::measure),
     ("instructions", instructions::measure),
@@ -31,6 +32,7 @@ const TABLES: [Table; 9] = [
     ("session", session::measure),
     ("core", machines::measure),
     ("sessions", sessions::measure),
+    ("flight", flight::measure),
     ("crates", crates::measure),
 ];
 

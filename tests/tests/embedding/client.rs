@@ -10,7 +10,7 @@ use doorkey_core::machine::Outcome;
 use doorkey_core::secret::Secret;
 use futures_lite::future::block_on;
 
-use crate::seat::Seat;
+use doorkey_tests::seat::Seat;
 
 /// What both clients can do.
 trait Client {

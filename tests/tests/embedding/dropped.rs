@@ -19,7 +19,7 @@ use doorkey_sandbox::Rule;
 use doorkey_tests::{PATIENCE, wait_for};
 use futures_lite::future::{block_on, poll_once};
 
-use crate::seat::{Seat, transport};
+use doorkey_tests::seat::{Seat, transport};
 
 const STRICT: Duration = Duration::ZERO;
 const GRACE: Duration = Duration::from_secs(10);

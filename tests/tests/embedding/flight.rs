@@ -6,7 +6,7 @@ use async_executor::Executor;
 use futures_lite::future::{block_on, poll_once};
 use futures_lite::{StreamExt, stream};
 
-use crate::seat::Seat;
+use doorkey_tests::seat::Seat;
 
 const TASKS: usize = 1_000;
 

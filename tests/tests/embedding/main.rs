@@ -6,4 +6,3 @@ mod client;
 mod dropped;
 mod flight;
 mod own_store;
-mod seat;

@@ -13,7 +13,7 @@ use doorkey_tests::grant;
 use doorkey_tests::scratch::Scratch;
 use futures_lite::future::block_on;
 
-use crate::seat::{Seat, transport};
+use doorkey_tests::seat::{Seat, transport};
 
 #[test]
 fn a_session_rotates_in_a_store_of_ones_own() {

@@ -119,11 +119,14 @@ impl Served {
     }
 }
 
+/// How a driver ends that does not.
+pub const HANGS: &str = "hangs";
+
 /// What a driver comes to, unless it hangs: then it is left to itself.
 pub fn in_time(drive: impl FnOnce() -> Result<(), Failure> + Send + 'static) -> Result<(), Failure> {
     let (ended, end) = mpsc::channel();
     thread::spawn(move || ended.send(drive()));
-    let hangs = |_| Err(Failure::new(Exit::Internal, "hangs", "it does not end"));
+    let hangs = |_| Err(Failure::new(Exit::Internal, HANGS, "it does not end"));
     end.recv_timeout(PATIENCE).unwrap_or_else(hangs)
 }
 

@@ -116,3 +116,18 @@ fn an_ipv6_address_is_reached_and_named_in_brackets(kind: Kind) {
     let request = server.next_request().to_lowercase();
     assert!(request.contains(&format!("\r\nhost: [::1]:{}\r\n", server.address.port())), "{request}");
 }
+
+/// Where a request ends and who it is for are the transport's to say; `ureq` makes sense of what it is told instead.
+#[test]
+fn what_says_where_a_request_ends_is_not_taken_from_its_headers() {
+    let server = answering(ok("hi"));
+    for name in ["host", "content-length", "transfer-encoding", "connection", "Content-Length"] {
+        let request =
+            HttpRequest::new(Method::Post, server.url().join("/x")).header(name, "1").body("a/b", "body");
+        let failure = Kind::Async.client().send(&request, LIMIT).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NotSent, "{name}");
+    }
+    let fragment = HttpRequest::new(Method::Get, server.url().join("/x#y"));
+    assert_eq!(Kind::Async.client().send(&fragment, LIMIT).unwrap_err().kind, FailureKind::NotSent);
+    assert_eq!(server.requests(), Vec::<String>::new());
+}

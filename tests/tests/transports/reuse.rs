@@ -1,6 +1,8 @@
 //! Which connections are used again.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use doorkey_async::Transport;
@@ -140,4 +142,27 @@ fn a_dropped_request_closes_its_connection() {
     is_closed.recv_timeout(LIMIT).unwrap();
     let response = block_on(transport.send(get(&server.url()), LIMIT)).unwrap();
     assert_eq!(response.body.as_bytes(), b"another");
+}
+
+#[test]
+fn a_burst_leaves_few_connections_behind() {
+    let (count, kept) = (40, 16);
+    let all_here = Arc::new(Barrier::new(count));
+    let closed = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&closed);
+    let server = serve(move |mut peer| {
+        peer.request();
+        all_here.wait();
+        peer.say(ok("hi"));
+        peer.until_closed();
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    let Client::Async(transport) = Kind::Async.client() else { unreachable!() };
+    let sending = (0..count).map(|_| smol::spawn(transport.send(get(&server.url()), LIMIT)));
+    for answer in sending.collect::<Vec<_>>() {
+        assert_eq!(block_on(answer).unwrap().status, 200);
+    }
+    let closed = || closed.load(Ordering::SeqCst);
+    doorkey_tests::wait_for("connections to be closed", || (closed() >= count - kept).then_some(()));
+    assert_eq!(closed(), count - kept);
 }

@@ -16,15 +16,19 @@ use doorkey_core::store::{StoreAnswer, StoreOp};
 use doorkey_core::time::{Now, WallTime};
 use doorkey_sandbox::{Grade, Options, Running, pensar, serve};
 use doorkey_store::{SessionConfig, Vault};
-use doorkey_tests::grant;
-use doorkey_tests::scratch::Scratch;
 use futures_lite::future::block_on;
+
+use crate::grant;
+use crate::scratch::Scratch;
 
 /// How long the issuer's access tokens are good.
 pub const LIFETIME: Duration = Duration::from_secs(3600);
 
+/// Signed in, with everything in files of its own.
 pub struct Seat {
+    /// The service.
     pub service: Arc<Service>,
+    /// Its clock.
     pub clock: PutForward,
     sandbox: Running,
     refreshes: Arc<AtomicU64>,
@@ -75,14 +79,17 @@ impl Seat {
         seat
     }
 
+    /// Where the session lies.
     pub fn vault(&self) -> Vault {
         Vault::session(SessionConfig::in_folder(&self.folder))
     }
 
+    /// A driver with connections of its own.
     pub fn driver(&self) -> Driver {
         self.driver_through(transport())
     }
 
+    /// A driver with these connections.
     pub fn driver_through(&self, transport: impl doorkey_async::Transport) -> Driver {
         let folder = Arc::clone(&self.folder);
         let made = Arc::clone(&self.vaults);
@@ -93,6 +100,7 @@ impl Seat {
         Driver::new(transport, vaults).with_clock(self.clock.clone())
     }
 
+    /// A client with connections of its own.
     pub fn client(&self) -> Client {
         Client::new(self.driver(), Arc::clone(&self.service))
     }
@@ -117,10 +125,12 @@ impl Seat {
         self.vaults.swap(0, Ordering::Relaxed)
     }
 
+    /// What the issuer thinks of its clients.
     pub fn grade(&self) -> Grade {
         self.sandbox.grade().unwrap()
     }
 
+    /// Ends the session, as `pensar logout` does.
     pub fn sign_out(&self) {
         let disconnect = Machine::new(Arc::clone(&self.service), Disconnect::default());
         block_on(self.driver().run(disconnect)).unwrap();
@@ -156,6 +166,7 @@ impl Seat {
     }
 }
 
+/// Connections to loopback.
 pub fn transport() -> HttpTransport {
     HttpTransport::new(ProxySettings::default(), "doorkey-tests")
 }
@@ -165,6 +176,7 @@ pub fn transport() -> HttpTransport {
 pub struct PutForward(Arc<AtomicU64>);
 
 impl PutForward {
+    /// So much later, in whole seconds.
     pub fn forward(&self, time: Duration) {
         self.0.fetch_add(time.as_secs(), Ordering::Relaxed);
     }
