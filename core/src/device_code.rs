@@ -167,15 +167,18 @@ fn is_beyond_measure(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::PensarHosts;
     use alloc::borrow::ToOwned;
 
     fn service() -> Service {
         let url = |text| Url::parse(text).unwrap();
         Service::pensar(
-            url("https://api.pensar.dev"),
-            url("https://console.pensar.dev"),
-            url("https://gateway.pensar.dev"),
-            &url("https://api.workos.com"),
+            PensarHosts {
+                api: url("https://api.pensar.dev"),
+                console: url("https://console.pensar.dev"),
+                gateway: url("https://gateway.pensar.dev"),
+                workos: url("https://api.workos.com"),
+            },
             "box".into(),
         )
     }

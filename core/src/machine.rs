@@ -93,7 +93,7 @@ impl<T> Step<T> {
 /// A machine: plain data, told what happened, asked what to do next.
 ///
 /// After every [`Machine::handle_event`], drain [`Machine::poll_command`], then sleep until
-/// [`Machine::poll_timeout`] or until something happens. The [crate](crate)'s example is such a loop; the
+/// [`Machine::poll_timeout`] or until something happens. The [crate]'s example is such a loop; the
 /// drivers are others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine<L: Logic> {

@@ -67,6 +67,19 @@ pub struct Service {
     pub retry: RetryPolicy,
 }
 
+/// Where Pensar Apex is: [`PENSAR_API`] and so on, or others.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PensarHosts {
+    /// The API.
+    pub api: Url,
+    /// The pages.
+    pub console: Url,
+    /// The inference gateway.
+    pub gateway: Url,
+    /// The issuer of sessions.
+    pub workos: Url,
+}
+
 /// What a service's entries are called in the stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StoreNames {
@@ -161,8 +174,9 @@ impl Service {
         }
     }
 
-    /// Pensar Apex at its default hosts or others: API, console, gateway and WorkOS.
-    pub fn pensar(api: Url, console: Url, gateway: Url, workos: &Url, device_name: String) -> Self {
+    /// Pensar Apex at its default hosts or others.
+    pub fn pensar(hosts: PensarHosts, device_name: String) -> Self {
+        let PensarHosts { api, console, gateway, workos } = hosts;
         let issuer = |api: &dyn core::fmt::Display, workos: &dyn core::fmt::Display| {
             alloc::format!("{api} via {workos}")
         };

@@ -69,6 +69,7 @@ mod tests {
     use alloc::format;
 
     use super::*;
+    use crate::service::PensarHosts;
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
@@ -111,7 +112,15 @@ mod tests {
 
     fn service(base: &str) -> Service {
         let at = |host: &str| url(&base.replace('*', host));
-        Service::pensar(at("api"), at("console"), at("gateway"), &url("https://api.workos.com"), "box".into())
+        Service::pensar(
+            PensarHosts {
+                api: at("api"),
+                console: at("console"),
+                gateway: at("gateway"),
+                workos: url("https://api.workos.com"),
+            },
+            "box".into(),
+        )
     }
 
     #[test]

@@ -15,13 +15,14 @@ use doorkey_async::{
 use doorkey_core::connect::{Connect, ConnectOptions};
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::oauth::{Dialect, OAuth};
-use doorkey_core::service::{RetryPolicy, Service, StoreNames};
+use doorkey_core::service::{PensarHosts, RetryPolicy, Service, StoreNames};
 use doorkey_core::{machine::Machine, notice::Notice, time::Now, url::Url};
 use futures_lite::future::block_on;
 
 /// The service: what is not named here is as Pensar has it.
-fn service(api: Url, console: Url, gateway: Url, issuer: &Url) -> Service {
-    let pensar = Service::pensar(api, console, gateway, issuer, "build-box".into());
+fn service(hosts: PensarHosts) -> Service {
+    let issuer = hosts.workos.clone();
+    let pensar = Service::pensar(hosts, "build-box".into());
     Service {
         name: "Example",
         command: "example",
@@ -85,7 +86,8 @@ async fn connect() -> Result<(), Box<dyn Error>> {
     let home = PathBuf::from(env::args().nth(1).ok_or("which folder is to take the session?")?);
     let url = |variable| Ok::<_, Box<dyn Error>>(Url::parse(&env::var(variable)?)?);
     let (api, console) = (url("PENSAR_API_URL")?, url("PENSAR_CONSOLE_URL")?);
-    let service = service(api, console, url("PENSAR_GATEWAY_URL")?, &url("WORKOS_API_URL")?);
+    let (gateway, workos) = (url("PENSAR_GATEWAY_URL")?, url("WORKOS_API_URL")?);
+    let service = service(PensarHosts { api, console, gateway, workos });
     let names = service.names;
     let proxies = ProxySettings::from_variables(|name| env::var(name).ok());
     let transport = HttpTransport::new(proxies, "example/1.0");

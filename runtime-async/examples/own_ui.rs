@@ -15,7 +15,8 @@ use doorkey_async::{
 use doorkey_core::command::Choice;
 use doorkey_core::connect::{Connect, ConnectOptions, Connected};
 use doorkey_core::failure::Failure;
-use doorkey_core::{machine::Machine, notice::Notice, service::Service, time::Now, url::Url};
+use doorkey_core::service::{PensarHosts, Service};
+use doorkey_core::{machine::Machine, notice::Notice, time::Now, url::Url};
 use futures_lite::io::{AsyncBufReadExt as _, BufReader};
 
 /// What the screen is told.
@@ -113,7 +114,7 @@ async fn connect(screen: Sender<Message>) -> Result<Connected, Box<dyn Error>> {
     let url = |variable| Ok::<_, Box<dyn Error>>(Url::parse(&env::var(variable)?)?);
     let (api, console) = (url("PENSAR_API_URL")?, url("PENSAR_CONSOLE_URL")?);
     let (gateway, workos) = (url("PENSAR_GATEWAY_URL")?, url("WORKOS_API_URL")?);
-    let mut service = Service::pensar(api, console, gateway, &workos, "build-box".into());
+    let mut service = Service::pensar(PensarHosts { api, console, gateway, workos }, "build-box".into());
     // Sessions are told apart from copies of them on other machines, and from those of an earlier run of this one.
     (service.machine_id, service.boot_id) = (machine_id(), boot_id());
     // Somebody is here to choose; otherwise a page asks.

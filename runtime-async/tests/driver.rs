@@ -7,22 +7,26 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use doorkey_async::{Clock, Driver, Sending, Surface, SystemClock, Transport};
+use doorkey_core::command::{Choice, Question};
+use doorkey_core::event::Event;
 use doorkey_core::failure::Exit;
 use doorkey_core::http::{HttpRequest, HttpResponse};
-use doorkey_core::machine::Machine;
+use doorkey_core::machine::{Context, Logic, Machine, Step, WakeReason};
 use doorkey_core::notice::Notice;
 use doorkey_core::pairing::Pairing;
 use doorkey_core::service::Service;
-use doorkey_core::time::Now;
+use doorkey_core::time::{Now, Timestamp};
 use doorkey_core::url::Url;
 use doorkey_store::{Vault, VaultConfig};
 use futures_lite::future::{block_on, poll_once};
 
-fn machine() -> Machine<Pairing> {
+fn service() -> Service {
     let url = |text| Url::parse(text).unwrap();
-    let service =
-        Service::pentify(url("https://api.pentify.io"), url("https://app.pentify.io"), "build-box".into());
-    Machine::new(service, Pairing::new(None, true))
+    Service::pentify(url("https://api.pentify.io"), url("https://app.pentify.io"), "build-box".into())
+}
+
+fn machine() -> Machine<Pairing> {
+    Machine::new(service(), Pairing::new(None, true))
 }
 
 fn vault() -> Vault {
@@ -137,4 +141,44 @@ fn a_future_that_was_never_polled_has_done_nothing() {
     drop(driver.run(machine()));
     drop(driver);
     assert!(asks.recv().is_err(), "the transport is gone, and was never asked");
+}
+
+/// Asks whether to go on, and then which one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asking(Option<bool>);
+
+impl Logic for Asking {
+    type Output = (bool, Option<usize>);
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Self::Output> {
+        cx.ask(Question::Reconnect);
+        Step::Pending
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Self::Output> {
+        match (self.0, event) {
+            (None, Event::Answered { yes, .. }) => {
+                self.0 = Some(*yes);
+                cx.choose(vec![Choice { name: "Acme".into(), slug: "acme".into(), balance: None }]);
+                Step::Pending
+            }
+            (Some(yes), Event::Chosen { index, .. }) => Step::Done(Ok((yes, *index))),
+            _ => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        None
+    }
+}
+
+#[test]
+fn without_a_surface_every_question_is_answered_no_and_nothing_is_chosen() {
+    let (ended, ends) = channel();
+    std::thread::spawn(move || {
+        let (asked, _asks) = channel();
+        let driver = Driver::new(Scripted { asked, silent: true }, vault);
+        ended.send(block_on(driver.run(Machine::new(service(), Asking(None)))))
+    });
+    assert_eq!(ends.recv_timeout(Duration::from_secs(30)), Ok(Ok((false, None))));
 }

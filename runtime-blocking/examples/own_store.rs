@@ -14,8 +14,9 @@ use doorkey_blocking::{Client, Driver, HttpTransport, ProxySettings, SessionConf
 use doorkey_core::connect::{Connect, ConnectOptions};
 use doorkey_core::record::{Backend, Record, Slot, Version};
 use doorkey_core::secret::Secret;
+use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
-use doorkey_core::{machine::Machine, notice::Notice, service::Service, time::Now, url::Url};
+use doorkey_core::{machine::Machine, notice::Notice, time::Now, url::Url};
 use doorkey_store::conformance::Kit;
 use doorkey_store::{CredentialStore, Swap, boot_id, lock_beside, machine_id};
 
@@ -130,7 +131,7 @@ fn service() -> Result<Service, Box<dyn Error>> {
     let url = |variable| Ok::<_, Box<dyn Error>>(Url::parse(&env::var(variable)?)?);
     let (api, console) = (url("PENSAR_API_URL")?, url("PENSAR_CONSOLE_URL")?);
     let (gateway, workos) = (url("PENSAR_GATEWAY_URL")?, url("WORKOS_API_URL")?);
-    let mut service = Service::pensar(api, console, gateway, &workos, "build-box".into());
+    let mut service = Service::pensar(PensarHosts { api, console, gateway, workos }, "build-box".into());
     (service.machine_id, service.boot_id) = (machine_id(), boot_id());
     service.backends = &[Backend::File];
     Ok(service)

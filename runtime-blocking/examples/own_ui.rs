@@ -14,8 +14,9 @@ use doorkey_blocking::{
 use doorkey_core::command::Choice;
 use doorkey_core::connect::{Connect, ConnectOptions, Connected};
 use doorkey_core::failure::Failure;
+use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::time::{Now, Timestamp};
-use doorkey_core::{machine::Machine, notice::Notice, service::Service, url::Url};
+use doorkey_core::{machine::Machine, notice::Notice, url::Url};
 
 /// What is on the screen.
 #[derive(Default)]
@@ -87,7 +88,7 @@ fn connect() -> Result<Connected, Box<dyn Error>> {
     let url = |variable| Ok::<_, Box<dyn Error>>(Url::parse(&env::var(variable)?)?);
     let (api, console) = (url("PENSAR_API_URL")?, url("PENSAR_CONSOLE_URL")?);
     let (gateway, workos) = (url("PENSAR_GATEWAY_URL")?, url("WORKOS_API_URL")?);
-    let mut service = Service::pensar(api, console, gateway, &workos, "build-box".into());
+    let mut service = Service::pensar(PensarHosts { api, console, gateway, workos }, "build-box".into());
     // Sessions are told apart from copies of them on other machines, and from those of an earlier run of this one.
     (service.machine_id, service.boot_id) = (machine_id(), boot_id());
     // Somebody is here to choose; otherwise a page asks.

@@ -6,9 +6,11 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use doorkey_blocking::{Clock, Driver, Surface, SystemClock, Transport};
+use doorkey_core::command::{Choice, Question};
+use doorkey_core::event::Event;
 use doorkey_core::failure::Exit;
 use doorkey_core::http::{HttpRequest, HttpResponse, RequestFailure};
-use doorkey_core::machine::Machine;
+use doorkey_core::machine::{Context, Logic, Machine, Step, WakeReason};
 use doorkey_core::notice::Notice;
 use doorkey_core::pairing::Pairing;
 use doorkey_core::service::Service;
@@ -158,4 +160,44 @@ fn the_monotonic_clock_goes_forward_and_the_wall_clock_is_of_this_century() {
     let (first, second) = (SystemClock.now(), SystemClock.now());
     assert!(second.mono >= first.mono && first.mono > Timestamp::default());
     assert!(first.wall.as_unix_seconds() > 1_700_000_000);
+}
+
+/// Asks whether to go on, and then which one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Asking(Option<bool>);
+
+impl Logic for Asking {
+    type Output = (bool, Option<usize>);
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Self::Output> {
+        cx.ask(Question::Reconnect);
+        Step::Pending
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Self::Output> {
+        match (self.0, event) {
+            (None, Event::Answered { yes, .. }) => {
+                self.0 = Some(*yes);
+                cx.choose(vec![Choice { name: "Acme".into(), slug: "acme".into(), balance: None }]);
+                Step::Pending
+            }
+            (Some(yes), Event::Chosen { index, .. }) => Step::Done(Ok((yes, *index))),
+            _ => Step::Ignored("not waited for"),
+        }
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        None
+    }
+}
+
+#[test]
+fn without_a_surface_every_question_is_answered_no_and_nothing_is_chosen() {
+    let (ended, ends) = channel();
+    std::thread::spawn(move || {
+        let (asked, _asks) = channel();
+        let mut driver = Driver::new(Scripted { asked, silent: true }, vault());
+        ended.send(driver.run(Machine::new(service(), Asking(None))))
+    });
+    assert_eq!(ends.recv_timeout(Duration::from_secs(30)), Ok(Ok((false, None))));
 }

@@ -11,7 +11,7 @@ use doorkey_core::keep::Keep;
 use doorkey_core::machine::Machine;
 use doorkey_core::record::{Backend, Record, Slot};
 use doorkey_core::secret::Secret;
-use doorkey_core::service::Service;
+use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::store::{StoreAnswer, StoreOp};
 use doorkey_core::time::{Now, WallTime};
 use doorkey_sandbox::{Grade, Options, Running, pensar, serve};
@@ -54,8 +54,10 @@ impl Seat {
         })
         .unwrap();
         let (api, console) = (sandbox.pensar_api.clone(), sandbox.console.clone());
-        let mut service =
-            Service::pensar(api, console, sandbox.gateway.clone(), &sandbox.workos, "build-box".into());
+        let mut service = Service::pensar(
+            PensarHosts { api, console, gateway: sandbox.gateway.clone(), workos: sandbox.workos.clone() },
+            "build-box".into(),
+        );
         service.backends = &[Backend::File];
         service.machine_id = Some("machine-1".into());
         service.boot_id = "boot-1".into();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use doorkey_core::failure::Failure;
-use doorkey_core::service::{PENSAR_API, PENSAR_CONSOLE, PENSAR_GATEWAY, Service, WORKOS_API};
+use doorkey_core::service::{PENSAR_API, PENSAR_CONSOLE, PENSAR_GATEWAY, PensarHosts, Service, WORKOS_API};
 use doorkey_core::site::same_site;
 use doorkey_core::url::Url;
 use doorkey_store::{KeychainConfig, SessionConfig, Vault, boot_id, machine_id};
@@ -30,7 +30,8 @@ pub fn real(environment: &Environment) -> Result<Place, Failure> {
     for (variable, url) in [(CONSOLE, &console), (GATEWAY, &gateway)] {
         check_site(&api, variable, url)?;
     }
-    let mut service = Service::pensar(api, console, gateway, &workos, environment.hostname.clone());
+    let hosts = PensarHosts { api, console, gateway, workos };
+    let mut service = Service::pensar(hosts, environment.hostname.clone());
     service.person_present = environment.terminal;
     let names = service.names;
     let folder = environment.home().ok_or_else(no_home)?.join(names.folder);
@@ -50,7 +51,8 @@ pub fn sandbox(environment: &Environment) -> Result<Place, Failure> {
     let running = crate::sandbox::start(&folder)?;
     let (api, console, gateway) =
         (running.pensar_api.clone(), running.console.clone(), running.gateway.clone());
-    let service = Service::pensar(api, console, gateway, &running.workos, environment.hostname.clone());
+    let hosts = PensarHosts { api, console, gateway, workos: running.workos.clone() };
+    let service = Service::pensar(hosts, environment.hostname.clone());
     let mut service = of_this_machine(service.sandboxed());
     service.person_present = environment.terminal;
     let vault = vault(folder.join("pensar"), None, None);

@@ -25,7 +25,7 @@ use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspa
 use crate::resolve::{Given, Resolved, Source};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Body, Fingerprint, Secret};
-use crate::service::{SANDBOX_ISSUER, Service};
+use crate::service::{PensarHosts, SANDBOX_ISSUER, Service};
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, Unsettled};
 use crate::task::Task;
@@ -69,8 +69,9 @@ pub(super) fn service(value: &Value) -> Read<Service> {
             let token_endpoint = endpoint("token_endpoint")?;
             let workos =
                 Url::parse(&token_endpoint.origin().to_string()).map_err(|e| format!("oauth: {e}"))?;
-            let mut service =
-                Service::pensar(url("api")?, url("app")?, url("gateway")?, &workos, device_name);
+            let hosts =
+                PensarHosts { api: url("api")?, console: url("app")?, gateway: url("gateway")?, workos };
+            let mut service = Service::pensar(hosts, device_name);
             if let Some(policy) = &mut service.oauth {
                 policy.device_authorization_endpoint = endpoint("device_authorization_endpoint")?;
                 policy.token_endpoint = token_endpoint;

@@ -16,7 +16,7 @@ use doorkey_core::machine::{Disposition, Logic, Machine, Outcome, WakeReason};
 use doorkey_core::notice::Notice;
 use doorkey_core::pairing::Pairing;
 use doorkey_core::secret::Entropy;
-use doorkey_core::service::Service;
+use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::store::StoreOp;
 use doorkey_core::task::Task;
 use doorkey_core::time::{Now, Timestamp, WallTime};
@@ -44,10 +44,12 @@ pub fn url(text: &str) -> Url {
 
 pub fn pensar() -> Service {
     Service::pensar(
-        url("https://api.pensar.dev"),
-        url("https://console.pensar.dev"),
-        url("https://gateway.pensar.dev"),
-        &url("https://api.workos.com"),
+        PensarHosts {
+            api: url("https://api.pensar.dev"),
+            console: url("https://console.pensar.dev"),
+            gateway: url("https://gateway.pensar.dev"),
+            workos: url("https://api.workos.com"),
+        },
         "build-box".into(),
     )
 }

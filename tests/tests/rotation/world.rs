@@ -23,7 +23,7 @@ use doorkey_core::record::{Backend, Gateway, Generation, Record, Workspace};
 use doorkey_core::resolve::Given;
 use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
 use doorkey_core::secret::{Entropy, Secret};
-use doorkey_core::service::Service as Descriptor;
+use doorkey_core::service::{PensarHosts, Service as Descriptor};
 use doorkey_core::session::Session;
 use doorkey_core::store::{Ledger, StoreOp};
 use doorkey_core::task::Task;
@@ -124,7 +124,8 @@ impl World {
         let pensar =
             pensar::Config { api: url(3), gateway: url(4), console: url(5), workos: url(6), settings };
         let config = Config::new(url(1), url(2)).with_pensar(pensar);
-        let mut descriptor = Descriptor::pensar(url(3), url(5), url(4), &url(6), "build-box".into());
+        let hosts = PensarHosts { api: url(3), gateway: url(4), console: url(5), workos: url(6) };
+        let mut descriptor = Descriptor::pensar(hosts, "build-box".into());
         descriptor.machine_id = Some("machine-1".into());
         descriptor.boot_id = "boot-1".into();
         descriptor.bare_issuer = descriptor.issuer.clone();

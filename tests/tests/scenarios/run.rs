@@ -11,7 +11,7 @@ use doorkey_core::logout::Logout;
 use doorkey_core::machine::{Logic, Machine};
 use doorkey_core::record::{Backend, Record};
 use doorkey_core::secret::Secret;
-use doorkey_core::service::Service;
+use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::session::Session;
 use doorkey_core::status::Status;
 use doorkey_core::task::Task;
@@ -84,7 +84,8 @@ impl Site {
         let mut service = match self {
             Self::Pentify { .. } => Service::pentify(api, app, name),
             Self::Pensar(settings) => {
-                let mut service = Service::pensar(pensar_api, console, gateway, &workos, name);
+                let mut service =
+                    Service::pensar(PensarHosts { api: pensar_api, console, gateway, workos }, name);
                 if let Some(oauth) = &mut service.oauth {
                     oauth.grace = Some(settings.grace).filter(|grace| !grace.is_zero());
                 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use doorkey_blocking::{HttpTransport, ProxySettings};
-use doorkey_core::service::Service;
+use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::url::Url;
 use doorkey_store::{KeychainConfig, SessionConfig, Vault, boot_id, machine_id};
 
@@ -21,7 +21,7 @@ pub fn service(args: &Args) -> Service {
     };
     let [api, console] = [url("PENSAR_API_URL"), url("PENSAR_CONSOLE_URL")];
     let [gateway, workos] = [url("PENSAR_GATEWAY_URL"), url("WORKOS_API_URL")];
-    let mut service = Service::pensar(api, console, gateway, &workos, "storm".to_owned());
+    let mut service = Service::pensar(PensarHosts { api, console, gateway, workos }, "storm".to_owned());
     service.backends = match args.store {
         Place::File => &[doorkey_core::record::Backend::File],
         Place::Keychain => &[doorkey_core::record::Backend::Keychain],

@@ -13,7 +13,7 @@ use doorkey_core::pairing::Pairing;
 use doorkey_core::record::{Backend, Generation, Record};
 use doorkey_core::rotation::{Access, Moment, Rotation};
 use doorkey_core::secret::{Entropy, Secret};
-use doorkey_core::service::Service;
+use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::session::Session;
 use doorkey_core::time::{Now, Timestamp, WallTime};
 use doorkey_core::url::Url;
@@ -150,7 +150,7 @@ fn issuer() -> Service {
     let [api, console, gateway, workos] =
         ["api.pensar.dev", "console.pensar.dev", "gateway.pensar.dev", "issuer.example"]
             .map(|host| Url::parse(&format!("https://{host}")).unwrap());
-    let mut service = Service::pensar(api, console, gateway, &workos, "build-box".into());
+    let mut service = Service::pensar(PensarHosts { api, console, gateway, workos }, "build-box".into());
     service.backends = &[Backend::File];
     service.boot_id = BOOT.into();
     if let Some(oauth) = &mut service.oauth {
