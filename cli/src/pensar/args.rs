@@ -32,7 +32,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Connect to Pensar Console with the browser
+    /// Connect to Pensar Console with the browser; `login status` and `login logout` tell and end it
     Login(Login),
     /// The same as `login`, by its older name
     Auth(Auth),
