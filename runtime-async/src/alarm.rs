@@ -17,6 +17,8 @@ use doorkey_host::limits::LONGEST_SLEEP;
 
 use crate::executor::spawn;
 
+const SHORTEST_SLEEP: Duration = Duration::from_micros(100);
+
 /// The clock of a driver, and everybody who waits for a time on it.
 pub(crate) struct Alarm {
     clock: Box<dyn Clock + Send + Sync>,
@@ -34,6 +36,17 @@ struct State {
 }
 
 type Key = (Timestamp, u64);
+
+/// A task that panics, for its clock's sake, is begun anew by the next who sleeps.
+struct Kept<'a>(&'a Alarm);
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.state().kept = false;
+        }
+    }
+}
 
 /// One who sleeps; wakes nobody after it is dropped.
 pub(crate) struct Sleeper {
@@ -62,16 +75,15 @@ impl Alarm {
         while let Some(first) = state.sleepers.first_entry().filter(|first| first.key().0 <= now) {
             first.remove().wake();
         }
-        match state.sleepers.first_key_value() {
-            Some(((at, _), _)) => Some(self.clock.real(at.since(now)).min(LONGEST_SLEEP)),
-            None => {
-                state.kept = false;
-                None
-            }
-        }
+        let next = state.sleepers.first_key_value().map(|((at, _), _)| *at);
+        state.kept = next.is_some();
+        drop(state);
+        // Others run on this thread, too, whatever a clock says.
+        Some(self.clock.real(next?.since(now)).clamp(SHORTEST_SLEEP, LONGEST_SLEEP))
     }
 
     async fn keep(self: Arc<Self>) {
+        let _kept = Kept(&self);
         while let Some(sleep) = self.ring() {
             let mut timer = pin!(Timer::after(sleep));
             let mut slept = false;

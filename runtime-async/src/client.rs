@@ -70,6 +70,11 @@ impl Client {
         &self.shared.service
     }
 
+    /// The driver; [`Driver::settled`] is worth waiting for at the end of a program.
+    pub fn driver(&self) -> &Driver {
+        &self.shared.driver
+    }
+
     /// A token to authorize a request with now, renewed first if it is about to end.
     ///
     /// # Errors
@@ -105,11 +110,10 @@ impl Client {
         let find = Find::new(self.shared.given.clone(), refusal.clone());
         let run = self.shared.driver.run(Machine::new(Arc::clone(&self.shared.service), find));
         let flight = Arc::new(Flight::new(refusal, run.interrupter()));
-        let (client, flown) = (self.clone(), Arc::clone(&flight));
+        let landing = Landing { client: self.clone(), flight: Arc::clone(&flight) };
         let lands = spawn(async move {
             let found = run.await.map(|found: Option<Resolved>| found.map(Arc::new));
-            client.forget(&flown);
-            flown.land(found);
+            landing.land(found);
         });
         match lands {
             Ok(task) => task.detach(),
@@ -122,10 +126,6 @@ impl Client {
     fn passenger(&self, flight: &Arc<Flight>) -> Passenger {
         flight.board();
         Passenger { client: self.clone(), flight: Arc::clone(flight) }
-    }
-
-    fn forget(&self, flight: &Arc<Flight>) {
-        self.flights().retain(|other| !Arc::ptr_eq(other, flight));
     }
 
     fn flights(&self) -> MutexGuard<'_, Vec<Arc<Flight>>> {
@@ -147,6 +147,26 @@ impl Drop for Passenger {
         if self.flight.left() {
             flights.retain(|other| !Arc::ptr_eq(other, &self.flight));
         }
+    }
+}
+
+/// The end of a search. One that ends in a panic ends for all who wait, too.
+struct Landing {
+    client: Client,
+    flight: Arc<Flight>,
+}
+
+impl Landing {
+    fn land(&self, found: Found) {
+        self.client.flights().retain(|other| !Arc::ptr_eq(other, &self.flight));
+        self.flight.land(found);
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        // Nobody looks at it if there is something already.
+        self.land(Err(Failure::new(Exit::Internal, "internal", "the search for the token panicked")));
     }
 }
 

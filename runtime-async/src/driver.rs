@@ -8,6 +8,7 @@ use doorkey_host::{Browser, Clock, SystemClock};
 use doorkey_store::Vault;
 
 use crate::alarm::Alarm;
+use crate::live::Live;
 use crate::run::Run;
 use crate::transport::Transport;
 
@@ -46,6 +47,7 @@ pub(crate) struct Means {
     pub(crate) vaults: Arc<Vaults>,
     pub(crate) browser: Browser,
     pub(crate) alarm: Arc<Alarm>,
+    pub(crate) live: Arc<Live>,
 }
 
 impl Driver {
@@ -58,6 +60,7 @@ impl Driver {
             vaults: Arc::new(vaults),
             browser: Browser::default(),
             alarm,
+            live: Arc::default(),
         };
         Self { means: Arc::new(means) }
     }
@@ -91,10 +94,22 @@ impl Driver {
         Run::new(Arc::clone(&self.means), machine)
     }
 
+    /// Ready when none of this driver's machines is under way any more, those included whose futures were dropped and
+    /// which had something to bring to its end. Wait for it before the program ends; the others it makes wait, so
+    /// drop, or end, their futures first.
+    pub async fn settled(&self) {
+        self.means.live.none_left().await;
+    }
+
     fn with(self, change: impl FnOnce(Means) -> Means) -> Self {
-        let Means { transport, vaults, browser, alarm } = &*self.means;
-        let (transport, vaults) = (Arc::clone(transport), Arc::clone(vaults));
-        let means = Means { transport, vaults, browser: browser.clone(), alarm: Arc::clone(alarm) };
+        let Means { transport, vaults, browser, alarm, live } = &*self.means;
+        let means = Means {
+            transport: Arc::clone(transport),
+            vaults: Arc::clone(vaults),
+            browser: browser.clone(),
+            alarm: Arc::clone(alarm),
+            live: Arc::clone(live),
+        };
         Self { means: Arc::new(change(means)) }
     }
 }

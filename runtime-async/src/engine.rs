@@ -20,6 +20,7 @@ use doorkey_store::Vault;
 use crate::alarm::Sleeper;
 use crate::client::Client;
 use crate::driver::Means;
+use crate::live::Alive;
 use crate::post::Post;
 
 /// A session, in one piece: thousands of them wait at once.
@@ -50,6 +51,7 @@ impl<L: Logic> Session<L> {
 
     /// Drives the machine to its end. The outcome is boxed since a task has room for it from the beginning.
     pub(crate) async fn run(mut self: Box<Self>) -> Box<Outcome<L::Output>> {
+        let _alive = Alive::new(&self.engine.means.live);
         let Self { machine, engine } = &mut *self;
         engine.start(machine);
         poll_fn(|cx| engine.poll(machine, cx)).await;
@@ -66,9 +68,11 @@ enum Done {
 }
 
 /// The session's vault. Its operations are performed in order.
+#[derive(Default)]
 struct Stores {
-    /// `None` while an operation is under way.
+    /// Made with the first operation, and away while one is under way.
     vault: Option<Box<Vault>>,
+    busy: bool,
     queue: VecDeque<(CommandId, StoreOp)>,
 }
 
@@ -130,7 +134,7 @@ impl Engine {
             Done::Event(event) => self.handle(machine, event),
             Done::Store(id, answer, vault) => {
                 if let Some(stores) = &mut self.stores {
-                    stores.vault = Some(vault);
+                    (stores.vault, stores.busy) = (Some(vault), false);
                 }
                 self.next_store_op();
                 self.handle(machine, Event::Store { id, answer });
@@ -176,8 +180,7 @@ impl Engine {
                 });
             }
             Command::Store { id, op } => {
-                let vaults = &self.means.vaults;
-                self.stores.get_or_insert_with(|| Box::new(Stores::new(vaults()))).queue.push_back((id, op));
+                self.stores.get_or_insert_default().queue.push_back((id, op));
                 self.next_store_op();
             }
             Command::OpenPage { id, url } => {
@@ -213,25 +216,20 @@ impl Engine {
     }
 
     fn next_store_op(&mut self) {
-        let Some(stores) = &mut self.stores else { return };
-        if stores.vault.is_some()
-            && let Some((id, op)) = stores.queue.pop_front()
-            && let Some(mut vault) = stores.vault.take()
-        {
-            self.begin(unblock(move || {
-                let answer = vault.perform(op);
-                Done::Store(id, answer, vault)
-            }));
-        }
+        let Some(stores) = self.stores.as_mut().filter(|stores| !stores.busy) else { return };
+        let Some((id, op)) = stores.queue.pop_front() else { return };
+        stores.busy = true;
+        let (vault, means) = (stores.vault.take(), Arc::clone(&self.means));
+        self.begin(unblock(move || {
+            let mut vault = vault.unwrap_or_else(|| Box::new((means.vaults)()));
+            let answer = vault.perform(op);
+            Done::Store(id, answer, vault)
+        }));
     }
 }
 
 impl Stores {
-    fn new(vault: Vault) -> Self {
-        Self { vault: Some(Box::new(vault)), queue: VecDeque::new() }
-    }
-
     fn is_idle(&self) -> bool {
-        self.vault.is_some() && self.queue.is_empty()
+        !self.busy && self.queue.is_empty()
     }
 }

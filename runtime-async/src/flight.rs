@@ -46,9 +46,9 @@ impl Flight {
         }
     }
 
-    /// Everybody gets what was found.
+    /// Everybody gets what was found first.
     pub(crate) fn land(&self, found: Found) {
-        self.state().found = Some(found);
+        self.state().found.get_or_insert(found);
         self.landed.notify(usize::MAX);
     }
 

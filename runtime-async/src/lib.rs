@@ -63,6 +63,7 @@ mod engine;
 mod executor;
 mod flight;
 mod http1;
+mod live;
 mod pool;
 mod post;
 mod run;

@@ -1,10 +1,11 @@
 //! Connections that wait for their next request.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
+use doorkey_core::time::Timestamp;
 use doorkey_core::url::Origin;
 use doorkey_host::limits::IDLE_AGE;
+use doorkey_host::{Clock as _, SystemClock};
 
 use crate::connection::Connection;
 
@@ -17,7 +18,8 @@ pub(crate) struct Pool(Mutex<Vec<Idle>>);
 struct Idle {
     origin: Origin,
     connection: Connection,
-    since: Instant,
+    /// By a clock that a suspended machine does not stop: what its server closed meanwhile, nobody here was told.
+    since: Timestamp,
 }
 
 impl Pool {
@@ -40,7 +42,7 @@ impl Pool {
         }
         // Most have one.
         idle.reserve_exact(1);
-        idle.push(Idle { origin, connection, since: Instant::now() });
+        idle.push(Idle { origin, connection, since: SystemClock.now().mono });
     }
 
     /// The one that was used last: the others may then grow old.
@@ -53,5 +55,6 @@ impl Pool {
 }
 
 fn forget_old(idle: &mut Vec<Idle>) {
-    idle.retain(|idle| idle.since.elapsed() < IDLE_AGE);
+    let now = SystemClock.now().mono;
+    idle.retain(|idle| now.since(idle.since) < IDLE_AGE);
 }

@@ -51,11 +51,13 @@ impl Post {
     }
 
     pub(crate) fn report(&self, event: Event) {
-        wake(self.trays().events.put(event));
+        let waiting = self.trays().events.put(event);
+        wake(waiting);
     }
 
     pub(crate) fn ask(&self, command: Command) {
-        wake(self.trays().commands.put(command));
+        let waiting = self.trays().commands.put(command);
+        wake(waiting);
     }
 
     /// The events that came; if there are none, the task of `cx` is woken for the next one.
@@ -69,6 +71,7 @@ impl Post {
     }
 }
 
+/// Without the lock: whoever is woken may look into the trays at once.
 fn wake(waiting: Option<Waker>) {
     if let Some(waker) = waiting {
         waker.wake();

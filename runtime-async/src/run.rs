@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::mem::replace;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -78,7 +79,8 @@ impl<'a, L: Logic> Run<'a, L> {
         Run { state, post, person }
     }
 
-    /// The same, with every event and every command shown to `observer`, too. No use once it was polled.
+    /// The same, with every event and every command shown to `observer`, too. No use once it was polled. It is called on
+    /// the thread that all sessions share, and must neither block nor panic.
     pub fn with_observer(mut self, observer: Box<dyn Observer + Send>) -> Self {
         if let State::New(session) = &mut self.state {
             session.engine.observer = Some(observer);
@@ -169,8 +171,11 @@ impl Person<'_> {
                 self.perform(command, post);
             }
         }
-        while Pin::new(&mut self.tick).poll_next(cx).is_ready() {
+        if Pin::new(&mut self.tick).poll_next(cx).is_ready() {
             self.surface.tick(self.means.alarm.now());
+            // From now on: seconds that went by unseen, or while the surface was busy, are not made up for.
+            self.tick.set_interval(TICK);
+            while Pin::new(&mut self.tick).poll_next(cx).is_ready() {}
         }
     }
 
@@ -179,11 +184,19 @@ impl Person<'_> {
             Command::Show(notice) => self.surface.show(self.means.alarm.now(), &notice),
             Command::Ask { id, question } => {
                 let (answer, post) = (self.surface.ask(question), Arc::clone(post));
-                blocking::unblock(move || post.report(Event::Answered { id, yes: answer() })).detach();
+                blocking::unblock(move || {
+                    let yes = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_default();
+                    post.report(Event::Answered { id, yes });
+                })
+                .detach();
             }
             Command::Choose { id, choices } => {
                 let (choice, post) = (self.surface.choose(&choices), Arc::clone(post));
-                blocking::unblock(move || post.report(Event::Chosen { id, index: choice() })).detach();
+                blocking::unblock(move || {
+                    let index = catch_unwind(AssertUnwindSafe(choice)).unwrap_or_default();
+                    post.report(Event::Chosen { id, index });
+                })
+                .detach();
             }
             // The engine hands over no others.
             _ => {}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_io::Timer;
 use blocking::unblock;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
-use doorkey_host::ProxySettings;
+use doorkey_host::{Clock as _, ProxySettings, SystemClock};
 use futures_lite::FutureExt;
 use futures_rustls::TlsConnector;
 use rustls::ClientConfig;
@@ -27,6 +27,9 @@ pub trait Transport: Send + Sync + 'static {
     /// Sends a request, follows no redirect, and waits for the whole answer, at most `limit`. Fails without a complete
     /// answer; [`RequestFailure::kind`] tells what is known. Nothing is sent before the future is polled; dropping it
     /// ends the request.
+    ///
+    /// Called, and its future polled, on the thread that all sessions share: it must not block, and has none of the
+    /// embedder's executors around it.
     fn send(&self, request: HttpRequest, limit: Duration) -> Sending;
 }
 
@@ -86,6 +89,7 @@ impl Transport for HttpTransport {
         let (settings, pool) = (Arc::clone(&self.settings), self.pool.clone());
         Box::pin(async move {
             let deadline = Instant::now().checked_add(limit);
+            let begun = SystemClock.now().mono;
             let origin = request.url.origin().clone();
             let idle = match &pool {
                 Some(pool) => pool.take(&origin).await,
@@ -95,6 +99,10 @@ impl Transport for HttpTransport {
                 Some(connection) => connection,
                 None => Connection::open(&settings, &origin).or(late(deadline, FailureKind::NotSent)).await?,
             };
+            // A machine that was suspended has not counted that: what must arrive within a time must not leave after it.
+            if SystemClock.now().mono.since(begun) > limit {
+                return late(Some(Instant::now()), FailureKind::NotSent).await;
+            }
             let sent = exchange(&mut connection, &request, &settings.user_agent);
             let (response, goes_on) = sent.or(late(deadline, FailureKind::AnswerLost)).await?;
             if goes_on && let Some(pool) = &pool {

@@ -30,14 +30,7 @@ fn machine() -> Machine<Pairing> {
 }
 
 fn vault() -> Vault {
-    let folder = std::env::temp_dir().join("doorkey-driver-never-made");
-    Vault::new(VaultConfig {
-        ledger: folder.join("state.json"),
-        credentials: folder.join("credentials"),
-        locked: Vec::new(),
-        locked_at_home: None,
-        keychain: None,
-    })
+    Vault::new(VaultConfig::in_folder(&std::env::temp_dir().join("doorkey-driver-never-made")))
 }
 
 #[derive(Default)]

@@ -1,5 +1,7 @@
 //! The loop: perform commands, feed results back, sleep.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -8,10 +10,11 @@ use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::find::nobody_finds;
-use doorkey_core::http::HttpRequest;
+use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use doorkey_core::machine::{Driven, Logic, Machine, Outcome};
 use doorkey_core::secret::Entropy;
 use doorkey_core::store::StoreOp;
+use doorkey_core::time::Timestamp;
 use doorkey_core::trace::Observer;
 use doorkey_host::limits::LONGEST_SLEEP;
 use doorkey_host::{Browser, Clock, Surface, SystemClock};
@@ -47,7 +50,7 @@ pub struct Driver<'a> {
     on_start: Option<Box<dyn FnOnce(Interrupter) + 'a>>,
     inputs: Receiver<Input>,
     results: Sender<Input>,
-    requests: Helper<(CommandId, HttpRequest, Duration)>,
+    requests: Helper<(CommandId, HttpRequest, Duration, Timestamp)>,
     stores: Helper<(CommandId, StoreOp)>,
     stores_pending: usize,
     /// Counts machines: what a request of an earlier one comes to is not the next one's.
@@ -70,6 +73,8 @@ impl Interrupter {
 enum Input {
     /// For the machine of that number.
     Event(u32, Event),
+    /// A transport or a store panicked, with this.
+    Panicked(Box<dyn Any + Send>),
     Interrupted,
 }
 
@@ -77,8 +82,8 @@ impl<'a> Driver<'a> {
     /// A driver with these means. Nothing is opened or started until a command needs it.
     pub fn new<T: Transport + 'static>(transport: T, vault: Vault) -> Self {
         let (results, inputs) = mpsc::channel();
-        let requests = Helper::new(transport, |transport: &mut T, (id, request, limit)| {
-            match transport.send(&request, limit) {
+        let requests = Helper::new(transport, |transport: &mut T, (id, request, limit, wanted)| {
+            match send(transport, &request, limit, wanted) {
                 Ok(response) => Event::Response { id, response },
                 Err(failure) => Event::RequestFailed { id, failure },
             }
@@ -159,6 +164,7 @@ impl<'a> Driver<'a> {
             match self.inputs.recv() {
                 Ok(Input::Event(_, Event::Store { .. })) => self.stores_pending -= 1,
                 Ok(Input::Event(..)) => {}
+                Ok(Input::Panicked(cause)) => self.panicked(cause),
                 Ok(Input::Interrupted) | Err(_) => break,
             }
         }
@@ -183,6 +189,12 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// The panic of a transport or a store is the caller's, as if it had been called here.
+    fn panicked(&mut self, cause: Box<dyn Any + Send>) -> ! {
+        self.stores_pending = 0;
+        resume_unwind(cause)
+    }
+
     fn count(&mut self, event: &Event) {
         if matches!(event, Event::Store { .. }) {
             self.stores_pending = self.stores_pending.saturating_sub(1);
@@ -201,6 +213,7 @@ impl<'a> Driver<'a> {
                 return None;
             }
             Ok(Input::Interrupted) => return Some(Event::Cancelled),
+            Ok(Input::Panicked(cause)) => self.panicked(cause),
             // The driver holds a sender itself, so the channel is never closed.
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
@@ -222,7 +235,8 @@ impl<'a> Driver<'a> {
                 }
             }
             Command::Send { id, request, limit } => {
-                self.requests.submit(&self.results, self.run, (id, request, limit));
+                let job = (id, request, limit, SystemClock.now().mono);
+                self.requests.submit(&self.results, self.run, job);
             }
             Command::Store { id, op } => {
                 self.stores_pending += 1;
@@ -243,14 +257,20 @@ impl<'a> Driver<'a> {
                     return self.report(Event::Answered { id, yes: false });
                 };
                 let (answer, results, run) = (surface.ask(question), self.results.clone(), self.run);
-                thread::spawn(move || results.send(Input::Event(run, Event::Answered { id, yes: answer() })));
+                thread::spawn(move || {
+                    let yes = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_default();
+                    results.send(Input::Event(run, Event::Answered { id, yes }))
+                });
             }
             Command::Choose { id, choices } => {
                 let Some(surface) = &mut self.surface else {
                     return self.report(Event::Chosen { id, index: None });
                 };
                 let (choice, results, run) = (surface.choose(&choices), self.results.clone(), self.run);
-                thread::spawn(move || results.send(Input::Event(run, Event::Chosen { id, index: choice() })));
+                thread::spawn(move || {
+                    let index = catch_unwind(AssertUnwindSafe(choice)).unwrap_or_default();
+                    results.send(Input::Event(run, Event::Chosen { id, index }))
+                });
             }
             Command::FindToken { id, .. } => self.report(nobody_finds(id)),
             Command::Show(notice) => {
@@ -273,6 +293,23 @@ impl std::fmt::Debug for Driver<'_> {
     }
 }
 
+/// Sends a request that may have waited for the end of an abandoned one: what must arrive within a time must not leave
+/// after it.
+fn send(
+    transport: &mut impl Transport,
+    request: &HttpRequest,
+    limit: Duration,
+    wanted: Timestamp,
+) -> Result<HttpResponse, RequestFailure> {
+    match limit.checked_sub(SystemClock.now().mono.since(wanted)) {
+        Some(left) => transport.send(request, left),
+        None => Err(RequestFailure {
+            kind: FailureKind::NotSent,
+            detail: "the one before took too long".to_owned(),
+        }),
+    }
+}
+
 /// A thread that works off one kind of job, in order; started with the first one.
 enum Helper<J> {
     Idle(Option<Work<J>>),
@@ -286,7 +323,9 @@ impl<J: Send + 'static> Helper<J> {
     fn new<W: Send + 'static>(mut worker: W, work: impl Fn(&mut W, J) -> Event + Send + 'static) -> Self {
         Self::Idle(Some(Box::new(move |jobs: Receiver<(u32, J)>, results: Sender<Input>| {
             for (run, job) in jobs {
-                if results.send(Input::Event(run, work(&mut worker, job))).is_err() {
+                let done = catch_unwind(AssertUnwindSafe(|| work(&mut worker, job)));
+                let input = done.map_or_else(Input::Panicked, |event| Input::Event(run, event));
+                if results.send(input).is_err() {
                     return;
                 }
             }

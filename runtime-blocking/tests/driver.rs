@@ -24,14 +24,7 @@ fn service() -> Service {
 }
 
 fn vault() -> Vault {
-    let folder = std::env::temp_dir().join("doorkey-driver-never-made");
-    Vault::new(VaultConfig {
-        ledger: folder.join("state.json"),
-        credentials: folder.join("credentials"),
-        locked: Vec::new(),
-        locked_at_home: None,
-        keychain: None,
-    })
+    Vault::new(VaultConfig::in_folder(&std::env::temp_dir().join("doorkey-driver-never-made")))
 }
 
 #[derive(Default)]
@@ -153,6 +146,28 @@ fn an_answer_for_a_machine_that_has_ended_is_not_the_next_ones() {
     });
     assert_eq!(run(&mut driver).exit, Exit::Interrupted);
     assert_eq!(run(&mut driver).code, "second");
+}
+
+struct Panicking;
+
+impl Transport for Panicking {
+    fn send(&mut self, _: &HttpRequest, _: Duration) -> Result<HttpResponse, RequestFailure> {
+        panic!("a transport of one's own")
+    }
+}
+
+#[test]
+fn a_transport_that_panics_panics_in_run() {
+    let (ended, ends) = channel();
+    std::thread::spawn(move || {
+        let mut service = service();
+        service.pairing.first_poll = Duration::from_millis(10);
+        let mut driver = Driver::new(Panicking, vault());
+        let run = || driver.run(Machine::new(service, Pairing::new(None, false))).map(drop);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err();
+        let _ = ended.send(panicked);
+    });
+    assert_eq!(ends.recv_timeout(Duration::from_secs(30)), Ok(true));
 }
 
 #[test]

@@ -26,17 +26,6 @@ fn vault(folder: &Path) -> Vault {
     })
 }
 
-fn session_config(folder: &Path) -> SessionConfig {
-    SessionConfig {
-        settings: folder.join("config.json"),
-        session: folder.join("auth.json"),
-        emergency: folder.join("auth.emergency"),
-        locked_at_home: None,
-        keychain: None,
-        shared: false,
-    }
-}
-
 fn full() -> Ledger {
     let generation = Generation { login: "ab.c".into(), counter: 7 };
     Ledger {
@@ -106,7 +95,7 @@ fn every_operation_has_its_answer() {
 #[test]
 fn every_operation_on_a_session_has_its_answer() {
     let folder = Scratch::new("vault-session");
-    let mut vault = Vault::session(session_config(&folder));
+    let mut vault = Vault::session(SessionConfig::in_folder(&folder));
     fs::write(folder.join("config.json"), r#"{"refreshToken":"refresh-l0","theme":1}"#).unwrap();
     fs::set_permissions(folder.join("config.json"), fs::Permissions::from_mode(0o600)).unwrap();
     let backend = Backend::File;
@@ -180,7 +169,7 @@ fn a_vault_of_tokens_has_nothing_of_a_session() {
 #[test]
 fn files_that_are_known_to_be_shared_are_told() {
     let folder = Scratch::new("vault-shared");
-    let mut vault = Vault::session(SessionConfig { shared: true, ..session_config(&folder) });
+    let mut vault = Vault::session(SessionConfig { shared: true, ..SessionConfig::in_folder(&folder) });
     let StoreAnswer::Failed(failure) = vault.perform(StoreOp::CheckLock) else { panic!("it went through") };
     assert_eq!(failure.kind, StoreFailureKind::Shared);
     assert!(failure.detail.contains(folder.to_str().unwrap()), "{failure}");
@@ -192,7 +181,7 @@ fn its_locks_keep_another_vault_out() {
     let folder = Scratch::new("vault-locks");
     let tokens = || vault(&folder);
     its_lock_keeps_out(tokens(), tokens());
-    let session = || Vault::session(session_config(&folder));
+    let session = || Vault::session(SessionConfig::in_folder(&folder));
     its_lock_keeps_out(session(), session());
 }
 

@@ -159,6 +159,21 @@ fn with_the_request_or_the_answer_on_its_way() {
 }
 
 #[test]
+fn the_end_of_a_program_can_wait_for_it() {
+    let seat = Seat::new("dropped-settled", STRICT);
+    let before = seat.record();
+    seat.put_forward();
+    let (stop, held) = stop(1);
+    let through = Holding { inner: transport(), answer: false, held: Some(stop).into() };
+    let driver = seat.driver_through(through);
+    let client = doorkey_async::Client::new(driver.clone(), Arc::clone(&seat.service));
+    assert!(dropped_at_stop(Box::pin(async move { client.token().await }), &held));
+    block_on(driver.settled());
+    assert_ne!(seat.record().token, before.token);
+    assert!(seat.is_unlocked());
+}
+
+#[test]
 fn after_every_poll_of_a_token_and_of_a_call() {
     for grace in [STRICT, GRACE] {
         let seat = Seat::new(&format!("dropped-polls-{}", grace.as_secs()), grace);

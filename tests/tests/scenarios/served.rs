@@ -73,21 +73,8 @@ impl Served {
     pub fn vaults(&self) -> impl Fn() -> Vault + Send + Sync + 'static {
         let (folder, site) = (self.folder.clone(), self.site);
         move || match site {
-            Site::Pentify { .. } => Vault::new(VaultConfig {
-                ledger: folder.join("state.json"),
-                credentials: folder.join("credentials"),
-                locked: vec![folder.join("credentials")],
-                locked_at_home: None,
-                keychain: None,
-            }),
-            Site::Pensar(_) => Vault::session(SessionConfig {
-                settings: folder.join("config.json"),
-                session: folder.join("auth.json"),
-                emergency: folder.join("auth.emergency"),
-                locked_at_home: None,
-                keychain: None,
-                shared: false,
-            }),
+            Site::Pentify { .. } => Vault::new(VaultConfig::in_folder(&folder)),
+            Site::Pensar(_) => Vault::session(SessionConfig::in_folder(&folder)),
         }
     }
 
