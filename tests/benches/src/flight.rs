@@ -20,6 +20,8 @@ use crate::sample::{Sample, millis};
 
 const TASKS: usize = 1_000;
 const EXPIRIES: usize = 50;
+/// Not counted, for the caches.
+const WARM_UP: usize = 10;
 /// More than the one round trip that cannot be helped.
 const BEYOND: Duration = Duration::from_millis(5);
 /// Memory, as a file system.
@@ -56,25 +58,31 @@ pub(crate) fn measure(_: &Binaries) -> String {
         let client = Client::new(driver, Arc::clone(&seat.service));
         block_on(client.token()).unwrap();
         seat.refreshes();
-        let mut waits = Vec::new();
-        for _ in 0..EXPIRIES {
+        let (mut waits, mut beyond, mut taken) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..WARM_UP + EXPIRIES {
             seat.put_forward();
-            waits.extend(asked_by_many(&client));
+            let waited = asked_by_many(&client);
+            let trip = trips.lock().unwrap().pop().unwrap();
+            if round >= WARM_UP {
+                beyond.extend(waited.iter().map(|wait| wait.saturating_sub(trip)));
+                waits.extend(waited);
+                taken.push(trip);
+            }
         }
         let refreshes = seat.refreshes();
-        let (waits, trips) = (Sample::new(waits), Sample::new(trips.lock().unwrap().clone()));
+        let [waits, beyond, trips] = [waits, beyond, taken].map(Sample::new);
         let [p50, p99] = [0.5, 0.99].map(|share| waits.quantile(share));
-        let trip = trips.median();
+        let (trip, beyond) = (trips.median(), beyond.quantile(0.99));
         let place = if in_memory { "own store in memory" } else { "file, with its fsyncs" };
-        let within = p99 <= trip + BEYOND;
+        let within = beyond <= BEYOND;
         let goal = format!("p99 ≤ one round trip + {} ms", BEYOND.as_millis());
         rows.push(vec![
             place.to_owned(),
-            format!("{refreshes} of {EXPIRIES}"),
+            format!("{refreshes} of {}", WARM_UP + EXPIRIES),
             millis(trip),
             millis(p50),
             millis(p99),
-            millis(p99.saturating_sub(trip)),
+            millis(beyond),
             if in_memory { verdict(&goal, within) } else { String::new() },
         ]);
     }
@@ -84,7 +92,7 @@ pub(crate) fn measure(_: &Binaries) -> String {
         "round trip ms",
         "wait p50 ms",
         "wait p99 ms",
-        "p99 − trip ms",
+        "wait − its trip, p99 ms",
         "goal",
     ];
     table(&head, &rows)
