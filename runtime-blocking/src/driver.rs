@@ -50,7 +50,8 @@ pub struct Driver<'a> {
     on_start: Option<Box<dyn FnOnce(Interrupter) + 'a>>,
     inputs: Receiver<Input>,
     results: Sender<Input>,
-    requests: Helper<(CommandId, HttpRequest, Duration, Timestamp)>,
+    requests: Helper<(CommandId, HttpRequest, Duration, Option<Timestamp>)>,
+    requests_pending: usize,
     stores: Helper<(CommandId, StoreOp)>,
     stores_pending: usize,
     /// Counts machines: what a request of an earlier one comes to is not the next one's.
@@ -82,8 +83,8 @@ impl<'a> Driver<'a> {
     /// A driver with these means. Nothing is opened or started until a command needs it.
     pub fn new<T: Transport + 'static>(transport: T, vault: Vault) -> Self {
         let (results, inputs) = mpsc::channel();
-        let requests = Helper::new(transport, |transport: &mut T, (id, request, limit, wanted)| {
-            match send(transport, &request, limit, wanted) {
+        let requests = Helper::new(transport, |transport: &mut T, (id, request, limit, waits_since)| {
+            match send(transport, &request, limit, waits_since) {
                 Ok(response) => Event::Response { id, response },
                 Err(failure) => Event::RequestFailed { id, failure },
             }
@@ -99,6 +100,7 @@ impl<'a> Driver<'a> {
             inputs,
             results,
             requests,
+            requests_pending: 0,
             stores,
             stores_pending: 0,
             run: 0,
@@ -162,8 +164,7 @@ impl<'a> Driver<'a> {
         // What was stored is stored and the lock is back before the end is told; an interrupt does not wait.
         while self.stores_pending > 0 && !interrupted {
             match self.inputs.recv() {
-                Ok(Input::Event(_, Event::Store { .. })) => self.stores_pending -= 1,
-                Ok(Input::Event(..)) => {}
+                Ok(Input::Event(_, event)) => self.count(&event),
                 Ok(Input::Panicked(cause)) => self.panicked(cause),
                 Ok(Input::Interrupted) | Err(_) => break,
             }
@@ -191,13 +192,17 @@ impl<'a> Driver<'a> {
 
     /// The panic of a transport or a store is the caller's, as if it had been called here.
     fn panicked(&mut self, cause: Box<dyn Any + Send>) -> ! {
-        self.stores_pending = 0;
+        (self.requests_pending, self.stores_pending) = (0, 0);
         resume_unwind(cause)
     }
 
     fn count(&mut self, event: &Event) {
-        if matches!(event, Event::Store { .. }) {
-            self.stores_pending = self.stores_pending.saturating_sub(1);
+        match event {
+            Event::Store { .. } => self.stores_pending = self.stores_pending.saturating_sub(1),
+            Event::Response { .. } | Event::RequestFailed { .. } => {
+                self.requests_pending = self.requests_pending.saturating_sub(1);
+            }
+            _ => {}
         }
     }
 
@@ -235,7 +240,9 @@ impl<'a> Driver<'a> {
                 }
             }
             Command::Send { id, request, limit } => {
-                let job = (id, request, limit, SystemClock.now().mono);
+                let waits_since = (self.requests_pending > 0).then(|| SystemClock.now().mono);
+                self.requests_pending += 1;
+                let job = (id, request, limit, waits_since);
                 self.requests.submit(&self.results, self.run, job);
             }
             Command::Store { id, op } => {
@@ -293,15 +300,16 @@ impl std::fmt::Debug for Driver<'_> {
     }
 }
 
-/// Sends a request that may have waited for the end of an abandoned one: what must arrive within a time must not leave
-/// after it.
+/// Sends a request, which may have waited since then for the end of an abandoned one: what must arrive within a time
+/// must not leave after it.
 fn send(
     transport: &mut impl Transport,
     request: &HttpRequest,
     limit: Duration,
-    wanted: Timestamp,
+    waits_since: Option<Timestamp>,
 ) -> Result<HttpResponse, RequestFailure> {
-    match limit.checked_sub(SystemClock.now().mono.since(wanted)) {
+    let waited = waits_since.map_or(Duration::ZERO, |since| SystemClock.now().mono.since(since));
+    match limit.checked_sub(waited) {
         Some(left) => transport.send(request, left),
         None => Err(RequestFailure {
             kind: FailureKind::NotSent,
