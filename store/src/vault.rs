@@ -37,6 +37,7 @@ pub struct Vault {
     locked_at_home: Option<PathBuf>,
     lock: Option<Lock>,
     file: Box<dyn CredentialStore>,
+    encrypted_file: Option<Box<dyn CredentialStore>>,
     keychain: Option<Box<dyn CredentialStore>>,
     session: Option<SessionPlaces>,
 }
@@ -57,6 +58,7 @@ impl Vault {
             locked_at_home: config.locked_at_home,
             lock: None,
             file: Box::new(FileStore::new(config.credentials)),
+            encrypted_file: None,
             keychain: config.keychain.and_then(keychain),
             session: None,
         }
@@ -70,6 +72,7 @@ impl Vault {
             locked_at_home: config.locked_at_home,
             lock: None,
             file: Box::new(AuthFile::new(config.session)),
+            encrypted_file: None,
             keychain: config.keychain.and_then(session_keychain),
             session: Some(SessionPlaces {
                 settings: SettingsFile::new(config.settings),
@@ -87,6 +90,7 @@ impl Vault {
         match store.backend() {
             Backend::File => self.file = store,
             Backend::Keychain => self.keychain = Some(store),
+            Backend::EncryptedFile => self.encrypted_file = Some(store),
         }
         self
     }
@@ -167,6 +171,9 @@ impl Vault {
             Backend::File => Ok(&*self.file),
             Backend::Keychain => self.keychain.as_deref().ok_or_else(|| {
                 failure(StoreFailureKind::Absent, "no keychain is used here; the credentials file is")
+            }),
+            Backend::EncryptedFile => self.encrypted_file.as_deref().ok_or_else(|| {
+                failure(StoreFailureKind::Absent, "no encrypted file is used here; choose another store")
             }),
         }
     }

@@ -99,12 +99,24 @@ pub(super) fn service(value: &Value) -> Read<Service> {
 
 /// One of all the ways in which a service can use the backends.
 fn backends(named: &[Value]) -> Read<&'static [Backend]> {
-    const WAYS: [&[Backend]; 5] = [
-        &[Backend::Keychain, Backend::File],
-        &[Backend::File],
-        &[Backend::Keychain],
-        &[Backend::File, Backend::Keychain],
+    use Backend::{EncryptedFile, File, Keychain};
+    const WAYS: [&[Backend]; 16] = [
+        &[Keychain, File],
+        &[File],
+        &[Keychain],
+        &[File, Keychain],
         &[],
+        &[EncryptedFile],
+        &[Keychain, EncryptedFile],
+        &[EncryptedFile, Keychain],
+        &[File, EncryptedFile],
+        &[EncryptedFile, File],
+        &[Keychain, File, EncryptedFile],
+        &[Keychain, EncryptedFile, File],
+        &[File, Keychain, EncryptedFile],
+        &[File, EncryptedFile, Keychain],
+        &[EncryptedFile, Keychain, File],
+        &[EncryptedFile, File, Keychain],
     ];
     let is_named = |way: &&[Backend]| {
         way.iter().map(|backend| Some(backend.as_str())).eq(named.iter().map(Value::as_str))
@@ -433,8 +445,7 @@ fn source(name: &str) -> Read<Source> {
 }
 
 fn backend(name: &str) -> Read<Backend> {
-    let all = [Backend::Keychain, Backend::File];
-    all.into_iter().find(|backend| backend.as_str() == name).ok_or_else(|| "a backend".to_owned())
+    Backend::ALL.into_iter().find(|backend| backend.as_str() == name).ok_or_else(|| "a backend".to_owned())
 }
 
 fn known_dialect(name: &str) -> Read<Dialect> {
