@@ -162,10 +162,15 @@ pub(crate) fn given_token(service: &Service, given: &Given) -> Result<Option<Res
     let variable = given.variable.as_ref().filter(|token| !token.expose_secret().is_empty());
     let (token, source, place) = match (&given.flag, variable) {
         (Some(token), _) => (token, Source::Flag, "--api-token"),
-        (None, Some(token)) => (token, Source::Variable, service.token_variable),
+        (None, Some(token)) => (token, Source::Variable, &*service.token_variable),
         (None, None) => return Ok(None),
     };
-    if !is_api_token(token) {
+    let fits = match &service.oauth {
+        None => is_api_token(token),
+        // Whatever can stand in a header (RFC 6750 §2.1 asks for less).
+        Some(_) => token.expose_secret().bytes().all(|b| b.is_ascii_graphic()),
+    };
+    if !fits {
         return Err(malformed_token(service, place));
     }
     let record = Record::bare(token.clone());
@@ -257,6 +262,10 @@ pub(crate) fn by_workspace(
 }
 
 pub(crate) fn malformed_token(service: &Service, place: &str) -> Failure {
+    if service.oauth.is_some() {
+        let what = format!("{place} does not hold a token: there are spaces or other odd characters in it");
+        return Failure::new(Exit::Usage, "malformed_token", what).next("copy it again");
+    }
     Failure::new(
         Exit::Usage,
         "malformed_token",
@@ -327,5 +336,5 @@ pub(crate) fn other_issuer(service: &Service, issuer: &str) -> Failure {
         "other_issuer",
         format!("the stored token belongs to {issuer}; it was not sent to {}", service.api.origin()),
     )
-    .next(format!("{} for this host, or unset {}", service.login_command(), service.api_variable))
+    .next(format!("{} for this host, or correct {}", service.login_command(), service.api_variable))
 }
