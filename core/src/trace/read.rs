@@ -103,6 +103,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         "discover" => Task::Discover {
             issuer: text(fields, "issuer")?.to_owned(),
             given: service::read_endpoints(field(fields, "given")?)?,
+            remembered: service::read_endpoints(field(fields, "remembered")?)?,
         },
         "sign_in" => Task::SignIn(SignInOptions { open_browser: flag(fields, "open_browser")? }),
         "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },
@@ -390,8 +391,7 @@ fn source(name: &str) -> Read<Source> {
 }
 
 fn backend(name: &str) -> Read<Backend> {
-    let all = [Backend::Keychain, Backend::File];
-    all.into_iter().find(|backend| backend.as_str() == name).ok_or_else(|| "a backend".to_owned())
+    Backend::ALL.into_iter().find(|backend| backend.as_str() == name).ok_or_else(|| "a backend".to_owned())
 }
 
 fn request_failure_kind(name: &str) -> Read<FailureKind> {

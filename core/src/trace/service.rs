@@ -132,12 +132,24 @@ fn known_dialect(name: &str) -> Read<Dialect> {
 
 /// One of all the ways in which a service can use the backends.
 fn backends(named: &[Value]) -> Read<&'static [Backend]> {
-    const WAYS: [&[Backend]; 5] = [
-        &[Backend::Keychain, Backend::File],
-        &[Backend::File],
-        &[Backend::Keychain],
-        &[Backend::File, Backend::Keychain],
+    use Backend::{EncryptedFile, File, Keychain};
+    const WAYS: [&[Backend]; 16] = [
+        &[Keychain, File],
+        &[File],
+        &[Keychain],
+        &[File, Keychain],
         &[],
+        &[EncryptedFile],
+        &[Keychain, EncryptedFile],
+        &[EncryptedFile, Keychain],
+        &[File, EncryptedFile],
+        &[EncryptedFile, File],
+        &[Keychain, File, EncryptedFile],
+        &[Keychain, EncryptedFile, File],
+        &[File, Keychain, EncryptedFile],
+        &[File, EncryptedFile, Keychain],
+        &[EncryptedFile, Keychain, File],
+        &[EncryptedFile, File, Keychain],
     ];
     let is_named = |way: &&[Backend]| {
         way.iter().map(|backend| Some(backend.as_str())).eq(named.iter().map(Value::as_str))
