@@ -86,6 +86,7 @@ pub mod money;
 pub mod notice;
 pub mod oauth;
 pub mod pairing;
+pub mod pending_grant;
 mod places;
 mod poll_time;
 pub mod record;

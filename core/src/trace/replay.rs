@@ -19,6 +19,7 @@ use crate::find::Find;
 use crate::login::Login;
 use crate::logout::Logout;
 use crate::machine::{Disposition, Logic, Machine};
+use crate::pending_grant::StartGrant;
 use crate::service::Service;
 use crate::session::Session;
 use crate::sign_in::SignIn;
@@ -134,7 +135,14 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         Task::Discover { issuer, given, remembered } => {
             Box::new(Machine::new(service, Discover::new(issuer, *given, *remembered)))
         }
-        Task::SignIn(options) => Box::new(Machine::new(service, SignIn::new(options))),
+        Task::SignIn { options, pending } => Box::new(Machine::new(
+            service,
+            match pending {
+                Some(pending) => SignIn::resumed(options, *pending),
+                None => SignIn::new(options),
+            },
+        )),
+        Task::StartGrant => Box::new(Machine::new(service, StartGrant::default())),
         Task::SignOut { revoke } => Box::new(Machine::new(service, SignOut::new(revoke))),
         Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
     }

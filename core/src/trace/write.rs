@@ -17,6 +17,7 @@ use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
 use crate::money::Money;
+use crate::pending_grant::PendingGrant;
 use crate::record::{Record, Slot, Version};
 use crate::resolve::{Given, Resolved};
 use crate::rotation::{Journal, Moment, Rotation, Spending};
@@ -74,12 +75,29 @@ impl Recorder {
                 "given": service::write_endpoints(given),
                 "remembered": service::write_endpoints(remembered),
             }}),
-            Task::SignIn(SignInOptions { open_browser }) => {
-                json!({"sign_in": {"open_browser": open_browser}})
+            Task::SignIn { options: SignInOptions { open_browser }, pending } => {
+                let pending = pending.as_ref().map(|pending| self.pending(pending));
+                json!({"sign_in": {"open_browser": open_browser, "pending": pending}})
             }
+            Task::StartGrant => json!({"start_grant": null}),
             Task::SignOut { revoke } => json!({"sign_out": {"revoke": revoke}}),
             Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
         }
+    }
+
+    fn pending(&mut self, pending: &PendingGrant) -> Value {
+        json!({
+            "issuer": pending.issuer,
+            "client_id": pending.client_id,
+            "device_code": self.placeholders.secret(&pending.device_code),
+            "user_code": self.placeholders.secret(&pending.user_code),
+            "verification_uri": self.url(&pending.verification_uri),
+            "verification_uri_complete": pending.verification_uri_complete.as_ref().map(|url| self.url(url)),
+            "started": moment(&pending.started),
+            "lag_ms": millis(pending.lag),
+            "lifetime_ms": millis(pending.lifetime),
+            "interval_ms": millis(pending.interval),
+        })
     }
 
     fn given(&mut self, given: &Given) -> Value {
