@@ -63,7 +63,7 @@ pub(crate) fn usable(
 }
 
 /// The login was ended here, and its issuer could not be told yet.
-fn revoking(service: &Service) -> Failure {
+pub(crate) fn revoking(service: &Service) -> Failure {
     let what = "signed out; the issuer is still to be told that the tokens are revoked";
     Failure::new(Exit::NotSignedIn, "revocation_pending", what).next(format!(
         "run `{} logout` again to tell it; to sign in, {}",

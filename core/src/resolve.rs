@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::service::Service;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
-use crate::token::is_api_token;
+use crate::token::{bearer_given, is_api_token};
 
 /// What the command line and the environment say about the token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -165,15 +165,12 @@ pub(crate) fn given_token(service: &Service, given: &Given) -> Result<Option<Res
         (None, Some(token)) => (token, Source::Variable, &*service.token_variable),
         (None, None) => return Ok(None),
     };
-    let fits = match &service.oauth {
-        None => is_api_token(token),
-        // Whatever can stand in a header (RFC 6750 §2.1 asks for less).
-        Some(_) => token.expose_secret().bytes().all(|b| b.is_ascii_graphic()),
+    let token = match &service.oauth {
+        Some(_) => bearer_given(token.clone(), place)?,
+        None if is_api_token(token) => token.clone(),
+        None => return Err(malformed_token(service, place)),
     };
-    if !fits {
-        return Err(malformed_token(service, place));
-    }
-    let record = Record::bare(token.clone());
+    let record = Record::bare(token);
     Ok(Some(Resolved { source, record }))
 }
 
@@ -262,10 +259,6 @@ pub(crate) fn by_workspace(
 }
 
 pub(crate) fn malformed_token(service: &Service, place: &str) -> Failure {
-    if service.oauth.is_some() {
-        let what = format!("{place} does not hold a token: there are spaces or other odd characters in it");
-        return Failure::new(Exit::Usage, "malformed_token", what).next("copy it again");
-    }
     Failure::new(
         Exit::Usage,
         "malformed_token",
@@ -275,7 +268,7 @@ pub(crate) fn malformed_token(service: &Service, place: &str) -> Failure {
 }
 
 /// A store's failure as a command's. The next step is the one that its detail ends with, else that of its kind.
-pub(crate) fn store_failure(failure: StoreFailure) -> Failure {
+pub fn store_failure(failure: StoreFailure) -> Failure {
     let of_kind = match failure.kind {
         StoreFailureKind::Absent => "start a keychain service, or sign in again",
         StoreFailureKind::Locked => "unlock the keychain, then try again",

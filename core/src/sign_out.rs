@@ -70,7 +70,8 @@ enum Phase {
     Locking(CommandId),
     Looking(Lookup),
     Marking(CommandId, Box<Record>),
-    Unlocking(CommandId, Box<Record>),
+    /// The lock is not held while the issuer is asked; `None`: there is nothing to ask.
+    Unlocking(CommandId, Option<Box<Record>>),
     /// The tokens still to be revoked.
     Telling(Exchange, Box<Record>, Vec<HttpRequest>),
     /// Another login may have taken its place meanwhile.
@@ -84,8 +85,15 @@ impl SignOut {
         Self { revoke, revocation: Revocation::NotAsked, rounds: 0, phase: Phase::New }
     }
 
-    fn lock(&mut self, cx: &mut Context<'_>) -> Step<SignedOut> {
-        self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: ROTATION_WAIT }));
+    fn look(&mut self, cx: &mut Context<'_>) -> Step<SignedOut> {
+        let mut lookup = Lookup::default();
+        let step = lookup.start(cx);
+        self.phase = Phase::Looking(lookup);
+        self.looked(cx, step)
+    }
+
+    fn unlock(&mut self, cx: &mut Context<'_>, then_tell: Option<Box<Record>>) -> Step<SignedOut> {
+        self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), then_tell);
         Step::Pending
     }
 
@@ -113,24 +121,24 @@ impl SignOut {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
             // What cannot be read cannot be revoked; clearing tells why, place by place.
-            Step::Done(Err(_)) => return self.clear(cx),
+            Step::Done(Err(_)) => return self.unlock(cx, None),
             Step::Done(Ok(found)) => found,
         };
         let Some((backend, record)) = found.newest().map(|(backend, record)| (backend, record.clone()))
         else {
-            return self.clear(cx);
+            return self.unlock(cx, None);
         };
         let held = found.held.as_ref().map(|(_, held)| held.version());
         let wanted = self.revoke || is_revoking(&record);
         // Another issuer's tokens are told to nobody (invariant 17).
         if record.is_tombstone() || !wanted || check_issuer(cx, &record).is_err() {
-            return self.clear(cx);
+            return self.unlock(cx, None);
         }
         if cx.service.oauth.as_ref().is_none_or(|oauth| oauth.revocation_endpoint.is_none()) {
             self.revocation = Revocation::NotOffered;
-            return self.clear(cx);
+            return self.unlock(cx, None);
         }
-        let Some(marked) = marked(&record) else { return self.clear(cx) };
+        let Some(marked) = marked(&record) else { return self.unlock(cx, None) };
         let op = StoreOp::Write { backend, slot: Slot::Active, expected: held, record: marked.clone() };
         self.phase = Phase::Marking(cx.store(op), Box::new(marked));
         Step::Pending
@@ -197,23 +205,16 @@ impl SignOut {
         answer: &StoreAnswer,
     ) -> Step<SignedOut> {
         match (phase, answer) {
-            (Phase::Locking(_), StoreAnswer::Done) => {
-                let mut lookup = Lookup::default();
-                let step = lookup.start(cx);
-                self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
-            }
-            (Phase::Marking(_, record), StoreAnswer::Done) => {
-                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), record);
-                Step::Pending
-            }
+            (Phase::Locking(_), StoreAnswer::Done) => self.look(cx),
+            (Phase::Marking(_, record), StoreAnswer::Done) => self.unlock(cx, Some(record)),
             (Phase::Marking(..), StoreAnswer::Conflict) if self.rounds < ROUNDS => {
                 self.rounds += 1;
-                self.lock(cx)
+                self.look(cx)
             }
-            // A place that cannot be written to: clearing says so.
-            (Phase::Locking(_) | Phase::Marking(..), _) => self.clear(cx),
-            (Phase::Unlocking(_, record), _) => {
+            // A place that cannot be locked or written to: clearing says so.
+            (Phase::Locking(_), _) | (Phase::Unlocking(_, None), _) => self.clear(cx),
+            (Phase::Marking(..), _) => self.unlock(cx, None),
+            (Phase::Unlocking(_, Some(record)), _) => {
                 let requests = cx.service.oauth.as_ref().map(|oauth| requests(oauth, &record));
                 self.tell(cx, record, requests.unwrap_or_default())
             }
@@ -226,7 +227,8 @@ impl Logic for SignOut {
     type Output = SignedOut;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<SignedOut> {
-        self.lock(cx)
+        self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: ROTATION_WAIT }));
+        Step::Pending
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<SignedOut> {
