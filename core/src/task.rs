@@ -65,6 +65,8 @@ pub enum Task {
         issuer: String,
         /// What is known without it.
         given: Endpoints,
+        /// What is known of an earlier login.
+        remembered: Endpoints,
     },
     /// [`SignIn`](crate::sign_in::SignIn).
     SignIn(SignInOptions),

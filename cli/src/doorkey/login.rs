@@ -12,7 +12,6 @@ use doorkey_core::task::Task;
 use doorkey_core::text::harmless;
 use doorkey_core::url::Url;
 
-use crate::run::Run;
 use crate::surface::Qr;
 
 use super::args::{EndpointArgs, Login};
@@ -28,6 +27,8 @@ struct Wanted {
     client_id: String,
     scope: Option<String>,
     endpoints: Endpoints,
+    /// Those of the profile's last login.
+    remembered: Endpoints,
     page_hosts: Vec<String>,
 }
 
@@ -44,8 +45,10 @@ pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Re
 
     let run = issuing.run(profiles.place_of(service, &wanted.profile)?);
     run.check_proxy(run.place.service.api.origin())?;
-    let task = Task::Discover { issuer: wanted.issuer.clone(), given: wanted.endpoints.clone() };
-    let metadata = run.drive(task, Discover::new(wanted.issuer, wanted.endpoints))?;
+    let (issuer, given, remembered) = (wanted.issuer, wanted.endpoints, wanted.remembered);
+    let task =
+        Task::Discover { issuer: issuer.clone(), given: given.clone(), remembered: remembered.clone() };
+    let metadata = run.drive(task, Discover::new(issuer, given, remembered))?;
     let oauth = OAuth { page_hosts: wanted.page_hosts, ..metadata.client(wanted.client_id, wanted.scope)? };
 
     let profile = Profile { name: wanted.profile, oauth };
@@ -95,11 +98,20 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
         true => known.as_ref().and_then(|known| known.oauth.scope.clone()),
         false => Some(args.scope.join(" ")).filter(|scope| !scope.trim().is_empty()),
     };
+    let remembered = known.as_ref().map(Profile::endpoints).unwrap_or_default();
     let page_hosts = match args.endpoints.page_host.is_empty() {
         true => known.map(|known| known.oauth.page_hosts).unwrap_or_default(),
         false => args.endpoints.page_host.iter().map(|host| host.to_ascii_lowercase()).collect(),
     };
-    Ok(Wanted { profile, issuer, client_id, scope, endpoints: endpoints(&args.endpoints)?, page_hosts })
+    Ok(Wanted {
+        profile,
+        issuer,
+        client_id,
+        scope,
+        endpoints: endpoints(&args.endpoints)?,
+        remembered,
+        page_hosts,
+    })
 }
 
 fn endpoints(args: &EndpointArgs) -> Result<Endpoints, Failure> {

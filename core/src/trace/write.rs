@@ -69,9 +69,11 @@ impl Recorder {
             }
             Task::SharedCall { request } => json!({"shared_call": {"request": self.request(request)}}),
             Task::Find { given } => json!({"find": {"given": self.given(given)}}),
-            Task::Discover { issuer, given } => {
-                json!({"discover": {"issuer": issuer, "given": service::write_endpoints(given)}})
-            }
+            Task::Discover { issuer, given, remembered } => json!({"discover": {
+                "issuer": issuer,
+                "given": service::write_endpoints(given),
+                "remembered": service::write_endpoints(remembered),
+            }}),
             Task::SignIn(SignInOptions { open_browser }) => {
                 json!({"sign_in": {"open_browser": open_browser}})
             }
