@@ -45,11 +45,12 @@ fn secrets(record: &Record) -> Vec<String> {
 
 #[test]
 fn a_profile_is_renewed_and_signed_out_and_read_only_where_it_is_plain() {
-    let rows: [(&str, &'static [Backend], fn(&Path) -> Vault); 2] = [
+    type Row = (&'static str, &'static [Backend], fn(&Path) -> Vault);
+    const ROWS: [Row; 2] = [
         ("profile-plain", &[Backend::File], plain),
         ("profile-encrypted", &[Backend::EncryptedFile], encrypted),
     ];
-    for (name, backends, vault_in) in rows {
+    for (name, backends, vault_in) in ROWS {
         let seat = Seat::with_vault(name, STRICT, backends, vault_in);
         let mut seen = secrets(&seat.record());
         for _ in 0..3 {
