@@ -172,3 +172,21 @@ fn written(url: Option<&Url>) -> Option<String> {
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_order_of_some_backends_is_read_back() {
+        let [a, b, c] = Backend::ALL;
+        for order in [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] {
+            for some in (0..=order.len()).map(|some| &order[..some]) {
+                let named: Vec<Value> = some.iter().map(|backend| backend.as_str().into()).collect();
+                assert_eq!(backends(&named).as_deref(), Ok(some));
+            }
+        }
+        assert!(backends(&["cloud".into()]).is_err());
+        assert!(backends(&["file".into(), "file".into()]).is_err());
+    }
+}
