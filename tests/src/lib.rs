@@ -9,6 +9,7 @@ pub mod dice;
 pub mod disk;
 pub mod grant;
 pub mod home;
+pub mod issuer;
 pub mod login;
 pub mod measured;
 pub mod mishap;
