@@ -5,10 +5,12 @@
 //! Nothing here reads the environment or prints: paths, names and limits come in by constructors.
 
 mod auth_file;
+mod config_file;
 pub mod conformance;
 mod credential_store;
 mod document;
 mod emergency_file;
+mod envelope;
 mod failure;
 mod file;
 mod file_system;
@@ -24,11 +26,16 @@ mod object;
 mod ownership;
 mod plaintext;
 mod private_file;
+mod profile_config;
+mod profile_file;
+#[cfg(feature = "encrypted")]
+mod sealed;
 mod settings_file;
 mod vault;
 mod vault_config;
 
 pub use auth_file::AuthFile;
+pub use config_file::ConfigFile;
 pub use credential_store::{CredentialStore, Swap};
 pub use emergency_file::EmergencyFile;
 pub use file::FileStore;
@@ -41,6 +48,8 @@ pub use lock::{Lock, lock_beside};
 pub use machine::{boot_id, machine_id};
 pub use memory::MemoryStore;
 pub use ownership::{create_folders, home_of_effective_user};
+pub use profile_config::{EncryptionKey, ProfileConfig};
+pub use profile_file::ProfileFile;
 pub use settings_file::SettingsFile;
 pub use vault::Vault;
 pub use vault_config::{KeychainConfig, SessionConfig, VaultConfig};

@@ -49,16 +49,21 @@ pub(crate) fn millis(time: Duration) -> String {
 
 /// Runs the commands in turn, this many rounds, from start to exit. Each must succeed.
 pub(crate) fn in_turn(rounds: usize, commands: &mut [Command]) -> Vec<Sample> {
+    in_turn_ending(rounds, commands, &vec![0; commands.len()])
+}
+
+/// The same; each must end with its exit code.
+pub(crate) fn in_turn_ending(rounds: usize, commands: &mut [Command], codes: &[i32]) -> Vec<Sample> {
     let mut runs = vec![Vec::with_capacity(rounds); commands.len()];
     for command in commands.iter_mut() {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     }
     for round in 0..WARM_UP + rounds {
-        for (command, runs) in commands.iter_mut().zip(&mut runs) {
+        for ((command, code), runs) in commands.iter_mut().zip(codes).zip(&mut runs) {
             let started = Instant::now();
             let status = command.status().unwrap();
             let took = started.elapsed();
-            assert!(status.success(), "{command:?} ended with {status}");
+            assert_eq!(status.code(), Some(*code), "{command:?}");
             if round >= WARM_UP {
                 runs.push(took);
             }

@@ -6,10 +6,12 @@ use std::process::Command;
 
 use crate::Binaries;
 use crate::document::{table, verdict};
-use crate::sample::in_turn;
+use crate::sample::in_turn_ending;
 use doorkey_tests::scratch::Scratch;
 
 const ROUNDS: usize = 500;
+/// Of a command that has found no credential.
+const NOT_SIGNED_IN: i32 = 3;
 
 /// `pentify status --json` in an environment that holds a token and little else.
 pub(crate) fn status(binary: &Path, home: &Path) -> Command {
@@ -43,7 +45,8 @@ pub(crate) fn measure(binaries: &Binaries) -> String {
         signed_out,
         not_connected,
     ];
-    let samples = in_turn(ROUNDS, &mut commands);
+    let codes = [0, 0, 0, 0, NOT_SIGNED_IN, NOT_SIGNED_IN];
+    let samples = in_turn_ending(ROUNDS, &mut commands, &codes);
     let [empty, pentify, _, gh, signed_out, not_connected] = &samples[..] else {
         unreachable!("six commands")
     };
