@@ -24,18 +24,13 @@ const TRIES: usize = 50;
 pub fn record(service: &Service, now: Now) -> Record {
     let oauth = service.oauth.as_ref().expect("a service with sessions");
     let tokens = (0..TRIES).find_map(|_| grant(oauth)).expect("a grant");
-    keep(service, now, CLIENT.to_owned(), tokens)
-}
-
-/// The record of a session whose tokens have just been received.
-pub fn keep(service: &Service, now: Now, client_id: String, tokens: Tokens) -> Record {
     let access = Access {
         token: tokens.access,
         received: Moment::new(now, &service.boot_id),
         lifetime: tokens.lifetime,
     };
     let rotation = Rotation {
-        client_id: Some(client_id),
+        client_id: Some(CLIENT.to_owned()),
         machine: service.machine_id.clone(),
         access: Some(access),
         journal: Journal::Settled,

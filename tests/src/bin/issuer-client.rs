@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use doorkey_blocking::{Clock as _, Driver, SystemClock, Transport as _};
+use doorkey_blocking::{Clock as _, SystemClock, Transport as _};
 use doorkey_core::bearer::Bearer;
 use doorkey_core::command::Command;
 use doorkey_core::event::Event;
@@ -32,7 +32,7 @@ fn main() {
         panic!("usage: issuer-client ENDPOINTS FOLDER TOKENS")
     };
     let at: Endpoints = serde_json::from_str(endpoints).unwrap();
-    let (client, tokens) = (Client::new(&at, Path::new(folder)), tokens.parse().unwrap());
+    let (client, tokens) = (Client::discover(&at, Path::new(folder)), tokens.parse().unwrap());
     let resource = Url::parse(&at.resource).unwrap();
     let mut seen = BTreeSet::new();
     while seen.len() < tokens {
@@ -47,7 +47,7 @@ fn main() {
 
 fn ask(client: &Client, resource: &Url) -> Asked {
     let (started, mut sent) = (Instant::now(), Sent::default());
-    let mut driver = Driver::new(client.transport(), client.vault()).with_observer(&mut sent);
+    let mut driver = client.driver().with_observer(&mut sent);
     let session = Machine::new(client.service.clone(), Session::new());
     let bearer: Bearer = driver.run(session).unwrap_or_else(|failure| panic!("no token: {failure:?}"));
     drop(driver);

@@ -55,7 +55,7 @@ fn authorization_request(issuer: &Issuer, redirect: &str) -> String {
 fn a_code_is_good_once_and_only_with_its_verifier() {
     let folder = Scratch::new("code");
     let issuer = Issuer::start(&Options::default());
-    let client = Client::new(&issuer.at, &folder);
+    let client = Client::discover(&issuer.at, &folder);
     let browser = Browser::start("code");
     let person = Person { browser: &browser, account: "somebody" };
     let answered = || {
@@ -68,7 +68,7 @@ fn a_code_is_good_once_and_only_with_its_verifier() {
         (redirect, value("code"))
     };
     let exchange = |redirect: &str, code: &str, verifier: &str| {
-        let oauth = client.service.oauth.as_ref().unwrap();
+        let oauth = client.oauth();
         let parameters = [
             ("client_id", Text::from(issuer.at.client_id.as_str())),
             ("grant_type", "authorization_code".into()),

@@ -1,24 +1,22 @@
 //! The device authorization grant (RFC 8628), on both drivers at once.
 
-use doorkey_blocking::{Clock as _, SystemClock};
 use doorkey_core::bearer::bearer_of;
 use doorkey_core::failure::Exit;
 use doorkey_tests::browser::Browser;
 use doorkey_tests::issuer::{Client, Event, Issuer, Options, Person, What};
 use doorkey_tests::scratch::Scratch;
 
-use crate::grants::{DRIVERS, Grant, Runtime, Shown, keep};
+use crate::logins::{DRIVERS, Login, Runtime, Shown};
 
 /// It never says an interval, so that is five seconds (RFC 8628 §3.2).
 const INTERVAL_MILLIS: u64 = 5_000;
 
 /// Both drivers with a code each.
-fn two_grants(issuer: &Issuer, folders: [&Scratch; 2]) -> [(Client, Grant, Shown); 2] {
-    let clients = folders.map(|folder| Client::new(&issuer.at, folder));
-    let mut started = clients.into_iter().zip(DRIVERS).map(|(client, runtime)| {
-        let grant = Grant::start(&client, runtime);
-        let shown = grant.shown();
-        (client, grant, shown)
+fn two_logins(issuer: &Issuer, folders: [&Scratch; 2]) -> [(Login, Shown); 2] {
+    let mut started = folders.into_iter().zip(DRIVERS).map(|(folder, runtime)| {
+        let login = Login::start(&Client::discover(&issuer.at, folder), runtime);
+        let shown = login.shown();
+        (login, shown)
     });
     [(); 2].map(|()| started.next().unwrap())
 }
@@ -28,12 +26,11 @@ fn a_code_that_was_typed_and_one_that_came_with_the_link_are_granted() {
     let (one, other) = (Scratch::new("granted-blocking"), Scratch::new("granted-async"));
     let issuer = Issuer::start(&Options::default());
     let browser = Browser::start("granted");
-    let [first, second] = two_grants(&issuer, [&one, &other]);
-    Person { browser: &browser, account: "somebody" }.connect(&first.2.page, &first.2.code);
-    Person { browser: &browser, account: "somebody" }.connect_by_link(&second.2.link);
-    for (client, grant, _) in [first, second] {
-        let record = client.record(SystemClock.now(), grant.end().unwrap());
-        let record = keep(&client, record);
+    let [first, second] = two_logins(&issuer, [&one, &other]);
+    Person { browser: &browser, account: "somebody" }.connect(&first.1.page, &first.1.code);
+    Person { browser: &browser, account: "somebody" }.connect_by_link(&second.1.link);
+    for (login, _) in [first, second] {
+        let record = login.end().unwrap().record;
         assert_eq!(issuer.resource(bearer_of(&record).unwrap()).status, 200, "it is good for what it is for");
     }
     let events = issuer.events();
@@ -50,8 +47,8 @@ fn polls_are_five_seconds_apart_where_the_issuer_says_nothing() {
     let folder = Scratch::new("interval");
     // Three polls, and the end.
     let issuer = Issuer::start(&Options { device_code_lifetime: 17, ..Options::default() });
-    let grant = Grant::start(&Client::new(&issuer.at, &folder), Runtime::Async);
-    let failure = grant.end().unwrap_err();
+    let login = Login::start(&Client::discover(&issuer.at, &folder), Runtime::Async);
+    let failure = login.end().unwrap_err();
     assert_eq!((failure.exit, failure.code.as_ref()), (Exit::TimedOut, "expired_token"), "{failure:?}");
     let events = issuer.events();
     let polls: Vec<u64> = events.iter().map(|event| event.at).collect();
@@ -66,11 +63,11 @@ fn denied_with_the_code_or_with_the_consent() {
     let issuer = Issuer::start(&Options::default());
     let browser = Browser::start("denied");
     let person = Person { browser: &browser, account: "somebody" };
-    let [first, second] = two_grants(&issuer, [&one, &other]);
-    person.deny(&first.2.page, &first.2.code);
-    person.refuse_consent(&second.2.page, &second.2.code);
-    for (_, grant, _) in [first, second] {
-        let failure = grant.end().unwrap_err();
+    let [first, second] = two_logins(&issuer, [&one, &other]);
+    person.deny(&first.1.page, &first.1.code);
+    person.refuse_consent(&second.1.page, &second.1.code);
+    for (login, _) in [first, second] {
+        let failure = login.end().unwrap_err();
         assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Denied, "access_denied"), "{failure:?}");
     }
     let events = issuer.events();
@@ -85,10 +82,10 @@ fn nobody_came() {
     let folder = Scratch::new("nobody");
     // Shorter than the interval: there is one poll all the same, just before the end.
     let issuer = Issuer::start(&Options { device_code_lifetime: 4, ..Options::default() });
-    let client = Client::new(&issuer.at, &folder);
-    let grants = DRIVERS.map(|runtime| Grant::start(&client, runtime));
-    for grant in grants {
-        let failure = grant.end().unwrap_err();
+    let client = Client::discover(&issuer.at, &folder);
+    let logins = DRIVERS.map(|runtime| Login::start(&client, runtime));
+    for login in logins {
+        let failure = login.end().unwrap_err();
         assert_eq!((failure.exit, failure.code.as_ref()), (Exit::TimedOut, "expired_token"), "{failure:?}");
     }
     let events = issuer.events();

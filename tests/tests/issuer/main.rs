@@ -4,6 +4,6 @@
 
 mod code;
 mod device;
-mod grants;
+mod logins;
 mod session;
 mod storm;

@@ -1,6 +1,6 @@
 //! Sessions at a strict issuer: what a refresh token is spent on, and what becomes of one that is spent twice.
 
-use doorkey_blocking::{Driver, Transport as _};
+use doorkey_blocking::Transport as _;
 use doorkey_core::bearer::bearer_of;
 use doorkey_core::failure::Exit;
 use doorkey_core::oauth::{REFRESH_GRANT, TokenReply};
@@ -13,7 +13,7 @@ use doorkey_tests::scratch::Scratch;
 use doorkey_tests::seat::PutForward;
 use futures_lite::future::block_on;
 
-use crate::grants::sign_in;
+use crate::logins::sign_in;
 
 /// How long access tokens live, in seconds: no test here takes as long.
 const LIFETIME: u64 = 600;
@@ -29,12 +29,9 @@ struct Turns {
 impl Turns {
     fn new(client: &Client) -> Self {
         let clock = PutForward::default();
-        let driver = Driver::new(client.transport(), client.vault()).with_clock(clock.clone());
+        let driver = client.driver().with_clock(clock.clone());
         let blocking = doorkey_blocking::Client::new(driver, client.service.clone());
-        let transport =
-            doorkey_async::HttpTransport::new(doorkey_blocking::ProxySettings::default(), "doorkey-tests");
-        let vaults = client.clone();
-        let driver = doorkey_async::Driver::new(transport, move || vaults.vault()).with_clock(clock.clone());
+        let driver = client.async_driver().with_clock(clock.clone());
         let asynchronous = doorkey_async::Client::new(driver, client.service.clone());
         Self { clock, blocking, asynchronous, turn: 0 }
     }
@@ -106,7 +103,7 @@ fn who_spends_a_token_twice_is_found_out_and_everybody_is_signed_out() {
 
 /// Without a lock or a look at what is stored.
 fn refresh(client: &Client, record: &Record) -> TokenReply {
-    let oauth = client.service.oauth.as_ref().unwrap();
+    let oauth = client.oauth();
     let parameters = [
         ("client_id", Text::from(oauth.client_id.clone().unwrap())),
         ("grant_type", REFRESH_GRANT.into()),

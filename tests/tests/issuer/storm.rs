@@ -8,7 +8,7 @@ use doorkey_tests::measured;
 use doorkey_tests::running::Running;
 use doorkey_tests::scratch::Scratch;
 
-use crate::grants::sign_in;
+use crate::logins::sign_in;
 
 const PROCESSES: usize = 16;
 /// In seconds. The issuer counts whole ones, so a token may die up to a second early: a tenth of this, when it is

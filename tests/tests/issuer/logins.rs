@@ -1,16 +1,17 @@
-//! Device grants under way, on either driver.
+//! Logins under way, on either driver.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use doorkey_blocking::{Clock as _, Driver, ProxySettings, Surface, SystemClock};
-use doorkey_core::device_grant::{DeviceGrant, Granted};
+use doorkey_blocking::Surface;
 use doorkey_core::failure::Failure;
-use doorkey_core::keep::Keep;
+use doorkey_core::keep::Kept;
 use doorkey_core::machine::Machine;
 use doorkey_core::notice::Notice;
 use doorkey_core::record::Record;
+use doorkey_core::sign_in::{SignIn, SignInOptions};
 use doorkey_core::time::Now;
+use doorkey_core::url::Url;
 use doorkey_tests::PATIENCE;
 use doorkey_tests::browser::Browser;
 use doorkey_tests::issuer::{Client, Issuer, Person};
@@ -27,10 +28,10 @@ pub enum Runtime {
     Async,
 }
 
-/// A device grant that goes on by itself.
-pub struct Grant {
+/// A login that goes on by itself.
+pub struct Login {
     shown: Receiver<Shown>,
-    end: Receiver<Result<Granted, Failure>>,
+    end: Receiver<Result<Kept, Failure>>,
 }
 
 /// What the terminal shows.
@@ -44,24 +45,18 @@ pub struct Shown {
     pub link: String,
 }
 
-impl Grant {
+impl Login {
     /// Begins one.
     pub fn start(client: &Client, runtime: Runtime) -> Self {
         let (show, shown) = channel();
         let (ended, end) = channel();
         let (client, mut terminal) = (client.clone(), Terminal(show));
         thread::spawn(move || {
-            let machine = Machine::new(client.service.clone(), DeviceGrant::new(false));
+            let options = SignInOptions { open_browser: false, ..SignInOptions::default() };
+            let machine = Machine::new(client.service.clone(), SignIn::new(options));
             ended.send(match runtime {
-                Runtime::Blocking => {
-                    Driver::new(client.transport(), client.vault()).with_surface(&mut terminal).run(machine)
-                }
-                Runtime::Async => {
-                    let transport =
-                        doorkey_async::HttpTransport::new(ProxySettings::default(), "doorkey-tests");
-                    let driver = doorkey_async::Driver::new(transport, move || client.vault());
-                    block_on(driver.run(machine).with_surface(&mut terminal))
-                }
+                Runtime::Blocking => client.driver().with_surface(&mut terminal).run(machine),
+                Runtime::Async => block_on(client.async_driver().run(machine).with_surface(&mut terminal)),
             })
         });
         Self { shown, end }
@@ -73,27 +68,18 @@ impl Grant {
     }
 
     /// What it came to.
-    pub fn end(self) -> Result<Granted, Failure> {
+    pub fn end(self) -> Result<Kept, Failure> {
         self.end.recv_timeout(PATIENCE).expect("it ends")
     }
 }
 
-/// Signed in, by a person in front of the browser.
+/// Signed in, by a person in front of a browser.
 pub fn sign_in(name: &str, issuer: &Issuer, folder: &Scratch) -> (Client, Record) {
-    let client = Client::new(&issuer.at, folder);
-    let grant = Grant::start(&client, Runtime::Blocking);
-    let Shown { link, .. } = grant.shown();
+    let client = Client::discover(&issuer.at, folder);
+    let login = Login::start(&client, Runtime::Blocking);
     let browser = Browser::start(name);
-    Person { browser: &browser, account: "somebody" }.connect_by_link(&link);
-    let granted = grant.end().unwrap();
-    let record = client.record(SystemClock.now(), granted);
-    (client.clone(), keep(&client, record))
-}
-
-/// Stores a session; what is stored then.
-pub fn keep(client: &Client, record: Record) -> Record {
-    let keep = Machine::new(client.service.clone(), Keep::new(record, client.service.backends));
-    Driver::new(client.transport(), client.vault()).run(keep).unwrap().record
+    Person { browser: &browser, account: "somebody" }.connect_by_link(&login.shown().link);
+    (client, login.end().unwrap().record)
 }
 
 struct Terminal(Sender<Shown>);
@@ -101,7 +87,7 @@ struct Terminal(Sender<Shown>);
 impl Surface for Terminal {
     fn show(&mut self, _: Now, notice: &Notice) {
         if let Notice::DeviceCode { user_code, verification_uri, verification_uri_complete, .. } = notice {
-            let text = |url: &doorkey_core::url::Url| url.expose().expose_secret().to_owned();
+            let text = |url: &Url| url.expose().expose_secret().to_owned();
             let link = verification_uri_complete.as_ref().expect("a page with the code in it");
             let code = user_code.expose_secret().to_owned();
             self.0.send(Shown { page: text(verification_uri), code, link: text(link) }).unwrap();
