@@ -5,6 +5,8 @@ mod args;
 mod login;
 #[cfg(feature = "issuers")]
 mod place;
+#[cfg(feature = "issuers")]
+mod presets;
 mod replay;
 #[cfg(feature = "issuers")]
 mod report;
