@@ -7,6 +7,7 @@ pub mod audit;
 pub mod browser;
 pub mod dice;
 pub mod disk;
+pub mod doorkey;
 pub mod grant;
 pub mod home;
 pub mod issuer;

@@ -28,7 +28,7 @@ const DEFAULTS = {
   path: "",
   metadata: {
     // Where it can be read: "openid" (appended to the path), "rfc8414" (inserted before it).
-    places: ["openid"],
+    places: ["openid", "rfc8414"],
     // Names of members that are left out, and members that say something else.
     without: [],
     instead: {},

@@ -58,6 +58,6 @@ impl Default for Options {
 
 impl Default for Metadata {
     fn default() -> Self {
-        Self { places: vec![Place::OpenId], without: Vec::new(), instead: BTreeMap::new() }
+        Self { places: vec![Place::OpenId, Place::Rfc8414], without: Vec::new(), instead: BTreeMap::new() }
     }
 }

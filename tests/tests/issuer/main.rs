@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod code;
+mod command;
 mod device;
 mod logins;
 mod session;
