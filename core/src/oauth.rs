@@ -25,6 +25,14 @@ const LONGEST_LIFETIME: u64 = 100 * 365 * 24 * 60 * 60;
 /// An issuer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OAuth {
+    /// Its identifier (RFC 8414 §2), which is compared exactly; `None`: it has none.
+    pub issuer: Option<String>,
+    /// Where a person's browser is sent (RFC 6749 §3.1), if it has such a place.
+    pub authorization_endpoint: Option<Url>,
+    /// What access is asked for (RFC 6749 §3.3); `None`: what the issuer grants without being asked.
+    pub scope: Option<String>,
+    /// It names itself in every answer that a browser brings (RFC 9207 §3).
+    pub names_issuer: bool,
     /// Where device and user codes come from (RFC 8628 §3.1).
     pub device_authorization_endpoint: Url,
     /// Where tokens come from (RFC 6749 §3.2).

@@ -202,6 +202,10 @@ impl Service {
             paths: PATHS,
             pairing: PAIRING,
             oauth: Some(OAuth {
+                issuer: None,
+                authorization_endpoint: None,
+                scope: None,
+                names_issuer: false,
                 device_authorization_endpoint: workos.join("/user_management/authorize/device"),
                 token_endpoint: workos.join("/user_management/authenticate"),
                 dialect: Dialect::Json,

@@ -33,6 +33,10 @@ fn service(hosts: PensarHosts) -> Service {
             folder: "example",
         },
         oauth: Some(OAuth {
+            issuer: None,
+            authorization_endpoint: None,
+            scope: None,
+            names_issuer: false,
             device_authorization_endpoint: issuer.join("/user_management/authorize/device"),
             token_endpoint: issuer.join("/user_management/authenticate"),
             dialect: Dialect::Json,

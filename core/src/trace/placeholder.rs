@@ -55,6 +55,7 @@ const URL_KEYS: &[&str] = &[
     "billingUrl",
     "consoleUrl",
     "gatewayUrl",
+    "redirect_uri",
     "selectionUrl",
     "verification_uri",
     "verification_uri_complete",

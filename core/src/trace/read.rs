@@ -22,6 +22,7 @@ use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
 use crate::oauth::Dialect;
 use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
+use crate::redirect::RedirectRequest;
 use crate::resolve::{Given, Resolved, Source};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Body, Fingerprint, Secret};
@@ -75,6 +76,12 @@ pub(super) fn service(value: &Value) -> Read<Service> {
             if let Some(policy) = &mut service.oauth {
                 policy.device_authorization_endpoint = endpoint("device_authorization_endpoint")?;
                 policy.token_endpoint = token_endpoint;
+                policy.issuer = optional(oauth, "issuer");
+                policy.authorization_endpoint = optional(oauth, "authorization_endpoint")
+                    .map(|_| endpoint("authorization_endpoint"))
+                    .transpose()?;
+                policy.scope = optional(oauth, "scope");
+                policy.names_issuer = flag(oauth, "names_issuer")?;
                 policy.dialect = known_dialect(text(oauth, "dialect")?)?;
                 policy.client_id = optional(oauth, "client_id");
                 let time = |key: &str| oauth.get(key).and_then(Value::as_u64).map(Duration::from_millis);
@@ -153,6 +160,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         }
         "shared_call" => Task::SharedCall { request: request(field(fields, "request")?)? },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
+        "browser_grant" => Task::BrowserGrant { open_browser: flag(fields, "open_browser")? },
         other => return Err(format!("unknown task {other:?}")),
     })
 }
@@ -193,8 +201,27 @@ pub(super) fn event(value: &Value, known: &Placeholders) -> Read<Event> {
             Event::Chosen { id: id()?, index: index.map(usize::try_from).transpose().map_err(|_| "index")? }
         }
         "token_found" => Event::TokenFound { id: id()?, found: found(field(fields, "found")?, known)? },
+        "listening" => {
+            Event::Listening { id: id()?, port: number(fields, "port")?.try_into().map_err(|_| "port")? }
+        }
+        "not_listening" => Event::NotListening { id: id()?, reason: text(fields, "reason")?.to_owned() },
+        "redirected" => Event::Redirected {
+            id: id()?,
+            visit: number(fields, "visit")?.try_into().map_err(|_| "visit")?,
+            request: redirect(field(fields, "request")?, known)?,
+        },
         other => return Err(format!("unknown event {other:?}")),
     })
+}
+
+fn redirect(value: &Value, known: &Placeholders) -> Read<RedirectRequest> {
+    let mut query = Vec::new();
+    for pair in list(value, "query")? {
+        let text = |index: usize| pair.get(index).and_then(Value::as_str).ok_or("a parameter");
+        query.push((text(0)?.to_owned(), known.meaning(text(1)?)));
+    }
+    let (method, host) = (text(value, "method")?.to_owned(), optional(value, "host"));
+    Ok(RedirectRequest::from_parts(method, host, text(value, "path")?, &query))
 }
 
 fn found(value: &Value, known: &Placeholders) -> Read<Outcome<Option<Box<Resolved>>>> {

@@ -48,6 +48,10 @@ impl Grants {
         let url = Url::parse(issuer).unwrap();
         let mut service = Service::pentify(url.clone(), url.clone(), "build-box".into());
         service.oauth = Some(OAuth {
+            issuer: None,
+            authorization_endpoint: None,
+            scope: None,
+            names_issuer: false,
             device_authorization_endpoint: url.join("/device"),
             token_endpoint: url.join("/token"),
             dialect: Dialect::Form,
