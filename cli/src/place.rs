@@ -56,8 +56,8 @@ pub fn unusable_setting(message: String) -> Failure {
 /// The service's names in the keychain, if it uses one.
 pub fn keychain(service: &Service) -> Option<KeychainConfig> {
     service.backends.contains(&Backend::Keychain).then(|| KeychainConfig {
-        service: service.names.keychain_service.to_owned(),
-        account: service.names.keychain_account.to_owned(),
+        service: service.names.keychain_service.to_string(),
+        account: service.names.keychain_account.to_string(),
         limit: KEYCHAIN_LIMIT,
     })
 }

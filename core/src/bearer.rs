@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::service::Service;
 use crate::store::Ledger;
 use crate::url::Url;
-use crate::verdict::Stuck;
+use crate::verdict::{Stuck, is_revoking};
 
 /// What to send requests with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,12 +51,25 @@ pub(crate) fn usable(
 ) -> Result<(Backend, Record), Failure> {
     let newest = found.newest().filter(|(_, record)| !record.is_tombstone());
     let Some((backend, record)) = newest else { return Err(not_signed_in(cx.service, None)) };
+    if is_revoking(record) {
+        return Err(revoking(cx.service));
+    }
     check_issuer(cx, record)?;
     let same = |login: &str| record.generation.as_ref().is_some_and(|g| g.login == login);
     if login.is_some_and(|login| !same(login)) {
         return Err(someone_else());
     }
     Ok((backend, record.clone()))
+}
+
+/// The login was ended here, and its issuer could not be told yet.
+pub(crate) fn revoking(service: &Service) -> Failure {
+    let what = "signed out; the issuer is still to be told that the tokens are revoked";
+    Failure::new(Exit::NotSignedIn, "revocation_pending", what).next(format!(
+        "run `{} logout` again to tell it; to sign in, {}",
+        service.command,
+        service.login_command()
+    ))
 }
 
 /// A token that another program stored comes without the workspace that it is used in.
@@ -85,6 +98,12 @@ pub(crate) fn explain(service: &Service, stuck: Stuck) -> Failure {
             "renewing the session was interrupted, and whether the new tokens were issued cannot be found out",
         )
         .next(login),
+        Stuck::Unrenewable => failure(
+            "session_expired",
+            "the access token has expired, and its issuer gave nothing to renew it with",
+        )
+        .next(login),
+        Stuck::Revoking => revoking(service),
         Stuck::Copied => failure(
             "copied_home",
             "this session was made on another machine; renewing it here would end it there",

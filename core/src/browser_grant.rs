@@ -9,6 +9,7 @@
 //!   only then. It waits no longer than the exchange may take, less than a second nearly always.
 //! - A browser that brings the same answer again meanwhile (a second tab, a reload) waits for the same end.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -70,7 +71,6 @@ impl Listener {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Grant {
-    oauth: Box<OAuth>,
     client_id: String,
     listener: Listener,
     state: Secret,
@@ -82,13 +82,14 @@ struct Grant {
 
 impl Grant {
     /// The authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3).
-    fn link(&self, endpoint: Url) -> Url {
+    fn link(&self, endpoint: &Url, scope: Option<&str>) -> Url {
         let link = endpoint
+            .clone()
             .with("response_type", "code")
             .with("client_id", self.client_id.as_str())
             .with("redirect_uri", self.listener.redirect_uri());
-        let link = match &self.oauth.scope {
-            Some(scope) => link.with("scope", scope.as_str()),
+        let link = match scope {
+            Some(scope) => link.with("scope", scope),
             None => link,
         };
         link.with("state", self.state.clone())
@@ -97,8 +98,9 @@ impl Grant {
     }
 
     fn read(&self, request: &RedirectRequest, service: &Service) -> AuthorizationResponse {
+        let Some(oauth) = &service.oauth else { return AuthorizationResponse::NotAwaited };
         let host = self.listener.address.to_string();
-        let expected = Expected { host: &host, state: &self.state, oauth: &self.oauth };
+        let expected = Expected { host: &host, state: &self.state, oauth };
         AuthorizationResponse::read(request, &expected, service)
     }
 }
@@ -121,13 +123,13 @@ impl BrowserGrant {
         state: Secret,
         verifier: Secret,
     ) -> Step<Granted> {
-        let (oauth, client_id, endpoint) = match issuer(cx.service) {
-            Ok(issuer) => issuer,
+        let Place { oauth, client_id, endpoint } = match Place::of(cx.service) {
+            Ok(place) => place,
             Err(failure) => return Step::fail(failure),
         };
-        let expires_at = cx.now.mono + PATIENCE;
-        let mut grant = Grant { oauth, client_id, listener, state, verifier, expires_at, page: None };
-        let link = grant.link(endpoint);
+        let (client_id, expires_at) = (client_id.to_owned(), cx.now.mono + PATIENCE);
+        let mut grant = Grant { client_id, listener, state, verifier, expires_at, page: None };
+        let link = grant.link(endpoint, oauth.scope.as_deref());
         cx.show(Notice::AuthorizationRequest { link: link.clone(), expires_at });
         if self.open_browser {
             grant.page = Some(cx.open_page(link));
@@ -181,18 +183,7 @@ impl BrowserGrant {
             return timed_out(cx);
         }
         match grant.read(request, cx.service) {
-            AuthorizationResponse::Code(code) => {
-                let mut exchange = Box::new(CodeExchange::new(
-                    grant.oauth.clone(),
-                    grant.client_id.clone(),
-                    grant.listener.redirect_uri(),
-                    code,
-                    grant.verifier.clone(),
-                ));
-                let step = exchange.start(cx);
-                self.phase = Phase::Exchanging(grant, exchange);
-                self.exchanged(cx, step)
-            }
+            AuthorizationResponse::Code(code) => self.exchange(cx, grant, code),
             AuthorizationResponse::OtherIssuer(failure) => end(cx, RedirectPage::OtherIssuer, failure),
             // The link goes on to be good: the issuer may be well again before the time is over (invariant 3).
             AuthorizationResponse::Refused(error) if error.is_transient() => {
@@ -209,6 +200,19 @@ impl BrowserGrant {
                 Step::Pending
             }
         }
+    }
+
+    fn exchange(&mut self, cx: &mut Context<'_>, grant: Box<Grant>, code: Secret) -> Step<Granted> {
+        let oauth = match Place::of(cx.service) {
+            Ok(place) => place.oauth,
+            Err(failure) => return Step::fail(failure),
+        };
+        let (client_id, verifier) = (grant.client_id.clone(), grant.verifier.clone());
+        let exchange = CodeExchange::new(oauth, client_id, grant.listener.redirect_uri(), code, verifier);
+        let mut exchange = Box::new(exchange);
+        let step = exchange.start(cx);
+        self.phase = Phase::Exchanging(grant, exchange);
+        self.exchanged(cx, step)
     }
 
     fn exchanged(&mut self, cx: &mut Context<'_>, step: Step<Exchanged>) -> Step<Granted> {
@@ -250,7 +254,7 @@ impl Logic for BrowserGrant {
     type Output = Granted;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Granted> {
-        match issuer(cx.service) {
+        match Place::of(cx.service) {
             Ok(_) => self.bind(cx, Ipv4Addr::LOCALHOST.into()),
             Err(failure) => Step::fail(failure),
         }
@@ -321,22 +325,32 @@ impl Logic for BrowserGrant {
     }
 }
 
-/// The issuer, the client's id there, and the place for the browser: the issuer's own, or named by its metadata. One on
-/// this machine is only for an issuer on this machine (invariant 18).
-fn issuer(service: &Service) -> Result<(Box<OAuth>, String, Url), Failure> {
-    let known = service.oauth.as_ref().and_then(|oauth| {
-        Some((Box::new(oauth.clone()), oauth.client_id.clone()?, oauth.authorization_endpoint.clone()?))
-    });
-    let Some((oauth, client_id, endpoint)) = known else {
-        let what = format!("{} has no login in the browser for this client", service.name);
-        return Err(Failure::new(Exit::Internal, "no_issuer", what));
-    };
-    if endpoint.origin().is_loopback() && !oauth.token_endpoint.origin().is_loopback() {
-        let what = format!("{} names a page on {}, which is not its own", service.name, endpoint.origin());
-        return Err(Failure::new(Exit::Server, "unsafe_page", what)
-            .next(format!("check the network, {} and the proxy settings", service.api_variable)));
+/// Who is asked, and by whom.
+struct Place<'a> {
+    oauth: &'a OAuth,
+    client_id: &'a str,
+    /// The issuer's own, or named by its metadata. One on this machine is only for an issuer on this machine (invariant 18).
+    endpoint: &'a Url,
+}
+
+impl<'a> Place<'a> {
+    fn of(service: &'a Service) -> Result<Self, Failure> {
+        let place = service.oauth.as_ref().and_then(|oauth| {
+            let client_id = oauth.client_id.as_deref()?;
+            Some(Self { oauth, client_id, endpoint: oauth.authorization_endpoint.as_ref()? })
+        });
+        let Some(place) = place else {
+            let what = format!("{} has no login in the browser for this client", service.name);
+            return Err(Failure::new(Exit::Internal, "no_issuer", what));
+        };
+        let origin = place.endpoint.origin();
+        if origin.is_loopback() && !place.oauth.token_endpoint.origin().is_loopback() {
+            let what = format!("{} names a page on {origin}, which is not its own", service.name);
+            return Err(Failure::new(Exit::Server, "unsafe_page", what)
+                .next(format!("check the network, {} and the proxy settings", service.api_variable)));
+        }
+        Ok(place)
     }
-    Ok((oauth, client_id, endpoint))
 }
 
 /// Everybody who waits at the listener is shown the page.

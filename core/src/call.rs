@@ -208,7 +208,7 @@ pub(crate) fn blame(cx: &Context<'_>, failure: Failure, source: Source) -> Failu
     match source {
         Source::Flag => failure.next("check the token given with --api-token"),
         Source::Variable => {
-            let variable = cx.service.token_variable;
+            let variable = &cx.service.token_variable;
             failure.next(alloc::format!("set {variable} to a valid token, or unset it to use the stored one"))
         }
         Source::Store(_) => failure,

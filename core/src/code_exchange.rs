@@ -4,7 +4,6 @@
 //! a byte of it left or because of a 429. A second use of a code costs whatever tokens came of the first (RFC 6749
 //! §4.1.2), so an answer that got lost is an end of its own.
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
@@ -30,10 +29,11 @@ const AUTHORIZATION_CODE_GRANT: &str = "authorization_code";
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct CodeExchange {
-    oauth: Box<OAuth>,
     client_id: String,
     code: Secret,
     request: HttpRequest,
+    /// How long it may take.
+    limit: Duration,
     tries: u32,
     phase: Phase,
 }
@@ -57,7 +57,7 @@ pub(crate) enum Exchanged {
 
 impl CodeExchange {
     pub(crate) fn new(
-        oauth: Box<OAuth>,
+        oauth: &OAuth,
         client_id: String,
         redirect_uri: String,
         code: Secret,
@@ -73,7 +73,8 @@ impl CodeExchange {
                 ("redirect_uri", redirect_uri.into()),
             ],
         );
-        Self { oauth, client_id, code, request, tries: 0, phase: Phase::New }
+        let limit = oauth.request_limit;
+        Self { client_id, code, request, limit, tries: 0, phase: Phase::New }
     }
 
     /// Whether it is about that code.
@@ -83,7 +84,7 @@ impl CodeExchange {
 
     fn send(&mut self, cx: &mut Context<'_>) -> Step<Exchanged> {
         self.tries += 1;
-        self.phase = Phase::Sending(cx.send(self.request.clone(), self.oauth.request_limit));
+        self.phase = Phase::Sending(cx.send(self.request.clone(), self.limit));
         Step::Pending
     }
 
@@ -94,7 +95,7 @@ impl CodeExchange {
                 .next(format!("wait a minute, then {} again", cx.service.login_command()));
             return self.again_or(cx, retry_after_at(response, cx.now.wall), failure);
         }
-        let endpoint = Endpoint::Issuer { oauth: self.oauth.clone(), client_id: self.client_id.clone() };
+        let endpoint = Endpoint::Issuer { client_id: self.client_id.clone() };
         match endpoint.judge(cx.service, response) {
             Verdict::Granted(granted) => Step::Done(Ok(Exchanged::Granted(granted))),
             Verdict::Failed(failure) => Step::fail(failure),

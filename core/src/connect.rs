@@ -12,14 +12,13 @@ use crate::command::{CommandId, Question};
 use crate::device_grant::{DeviceGrant, Granted};
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
+use crate::granted::granted_record;
 use crate::keep::{Keep, Kept};
 use crate::lookup::{Found, Lookup, check_issuer};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::places::Places;
-use crate::record::{Backend, Record, Workspace};
+use crate::record::{Backend, Record};
 use crate::resolve::unexpected;
-use crate::rotation::{Access, Journal, Moment, Rotation};
-use crate::secret::Secret;
 use crate::store::{Ledger, StoreAnswer, StoreOp};
 use crate::time::Timestamp;
 use crate::verdict::{is_ending, is_over};
@@ -134,13 +133,10 @@ impl Connect {
         let issuer = cx.service.issuer.clone();
         let (record, billing) = match granted {
             Granted::Tokens { client_id, tokens } => {
-                let access = Access {
-                    token: tokens.access,
-                    received: Moment::new(cx.now, &cx.service.boot_id),
-                    lifetime: tokens.lifetime.or_else(|| cx.service.oauth.as_ref()?.access_lifetime),
-                };
-                let Some(refresh) = tokens.refresh else { return Step::fail(no_refresh_token(cx)) };
-                (session(cx, issuer, refresh, client_id, access), None)
+                if tokens.refresh.is_none() {
+                    return Step::fail(no_refresh_token(cx));
+                }
+                (granted_record(cx, client_id, tokens), None)
             }
             Granted::ApiKey(grant) => {
                 let slug = grant.workspace.as_ref().map(|workspace| workspace.slug.clone());
@@ -348,18 +344,6 @@ fn connection(cx: &Context<'_>, found: &Found) -> Option<Kept> {
     // One that only lives until its access token ends is nothing to be content with.
     let lasts = !is_over(cx.service, cx.now, record) && !is_ending(cx.service, record);
     lasts.then(|| Kept { backend, record: record.clone() })
-}
-
-fn session(cx: &Context<'_>, issuer: String, refresh: Secret, client_id: String, access: Access) -> Record {
-    let rotation = Rotation {
-        client_id: Some(client_id),
-        machine: cx.service.machine_id.clone(),
-        access: Some(access),
-        journal: Journal::Settled,
-        spent: [].into(),
-    };
-    let workspace: Option<Workspace> = None;
-    Record { rotation: Some(Box::new(rotation)), ..Record::new(issuer, workspace, refresh) }
 }
 
 fn no_refresh_token(cx: &Context<'_>) -> Failure {

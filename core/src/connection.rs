@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::amend::Amend;
+use crate::bearer::revoking;
 use crate::call::{Call, Called};
 use crate::command::CommandId;
 use crate::envelope::json_object;
@@ -20,7 +21,7 @@ use crate::resolve::{Given, Look, not_signed_in, unexpected};
 use crate::rotation::Journal;
 use crate::store::{StoreAnswer, StoreOp};
 use crate::time::Timestamp;
-use crate::verdict::{is_ending, is_over};
+use crate::verdict::{is_ending, is_over, is_revoking};
 use crate::workspace::read_workspace;
 
 /// Tells whose an API key is.
@@ -130,6 +131,9 @@ impl Connection {
         let (backend, record) = newest
             .filter(|(_, record)| !record.is_tombstone())
             .ok_or_else(|| not_signed_in(cx.service, None))?;
+        if is_revoking(record) {
+            return Err(revoking(cx.service));
+        }
         check_issuer(cx, record)?;
         Ok(Kept { backend, record: record.clone() })
     }

@@ -1,9 +1,9 @@
 //! The two kinds of deployments that grant to devices: what they are sent, and what their answers mean.
 
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde_json::{Map, Value};
@@ -15,7 +15,7 @@ use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::money::Money;
 use crate::notice::PollState;
-use crate::oauth::{DEVICE_CODE_GRANT, Dialect, OAuth, OAuthError, TokenReply, wipe};
+use crate::oauth::{DEVICE_CODE_GRANT, Dialect, OAuthError, TokenReply, wipe};
 use crate::pairing::workspace;
 use crate::record::Gateway;
 use crate::secret::Secret;
@@ -32,8 +32,8 @@ const LEGACY_TOKEN: &str = "/auth/device/token";
 /// Who is asked for a device code and polled with it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Endpoint {
-    /// The issuer (RFC 8628).
-    Issuer { oauth: Box<OAuth>, client_id: String },
+    /// The service's issuer (RFC 8628).
+    Issuer { client_id: String },
     /// An older deployment of the API, which mints API keys. It wants to be told the client's id if that is known.
     Legacy { api: Url, client_id: Option<String> },
 }
@@ -73,37 +73,44 @@ pub(crate) fn is_unknown(status: u16) -> bool {
 }
 
 impl Endpoint {
-    /// The request for a device code (RFC 8628 §3.1).
-    pub(crate) fn code_request(&self) -> HttpRequest {
+    /// The request for a device code (RFC 8628 §3.1); `None` if the issuer has none.
+    pub(crate) fn code_request(&self, service: &Service) -> Option<HttpRequest> {
         match self {
-            Self::Issuer { oauth, client_id } => oauth
-                .dialect
-                .request(&oauth.device_authorization_endpoint, &[("client_id", client_id.as_str().into())]),
+            Self::Issuer { client_id } => {
+                let oauth = service.oauth.as_ref()?;
+                let id = ("client_id", Text::from(client_id.as_str()));
+                let scope = oauth.scope.as_deref().map(|scope| ("scope", Text::from(scope)));
+                let parameters: Vec<_> = core::iter::once(id).chain(scope).collect();
+                Some(oauth.dialect.request(oauth.device_authorization_endpoint.as_ref()?, &parameters))
+            }
             Self::Legacy { api, client_id } => {
                 let id = client_id.as_deref().map(|id| ("client_id", Text::from(id)));
-                Dialect::Json.request(&api.join(LEGACY_CODE), id.as_slice())
+                Some(Dialect::Json.request(&api.join(LEGACY_CODE), id.as_slice()))
             }
         }
     }
 
-    /// The poll (RFC 8628 §3.4).
-    pub(crate) fn poll_request(&self, device_code: &Secret) -> HttpRequest {
-        match self {
-            Self::Issuer { oauth, client_id } => oauth.dialect.request(
-                &oauth.token_endpoint,
-                &[
-                    ("client_id", client_id.as_str().into()),
-                    ("device_code", device_code.clone().into()),
-                    ("grant_type", DEVICE_CODE_GRANT.into()),
-                ],
-            ),
+    /// The poll (RFC 8628 §3.4); `None` if the service has no issuer.
+    pub(crate) fn poll_request(&self, service: &Service, device_code: &Secret) -> Option<HttpRequest> {
+        Some(match self {
+            Self::Issuer { client_id } => {
+                let oauth = service.oauth.as_ref()?;
+                oauth.dialect.request(
+                    &oauth.token_endpoint,
+                    &[
+                        ("client_id", client_id.as_str().into()),
+                        ("device_code", device_code.clone().into()),
+                        ("grant_type", DEVICE_CODE_GRANT.into()),
+                    ],
+                )
+            }
             Self::Legacy { api, client_id } => {
                 let code = ("deviceCode", Text::from(device_code.clone()));
                 let id = client_id.as_deref().map(|id| ("client_id", Text::from(id)));
-                let parameters: alloc::vec::Vec<_> = id.into_iter().chain([code]).collect();
+                let parameters: Vec<_> = id.into_iter().chain([code]).collect();
                 Dialect::Json.request(&api.join(LEGACY_TOKEN), &parameters)
             }
-        }
+        })
     }
 
     /// How it spells the fields of a device code.
@@ -125,7 +132,7 @@ impl Endpoint {
             (_, TokenReply::Refused(error)) if response.status != 429 || error.code == "slow_down" => {
                 refused(service, &error)
             }
-            (Self::Issuer { client_id, .. }, TokenReply::Tokens(tokens)) if are_usable(&object) => {
+            (Self::Issuer { client_id }, TokenReply::Tokens(tokens)) if are_usable(&object) => {
                 Verdict::Granted(Granted::Tokens { client_id: client_id.clone(), tokens })
             }
             (Self::Issuer { .. }, _) if is_given(&object, "access_token") => {

@@ -165,10 +165,9 @@ impl DeviceGrant {
     }
 
     fn configured(&mut self, cx: &mut Context<'_>, response: &HttpResponse) -> Step<Granted> {
-        let Some(oauth) = cx.service.oauth.clone() else { return Step::fail(no_issuer(cx)) };
         match response.status {
             200..=299 => match client_id(response) {
-                Some(client_id) => self.request(cx, Endpoint::Issuer { oauth: Box::new(oauth), client_id }),
+                Some(client_id) => self.request(cx, Endpoint::Issuer { client_id }),
                 None => self.request_legacy(cx, None),
             },
             status if is_unknown(status) => self.request_legacy(cx, None),
@@ -177,7 +176,8 @@ impl DeviceGrant {
     }
 
     fn request(&mut self, cx: &mut Context<'_>, endpoint: Endpoint) -> Step<Granted> {
-        let mut exchange = Exchange::asking(endpoint.code_request());
+        let Some(request) = endpoint.code_request(cx.service) else { return Step::fail(no_issuer(cx)) };
+        let mut exchange = Exchange::asking(request);
         let step = exchange.start(cx);
         self.phase = Phase::Requesting(exchange, endpoint);
         self.requested(cx, step)
@@ -204,13 +204,17 @@ impl DeviceGrant {
             Err(NoDeviceCode::Unsafe(failure)) if is_success => Step::fail(failure),
             _ => match endpoint {
                 // Only an API that tells the client's id can be an older deployment of itself.
-                Endpoint::Issuer { oauth, client_id }
-                    if oauth.client_id.is_none()
+                Endpoint::Issuer { client_id }
+                    if cx.service.oauth.as_ref().is_some_and(|oauth| oauth.client_id.is_none())
                         && (is_unknown(response.status) || (is_success && !is_error(&response))) =>
                 {
                     self.request_legacy(cx, Some(client_id))
                 }
-                endpoint => Step::fail(not_begun(cx.service, &endpoint.code_request().url, &response)),
+                endpoint => {
+                    let request = endpoint.code_request(cx.service);
+                    let asked = request.map_or_else(|| cx.service.api.clone(), |request| request.url);
+                    Step::fail(not_begun(cx.service, &asked, &response))
+                }
             },
         }
     }
@@ -278,7 +282,9 @@ impl DeviceGrant {
             Phase::Waiting(grant, earliest)
         } else if cx.now.mono < grant.closes_at() {
             grant.first = false;
-            let id = cx.send(grant.endpoint.poll_request(&grant.device_code), grant.limit);
+            let request = grant.endpoint.poll_request(cx.service, &grant.device_code);
+            let Some(request) = request else { return Step::fail(no_issuer(cx)) };
+            let id = cx.send(request, grant.limit);
             Phase::Polling(grant, id)
         } else {
             // Woken too late for a poll that was in time.
@@ -326,7 +332,7 @@ impl DeviceGrant {
     }
 
     fn spent(&mut self, cx: &mut Context<'_>, grant: &Grant) -> Step<Granted> {
-        let name = cx.service.name;
+        let name = &cx.service.name;
         if !grant.answer_lost {
             let what = format!("{name} no longer knows this code: it was denied, or used by another program");
             let failure = Failure::new(Exit::Denied, "invalid_grant", what);
@@ -345,9 +351,9 @@ impl Logic for DeviceGrant {
     type Output = Granted;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Granted> {
-        let Some(oauth) = cx.service.oauth.clone() else { return Step::fail(no_issuer(cx)) };
+        let Some(oauth) = &cx.service.oauth else { return Step::fail(no_issuer(cx)) };
         if let Some(client_id) = oauth.client_id.clone() {
-            return self.request(cx, Endpoint::Issuer { oauth: Box::new(oauth), client_id });
+            return self.request(cx, Endpoint::Issuer { client_id });
         }
         let mut exchange = Exchange::asking(config_request(cx.service));
         let _ = exchange.start(cx);

@@ -187,7 +187,7 @@ fn refusal(service: &Service, response: &HttpResponse) -> Failure {
         .and_then(|e| e.message.as_ref())
         .map(|message| format!(": {message}"))
         .unwrap_or_default();
-    let name = service.name;
+    let name = &service.name;
     let stable = |fallback: &'static str| code.map_or(Cow::Borrowed(fallback), |c| Cow::Owned(c.to_string()));
     let failure = match (status, code) {
         (_, Some("invalid_api_key")) | (401, _) => Failure::new(

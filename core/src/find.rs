@@ -7,7 +7,7 @@ use crate::command::CommandId;
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::machine::{Context, Logic, Step, WakeReason};
-use crate::resolve::{Given, Resolve, Resolved, Source};
+use crate::resolve::{Given, Resolve, Resolved, Source, given_token};
 use crate::session::Session;
 use crate::time::Timestamp;
 use crate::verdict::Refusal;
@@ -30,7 +30,7 @@ enum Phase {
 }
 
 impl Find {
-    /// Looks for the token as `given` says; for a session's, in the stores alone. After a refusal: for a newer one.
+    /// Looks for the token as `given` says. After a refusal: for a newer one.
     pub fn new(given: Given, refusal: Option<Refusal>) -> Self {
         Self { refusal, phase: Phase::New(given) }
     }
@@ -58,7 +58,14 @@ impl Logic for Find {
                 self.phase = Phase::Asked(cx.find_token(refusal));
                 Step::Pending
             }
-            Phase::New(_) if cx.service.oauth.is_some() => {
+            Phase::New(given) if cx.service.oauth.is_some() => {
+                match given_token(cx.service, given) {
+                    Err(failure) => return Step::fail(failure),
+                    // One that was given is all there is: no store has anything to say.
+                    Ok(Some(_)) if refusal.is_some() => return Step::Done(Ok(None)),
+                    Ok(Some(resolved)) => return Step::Done(Ok(Some(resolved))),
+                    Ok(None) => {}
+                }
                 let mut session = Box::new(refusal.map_or_else(Session::new, Session::after));
                 let step = session.start(cx);
                 self.phase = Phase::Session(session);

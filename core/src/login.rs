@@ -214,7 +214,7 @@ impl Logic for Login {
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<LoggedIn> {
         if self.options.variable_set {
-            cx.show(Notice::VariableHides { variable: cx.service.token_variable });
+            cx.show(Notice::VariableHides { variable: cx.service.token_variable.clone().into_owned() });
         }
         let mut places = Places::default();
         let step = places.start(cx);

@@ -8,7 +8,7 @@ use crate::record::Backend;
 use crate::secret::Secret;
 use crate::store::StoreFailure;
 use crate::time::Timestamp;
-use crate::url::{Text, Url};
+use crate::url::{Origin, Text, Url};
 
 /// Something to show. Texts of servers in it are harmless already.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ pub enum Notice {
     /// The variable with a token is set and will hide what is being stored.
     VariableHides {
         /// Its name.
-        variable: &'static str,
+        variable: String,
     },
     /// The person picked another workspace in the browser than the command named.
     OtherWorkspace {
@@ -141,6 +141,13 @@ pub enum Notice {
     Moved {
         /// Where they are now.
         to: Backend,
+    },
+    /// The issuer's metadata names an endpoint on another site.
+    EndpointElsewhere {
+        /// Its name in the metadata.
+        name: &'static str,
+        /// Where it is.
+        origin: Origin,
     },
     /// The key could not be revoked on the server; it is forgotten here all the same.
     NotRevoked {

@@ -1,6 +1,7 @@
 //! An OAuth 2.0 issuer: its endpoints and habits as data, and what its token endpoint answers.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use form_urlencoded::Serializer;
@@ -29,14 +30,18 @@ pub struct OAuth {
     pub issuer: Option<String>,
     /// Where a person's browser is sent (RFC 6749 §3.1), if it has such a place.
     pub authorization_endpoint: Option<Url>,
+    /// Where device and user codes come from (RFC 8628 §3.1), if it has such a place.
+    pub device_authorization_endpoint: Option<Url>,
+    /// Where tokens come from (RFC 6749 §3.2).
+    pub token_endpoint: Url,
+    /// Where tokens are revoked (RFC 7009 §2), if it has such a place.
+    pub revocation_endpoint: Option<Url>,
     /// What access is asked for (RFC 6749 §3.3); `None`: what the issuer grants without being asked.
     pub scope: Option<String>,
     /// It names itself in every answer that a browser brings (RFC 9207 §3).
     pub names_issuer: bool,
-    /// Where device and user codes come from (RFC 8628 §3.1).
-    pub device_authorization_endpoint: Url,
-    /// Where tokens come from (RFC 6749 §3.2).
-    pub token_endpoint: Url,
+    /// Hosts beside its own site whose pages may be opened in the person's browser, in lower case.
+    pub page_hosts: Vec<String>,
     /// How requests are written.
     pub dialect: Dialect,
     /// The client's id; `None`: the service's API tells it.
@@ -47,6 +52,27 @@ pub struct OAuth {
     pub access_lifetime: Option<Duration>,
     /// How long a request may take.
     pub request_limit: Duration,
+}
+
+impl OAuth {
+    /// An issuer of which nothing but this endpoint is known: strict, with the standard's own requests.
+    pub fn new(token_endpoint: Url) -> Self {
+        Self {
+            issuer: None,
+            authorization_endpoint: None,
+            device_authorization_endpoint: None,
+            token_endpoint,
+            revocation_endpoint: None,
+            scope: None,
+            names_issuer: false,
+            page_hosts: Vec::new(),
+            dialect: Dialect::Form,
+            client_id: None,
+            grace: None,
+            access_lifetime: None,
+            request_limit: Duration::from_secs(10),
+        }
+    }
 }
 
 /// How requests to the endpoints are written. Answers are JSON in both.

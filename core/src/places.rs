@@ -46,7 +46,7 @@ impl Places {
         if probes.iter().any(usable) {
             Step::Done(Ok(ledger))
         } else {
-            Step::fail(no_place(cx.service.token_variable, probes))
+            Step::fail(no_place(&cx.service.token_variable, probes))
         }
     }
 }

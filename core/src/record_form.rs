@@ -19,6 +19,9 @@ use crate::url::Url;
 
 /// The version of the form that this code writes and reads.
 const FORM: u32 = 1;
+/// Why a refresh token is never sent, beside the issuer's refusals.
+const UNRENEWABLE: &str = "unrenewable";
+const REVOKING: &str = "revoking";
 
 pub(crate) fn encode(record: &Record) -> Secret {
     let Some(generation) = &record.generation else { return record.token.clone() };
@@ -50,7 +53,9 @@ pub(crate) fn encode(record: &Record) -> Secret {
         refused: rotation.and_then(|rotation| match &rotation.journal {
             Journal::Refused { interrupted: true } => Some("interrupted"),
             Journal::Refused { interrupted: false } => Some("invalid_grant"),
-            _ => None,
+            Journal::Unrenewable => Some(UNRENEWABLE),
+            Journal::Revoking => Some(REVOKING),
+            Journal::Settled | Journal::Spending(_) => None,
         }),
         spent: rotation.map(|r| r.spent.iter().map(Fingerprint::as_str).collect()).unwrap_or_default(),
         signing_key: record.gateway.signing_key.as_ref().map(Secret::expose_secret),
@@ -186,6 +191,8 @@ impl Read {
             lifetime: self.lifetime_ms.map(Duration::from_millis),
         });
         let journal = match (self.spending, self.refused.as_deref()) {
+            (_, Some(UNRENEWABLE)) => Journal::Unrenewable,
+            (_, Some(REVOKING)) => Journal::Revoking,
             // Whether it is still good for anything cannot be known.
             _ if was_spent => {
                 Journal::Spending(Spending { attempt: 1, started: Moment::default(), last_resorts: 0 })
@@ -303,6 +310,8 @@ mod tests {
             session(Journal::Spending(spending)),
             session(Journal::Refused { interrupted: true }),
             session(Journal::Refused { interrupted: false }),
+            session(Journal::Unrenewable),
+            session(Journal::Revoking),
             Record::tombstone(Generation { login: "login".into(), counter: 9 }),
             Record { generation: Generation::parse("l.1"), ..Record::bare(Secret::from("key")) },
             Record::bare(Secret::from("key")),

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::service::Service;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
-use crate::token::is_api_token;
+use crate::token::{bearer_given, is_api_token};
 
 /// What the command line and the environment say about the token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -162,13 +162,15 @@ pub(crate) fn given_token(service: &Service, given: &Given) -> Result<Option<Res
     let variable = given.variable.as_ref().filter(|token| !token.expose_secret().is_empty());
     let (token, source, place) = match (&given.flag, variable) {
         (Some(token), _) => (token, Source::Flag, "--api-token"),
-        (None, Some(token)) => (token, Source::Variable, service.token_variable),
+        (None, Some(token)) => (token, Source::Variable, &*service.token_variable),
         (None, None) => return Ok(None),
     };
-    if !is_api_token(token) {
-        return Err(malformed_token(service, place));
-    }
-    let record = Record::bare(token.clone());
+    let token = match &service.oauth {
+        Some(_) => bearer_given(token.clone(), place)?,
+        None if is_api_token(token) => token.clone(),
+        None => return Err(malformed_token(service, place)),
+    };
+    let record = Record::bare(token);
     Ok(Some(Resolved { source, record }))
 }
 
@@ -266,7 +268,7 @@ pub(crate) fn malformed_token(service: &Service, place: &str) -> Failure {
 }
 
 /// A store's failure as a command's. The next step is the one that its detail ends with, else that of its kind.
-pub(crate) fn store_failure(failure: StoreFailure) -> Failure {
+pub fn store_failure(failure: StoreFailure) -> Failure {
     let of_kind = match failure.kind {
         StoreFailureKind::Absent => "start a keychain service, or sign in again",
         StoreFailureKind::Locked => "unlock the keychain, then try again",
@@ -327,5 +329,5 @@ pub(crate) fn other_issuer(service: &Service, issuer: &str) -> Failure {
         "other_issuer",
         format!("the stored token belongs to {issuer}; it was not sent to {}", service.api.origin()),
     )
-    .next(format!("{} for this host, or unset {}", service.login_command(), service.api_variable))
+    .next(format!("{} for this host, or correct {}", service.login_command(), service.api_variable))
 }

@@ -61,6 +61,10 @@ pub enum Journal {
         /// It had been sent before without a known outcome: a rotation was interrupted.
         interrupted: bool,
     },
+    /// There is none: the record's token is the access token itself.
+    Unrenewable,
+    /// The login is over here; the issuer is still to be told. It is never used as a session again.
+    Revoking,
 }
 
 /// A refresh token on its way.

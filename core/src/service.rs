@@ -1,11 +1,12 @@
 //! A service as a value: endpoints, names in the stores, environment variables, timing.
 
+use alloc::borrow::{Cow, ToOwned};
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use crate::oauth::{Dialect, OAuth};
 use crate::record::Backend;
-use crate::url::Url;
+use crate::url::{Url, UrlError};
 
 /// Everything that is particular to one service. Values marked "chosen" are stated by no public page.
 ///
@@ -17,9 +18,9 @@ use crate::url::Url;
 ///
 /// let (api, app) = (Url::parse("https://api.example.com")?, Url::parse("https://app.example.com")?);
 /// let service = Service {
-///     name: "Example",
-///     command: "example",
-///     token_variable: "EXAMPLE_TOKEN",
+///     name: "Example".into(),
+///     command: "example".into(),
+///     token_variable: "EXAMPLE_TOKEN".into(),
 ///     ..Service::pentify(api, app, "build-box".into())
 /// };
 /// assert_eq!(service.login_command(), "run `example login`");
@@ -28,9 +29,11 @@ use crate::url::Url;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Service {
     /// The service's name, as in sentences.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The command that a person types, as in "run `pentify login`".
-    pub command: &'static str,
+    pub command: Cow<'static, str>,
+    /// Its arguments that sign in, as in the same.
+    pub login: Cow<'static, str>,
     /// Base of the API.
     pub api: Url,
     /// Base of the pages for browsers.
@@ -42,9 +45,9 @@ pub struct Service {
     /// The name of this machine, as the person knows it.
     pub device_name: String,
     /// The environment variable with a token.
-    pub token_variable: &'static str,
-    /// The environment variable with the API's base, for messages.
-    pub api_variable: &'static str,
+    pub token_variable: Cow<'static, str>,
+    /// What says where the API is, for messages: an environment variable.
+    pub api_variable: Cow<'static, str>,
     /// Where credentials go, best first.
     pub backends: &'static [Backend],
     /// Whether a person can answer a prompt of the operating system's keychain.
@@ -81,14 +84,14 @@ pub struct PensarHosts {
 }
 
 /// What a service's entries are called in the stores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StoreNames {
     /// The keychain's service.
-    pub keychain_service: &'static str,
+    pub keychain_service: Cow<'static, str>,
     /// The keychain's account of the active credential; a workspace's is this, a colon and the slug.
-    pub keychain_account: &'static str,
+    pub keychain_account: Cow<'static, str>,
     /// The folder below the user's configuration folder.
-    pub folder: &'static str,
+    pub folder: Cow<'static, str>,
 }
 
 /// Paths below the API's and the app's base.
@@ -148,23 +151,24 @@ impl Service {
     /// Pentify Terminal at its default hosts or others.
     pub fn pentify(api: Url, app: Url, device_name: String) -> Self {
         Self {
-            name: "Pentify",
-            command: "pentify",
+            name: "Pentify".into(),
+            command: "pentify".into(),
+            login: "login".into(),
             issuer: api.origin().to_string(),
             bare_issuer: PENTIFY_API.into(),
             api,
             app,
             device_name,
-            token_variable: "PENTIFY_API_TOKEN",
-            api_variable: "PENTIFY_API_URL",
+            token_variable: "PENTIFY_API_TOKEN".into(),
+            api_variable: "PENTIFY_API_URL".into(),
             backends: &[Backend::Keychain, Backend::File],
             person_present: false,
             machine_id: None,
             boot_id: String::new(),
             names: StoreNames {
-                keychain_service: "pentify-terminal",
-                keychain_account: "api-token",
-                folder: "pentify",
+                keychain_service: "pentify-terminal".into(),
+                keychain_account: "api-token".into(),
+                folder: "pentify".into(),
             },
             paths: PATHS,
             pairing: PAIRING,
@@ -181,43 +185,72 @@ impl Service {
             alloc::format!("{api} via {workos}")
         };
         Self {
-            name: "Pensar Console",
-            command: "pensar",
+            name: "Pensar Console".into(),
+            command: "pensar".into(),
+            login: "login".into(),
             issuer: issuer(api.origin(), workos.origin()),
             bare_issuer: issuer(&PENSAR_API, &WORKOS_API),
             app: console,
             device_name,
             // Sessions and keys come from the stores alone.
-            token_variable: "",
-            api_variable: "PENSAR_API_URL",
+            token_variable: "".into(),
+            api_variable: "PENSAR_API_URL".into(),
             backends: &[Backend::Keychain, Backend::File],
             person_present: false,
             machine_id: None,
             boot_id: String::new(),
             names: StoreNames {
-                keychain_service: "dev.pensar.apex",
-                keychain_account: "workos-refresh-token",
-                folder: ".pensar",
+                keychain_service: "dev.pensar.apex".into(),
+                keychain_account: "workos-refresh-token".into(),
+                folder: ".pensar".into(),
             },
             paths: PATHS,
             pairing: PAIRING,
             oauth: Some(OAuth {
-                issuer: None,
-                authorization_endpoint: None,
-                scope: None,
-                names_issuer: false,
-                device_authorization_endpoint: workos.join("/user_management/authorize/device"),
-                token_endpoint: workos.join("/user_management/authenticate"),
+                device_authorization_endpoint: Some(workos.join("/user_management/authorize/device")),
                 dialect: Dialect::Json,
-                client_id: None,
                 grace: Some(Duration::from_secs(10)),
-                access_lifetime: None,
-                request_limit: Duration::from_secs(10),
+                ..OAuth::new(workos.join("/user_management/authenticate"))
             }),
             gateway: Some(gateway),
             retry: RETRY,
             api,
         }
+    }
+
+    /// The issuer with this identifier, for the command `doorkey`: a profile of this name holds its session. Where its
+    /// endpoints are is still to be said ([`Service::with_oauth`]).
+    ///
+    /// # Errors
+    /// The identifier is no URL that anything would be sent to.
+    pub fn issuer(identifier: &str, profile: &str, device_name: String) -> Result<Self, UrlError> {
+        let api = Url::parse(identifier)?;
+        let name = identifier.trim_start_matches("https://").trim_end_matches('/').to_owned();
+        Ok(Self {
+            name: name.into(),
+            command: "doorkey".into(),
+            login: alloc::format!("login {}", quoted(profile)).into(),
+            issuer: identifier.to_owned(),
+            bare_issuer: String::new(),
+            token_variable: "DOORKEY_TOKEN".into(),
+            api_variable: "the issuer's address".into(),
+            names: StoreNames {
+                keychain_service: "doorkey".into(),
+                keychain_account: profile.to_owned().into(),
+                folder: "doorkey".into(),
+            },
+            ..Self::pentify(api.clone(), api, device_name)
+        })
+    }
+
+    /// The same with these endpoints. What is stored is bound to the token endpoint, too: it is the one place that a
+    /// refresh token is sent to.
+    #[must_use]
+    pub fn with_oauth(mut self, oauth: OAuth) -> Self {
+        let identifier = oauth.issuer.as_deref().unwrap_or_default();
+        self.issuer = alloc::format!("{identifier} via {}", oauth.token_endpoint.expose().expose_secret());
+        self.oauth = Some(oauth);
+        self
     }
 
     /// The same service, played by the sandbox: its tokens are its own and lie in a file of their own.
@@ -242,8 +275,17 @@ impl Service {
     /// How to sign in, for messages.
     pub fn login_command(&self) -> String {
         let sandbox = if self.is_sandbox() { " --sandbox" } else { "" };
-        alloc::format!("run `{} login{sandbox}`", self.command)
+        alloc::format!("run `{} {}{sandbox}`", self.command, self.login)
     }
+}
+
+/// A name as it is typed in a shell.
+fn quoted(name: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !name.is_empty() && name.chars().all(is_plain) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(alloc::format!("'{}'", name.replace('\'', "'\\''")))
 }
 
 /// Pentify's, from its public pages; those marked "chosen" above are stated nowhere.

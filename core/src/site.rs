@@ -3,6 +3,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::oauth::OAuth;
 use crate::service::Service;
 use crate::url::{Origin, Url};
 
@@ -13,9 +14,14 @@ impl Service {
     /// Whether a page may be opened in the person's browser: it is on the site of the API, the app or the issuer.
     pub fn has_page(&self, page: &Url) -> bool {
         let oauth = self.oauth.as_ref();
-        let issuer = oauth.map(|oauth| [&oauth.token_endpoint, &oauth.device_authorization_endpoint]);
+        let issuer = oauth.map(|oauth| {
+            let endpoints = [Some(&oauth.token_endpoint), oauth.device_authorization_endpoint.as_ref()];
+            endpoints.into_iter().flatten()
+        });
+        let is_named = |oauth: &OAuth| oauth.page_hosts.iter().any(|host| host == page.origin().host());
         self.has_host(page.origin())
             || issuer.into_iter().flatten().any(|endpoint| self.is_beside(page.origin(), endpoint.origin()))
+            || oauth.is_some_and(is_named)
     }
 
     /// Whether the service's credentials may be sent there: it is on the site of the API, the app or the gateway. The

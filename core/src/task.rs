@@ -1,11 +1,15 @@
 //! What a command runs, as data: enough to build its machine again.
 
+use alloc::string::String;
+
 use crate::connect::ConnectOptions;
 use crate::http::HttpRequest;
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
+use crate::metadata::Endpoints;
 use crate::resolve::Given;
 use crate::secret::Secret;
+use crate::sign_in::SignInOptions;
 use crate::status::StatusOptions;
 use crate::verdict::Refusal;
 
@@ -49,6 +53,25 @@ pub enum Task {
     SharedCall {
         /// The request, without the token.
         request: HttpRequest,
+    },
+    /// [`Find`](crate::find::Find).
+    Find {
+        /// Where the token may come from.
+        given: Given,
+    },
+    /// [`Discover`](crate::discover::Discover).
+    Discover {
+        /// The issuer's identifier.
+        issuer: String,
+        /// What is known without it.
+        given: Endpoints,
+    },
+    /// [`SignIn`](crate::sign_in::SignIn).
+    SignIn(SignInOptions),
+    /// [`SignOut`](crate::sign_out::SignOut).
+    SignOut {
+        /// Whether the issuer is told.
+        revoke: bool,
     },
     /// [`DeviceGrant`](crate::device_grant::DeviceGrant).
     DeviceGrant {

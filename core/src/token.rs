@@ -1,9 +1,26 @@
-//! The outer form of Pentify's API tokens.
+//! The outer form of tokens.
 
+use alloc::format;
+
+use crate::failure::{Exit, Failure};
 use crate::secret::Secret;
 
 /// How tokens begin.
 pub const TOKEN_PREFIXES: [&str; 4] = ["pt_live_", "pt_test_", "pk_live_", "pk_test_"];
+
+/// A bearer token as it was given in `place`: any text that can stand in a header as it is.
+///
+/// # Errors
+/// It cannot.
+pub fn bearer_given(token: Secret, place: &str) -> Result<Secret, Failure> {
+    let text = token.expose_secret();
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(token);
+    }
+    let what =
+        format!("{place} does not hold a token: it is empty, or has spaces or other odd characters in it");
+    Err(Failure::new(Exit::Usage, "malformed_token", what).next("copy it again"))
+}
 
 /// Whether a token has the form `(pt|pk)_(live|test)_[A-Za-z0-9_-]+`. Says nothing about its validity.
 pub fn is_api_token(token: &Secret) -> bool {

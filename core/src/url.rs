@@ -155,6 +155,12 @@ impl Url {
         Self { origin: self.origin.clone(), path: format!("{base}{path}"), query: Vec::new() }
     }
 
+    /// The same origin with this path, which starts with `/`, and nothing else.
+    #[must_use]
+    pub fn at_root(&self, path: &str) -> Self {
+        Self { origin: self.origin.clone(), path: path.to_owned(), query: Vec::new() }
+    }
+
     /// The same with one more query parameter, which is encoded when the URL is written out.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Text>) -> Self {

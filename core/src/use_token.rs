@@ -69,7 +69,7 @@ impl Logic for UseToken {
             return Step::fail(malformed_token(cx.service, "the input"));
         }
         if self.variable_set {
-            cx.show(Notice::VariableHides { variable: cx.service.token_variable });
+            cx.show(Notice::VariableHides { variable: cx.service.token_variable.clone().into_owned() });
         }
         let url = cx.service.api.join(cx.service.paths.usage);
         let mut exchange = Exchange::new(HttpRequest::new(Method::Get, url).bearer(&self.token));

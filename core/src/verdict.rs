@@ -57,6 +57,10 @@ pub(crate) enum Stuck {
     Undecided,
     /// The session belongs to another machine.
     Copied,
+    /// The issuer gave no refresh token.
+    Unrenewable,
+    /// It was ended here.
+    Revoking,
 }
 
 /// Judges a record that is no tombstone.
@@ -65,6 +69,9 @@ pub(crate) fn judge(service: &Service, now: Now, record: &Record, refusal: Optio
     let Some(rotation) = &record.rotation else {
         return if refusal.is_some() { Verdict::NothingNewer } else { Verdict::Use };
     };
+    if rotation.journal == Journal::Revoking {
+        return Verdict::Stuck(Stuck::Revoking);
+    }
     if let Some(access) = &rotation.access {
         match refusal {
             None if !access.is_due(now, &service.boot_id) => return Verdict::Use,
@@ -72,10 +79,12 @@ pub(crate) fn judge(service: &Service, now: Now, record: &Record, refusal: Optio
             _ => {}
         }
     }
-    if rotation.machine.is_some() && rotation.machine != service.machine_id {
-        return Verdict::Stuck(Stuck::Copied);
-    }
+    let copied = rotation.machine.is_some() && rotation.machine != service.machine_id;
     match &rotation.journal {
+        // Wherever it came from: nothing is sent that another machine could miss.
+        Journal::Unrenewable => Verdict::Stuck(Stuck::Unrenewable),
+        _ if copied => Verdict::Stuck(Stuck::Copied),
+        Journal::Revoking => Verdict::Stuck(Stuck::Revoking),
         Journal::Settled => Verdict::Rotate(Spending {
             attempt: 1,
             started: Moment::new(now, &service.boot_id),
@@ -91,6 +100,7 @@ pub(crate) fn judge(service: &Service, now: Now, record: &Record, refusal: Optio
 pub(crate) fn is_alive(service: &Service, now: Now, record: &Record, refusal: Option<&Refusal>) -> bool {
     let refused = refusal.is_some_and(|refusal| Some(&refusal.token) == bearer(record).as_ref());
     let alive = |access: &Access| access.is_alive(now, &service.boot_id);
+    let refused = refused || is_revoking(record);
     !refused && record.rotation.as_ref().is_none_or(|r| r.access.as_ref().is_some_and(alive))
 }
 
@@ -98,15 +108,27 @@ pub(crate) fn is_alive(service: &Service, now: Now, record: &Record, refusal: Op
 pub(crate) fn is_ending(service: &Service, record: &Record) -> bool {
     record.rotation.as_ref().is_some_and(|rotation| {
         let copied = rotation.machine.is_some() && rotation.machine != service.machine_id;
-        copied || matches!(rotation.journal, Journal::Refused { .. })
+        let ends = rotation.access.as_ref().is_some_and(|access| access.lifetime.is_some());
+        match rotation.journal {
+            Journal::Refused { .. } | Journal::Revoking => true,
+            Journal::Unrenewable => ends,
+            Journal::Settled | Journal::Spending(_) => copied,
+        }
     })
+}
+
+/// Whether a record is no session any more, and is only kept until the issuer has been told.
+pub(crate) fn is_revoking(record: &Record) -> bool {
+    record.rotation.as_ref().is_some_and(|rotation| rotation.journal == Journal::Revoking)
 }
 
 /// Whether a record is no use any more: its access token is dead, and the refresh token will never be sent again.
 pub(crate) fn is_over(service: &Service, now: Now, record: &Record) -> bool {
     let stuck = matches!(
         judge(service, now, record, None),
-        Verdict::Stuck(Stuck::Expired | Stuck::Interrupted | Stuck::Copied)
+        Verdict::Stuck(
+            Stuck::Expired | Stuck::Interrupted | Stuck::Copied | Stuck::Unrenewable | Stuck::Revoking
+        )
     );
     stuck && !is_alive(service, now, record, None)
 }

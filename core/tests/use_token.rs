@@ -126,7 +126,7 @@ fn what_is_no_token_is_not_sent() {
 #[test]
 fn only_a_yes_begins_the_storing() {
     let mut table = Timetable::new(service(), UseToken::new(Secret::from(TOKEN), true));
-    assert_eq!(table.notices, [Notice::VariableHides { variable: "PENTIFY_API_TOKEN" }]);
+    assert_eq!(table.notices, [Notice::VariableHides { variable: "PENTIFY_API_TOKEN".into() }]);
     let (id, _) = table.take_request();
     table.lose(id, FailureKind::NotSent);
     let (at, _) = table.next_wake().unwrap();

@@ -24,27 +24,21 @@ fn service(hosts: PensarHosts) -> Service {
     let issuer = hosts.workos.clone();
     let pensar = Service::pensar(hosts, "build-box".into());
     Service {
-        name: "Example",
-        command: "example",
-        api_variable: "EXAMPLE_API_URL",
+        name: "Example".into(),
+        command: "example".into(),
+        api_variable: "EXAMPLE_API_URL".into(),
         names: StoreNames {
-            keychain_service: "example-tool",
-            keychain_account: "refresh-token",
-            folder: "example",
+            keychain_service: "example-tool".into(),
+            keychain_account: "refresh-token".into(),
+            folder: "example".into(),
         },
         oauth: Some(OAuth {
-            issuer: None,
-            authorization_endpoint: None,
-            scope: None,
-            names_issuer: false,
-            device_authorization_endpoint: issuer.join("/user_management/authorize/device"),
-            token_endpoint: issuer.join("/user_management/authenticate"),
+            device_authorization_endpoint: Some(issuer.join("/user_management/authorize/device")),
             dialect: Dialect::Json,
             client_id: Some("client_pensar_apex_sandbox".to_owned()),
-            // Nothing is known of a grace period: a refresh token is sent once.
-            grace: None,
-            access_lifetime: None,
             request_limit: Duration::from_secs(20),
+            // Nothing is known of a grace period, for one: a refresh token is sent once.
+            ..OAuth::new(issuer.join("/user_management/authenticate"))
         }),
         retry: RetryPolicy { tries: 3, ..pensar.retry },
         machine_id: machine_id(),
@@ -54,16 +48,16 @@ fn service(hosts: PensarHosts) -> Service {
 }
 
 /// Where its session lies: in the keychain if there is one, else below `home`.
-fn vault(names: StoreNames, home: &Path) -> Vault {
+fn vault(names: &StoreNames, home: &Path) -> Vault {
     Vault::session(SessionConfig {
         keychain: Some(KeychainConfig {
-            service: names.keychain_service.to_owned(),
-            account: names.keychain_account.to_owned(),
+            service: names.keychain_service.to_string(),
+            account: names.keychain_account.to_string(),
             limit: Duration::from_secs(3),
         }),
         // The keychain belongs to the user, whatever `home` is: so does its lock.
         locked_at_home: Some(PathBuf::from(".config/example/auth.json")),
-        ..SessionConfig::in_folder(&home.join(names.folder))
+        ..SessionConfig::in_folder(&home.join(&*names.folder))
     })
 }
 
@@ -92,10 +86,10 @@ async fn connect() -> Result<(), Box<dyn Error>> {
     let (api, console) = (url("PENSAR_API_URL")?, url("PENSAR_CONSOLE_URL")?);
     let (gateway, workos) = (url("PENSAR_GATEWAY_URL")?, url("WORKOS_API_URL")?);
     let service = service(PensarHosts { api, console, gateway, workos });
-    let names = service.names;
+    let names = service.names.clone();
     let proxies = ProxySettings::from_variables(|name| env::var(name).ok());
     let transport = HttpTransport::new(proxies, "example/1.0");
-    let driver = Driver::new(transport, move || vault(names, &home));
+    let driver = Driver::new(transport, move || vault(&names, &home));
     let machine = Machine::new(service.clone(), Connect::new(ConnectOptions::default()));
     let connected = driver.run(machine).with_surface(&mut Lines).await?;
     println!("signed in to {}; the session is in the {}", service.name, connected.kept.backend.as_str());

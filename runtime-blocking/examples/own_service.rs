@@ -21,13 +21,17 @@ use doorkey_core::{machine::Machine, notice::Notice, time::Now, url::Url};
 fn service(api: Url, app: Url) -> Service {
     let pentify = Service::pentify(api, app, "build-box".into());
     Service {
-        name: "Example",
-        command: "example",
-        token_variable: "EXAMPLE_TOKEN",
-        api_variable: "EXAMPLE_API_URL",
+        name: "Example".into(),
+        command: "example".into(),
+        token_variable: "EXAMPLE_TOKEN".into(),
+        api_variable: "EXAMPLE_API_URL".into(),
         // Of bare tokens: nobody stores any under these names.
         bare_issuer: pentify.issuer.clone(),
-        names: StoreNames { keychain_service: "example-tool", keychain_account: "token", folder: "example" },
+        names: StoreNames {
+            keychain_service: "example-tool".into(),
+            keychain_account: "token".into(),
+            folder: "example".into(),
+        },
         paths: Paths { pair_page: "/auth/terminal-pair", poll: "/auth/terminal/poll", ..pentify.paths },
         pairing: PairingPolicy {
             first_poll: Duration::from_secs(1),
@@ -41,12 +45,12 @@ fn service(api: Url, app: Url) -> Service {
 
 /// Where its credentials lie: in the keychain if there is one, else below `home`.
 fn vault(service: &Service, home: &Path) -> Vault {
-    let names = service.names;
-    let folder = home.join(names.folder);
+    let names = &service.names;
+    let folder = home.join(&*names.folder);
     Vault::new(VaultConfig {
         keychain: Some(KeychainConfig {
-            service: names.keychain_service.to_owned(),
-            account: names.keychain_account.to_owned(),
+            service: names.keychain_service.to_string(),
+            account: names.keychain_account.to_string(),
             limit: Duration::from_secs(3),
         }),
         // The keychain belongs to the user, whatever `home` is: so does its lock.

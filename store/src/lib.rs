@@ -5,6 +5,7 @@
 //! Nothing here reads the environment or prints: paths, names and limits come in by constructors.
 
 mod auth_file;
+mod config_file;
 pub mod conformance;
 mod credential_store;
 mod document;
@@ -29,6 +30,7 @@ mod vault;
 mod vault_config;
 
 pub use auth_file::AuthFile;
+pub use config_file::ConfigFile;
 pub use credential_store::{CredentialStore, Swap};
 pub use emergency_file::EmergencyFile;
 pub use file::FileStore;

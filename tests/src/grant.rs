@@ -45,7 +45,8 @@ fn grant(oauth: &OAuth) -> Option<Tokens> {
     let mut transport = HttpTransport::new(ProxySettings::default(), "doorkey-tests");
     let mut send = |request: &HttpRequest| transport.send(request, LIMIT);
     let client = || ("client_id", Text::from(CLIENT.to_owned()));
-    let asked = send(&oauth.dialect.request(&oauth.device_authorization_endpoint, &[client()])).ok()?;
+    let endpoint = oauth.device_authorization_endpoint.as_ref()?;
+    let asked = send(&oauth.dialect.request(endpoint, &[client()])).ok()?;
     let codes: Value = serde_json::from_slice(asked.body.as_bytes()).unwrap();
     let text = |name: &str| codes[name].as_str().unwrap().to_owned();
     let page = Url::parse(&text("verification_uri_complete")).unwrap();

@@ -1,44 +1,35 @@
 //! The command `doorkey`.
 
+mod args;
+#[cfg(feature = "issuers")]
+mod login;
+#[cfg(feature = "issuers")]
+mod place;
 mod replay;
+#[cfg(feature = "issuers")]
+mod report;
+#[cfg(feature = "issuers")]
+mod run;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(feature = "issuers")]
+mod settings;
 
 use std::process::ExitCode;
 
 #[cfg(feature = "manual")]
 use clap::CommandFactory;
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
+#[cfg(feature = "issuers")]
+use crate::environment::Environment;
 use crate::hardening;
 #[cfg(feature = "manual")]
 use crate::manual;
 use crate::printer::Printer;
 use crate::usage;
 
-/// doorkey: a login for command-line programs; its sandbox and its traces
-#[derive(Debug, Parser)]
-#[command(name = "doorkey", version, disable_help_subcommand = true, propagate_version = true)]
-struct Cli {
-    /// Print JSON on standard output
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run the sandbox: the service's pages and API on loopback
-    #[cfg(feature = "sandbox")]
-    Sandbox(sandbox::Args),
-    /// Feed a trace back to the machine that left it, and compare
-    Replay(replay::Args),
-    /// Describe the command line
-    #[cfg(feature = "manual")]
-    #[command(flatten)]
-    Manual(manual::Manual),
-}
+use self::args::{Cli, Command};
 
 /// Runs the command of this process and returns its exit code.
 pub fn main() -> ExitCode {
@@ -49,6 +40,8 @@ pub fn main() -> ExitCode {
     };
     let printer = Printer { json: cli.json };
     let done = match cli.command {
+        #[cfg(feature = "issuers")]
+        Command::Issuers(command) => run::run(command, cli.profile, cli.trace, &Environment::read(), printer),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, printer),
         Command::Replay(args) => replay::run(&args, printer),

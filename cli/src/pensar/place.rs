@@ -33,10 +33,10 @@ pub fn real(environment: &Environment) -> Result<Place, Failure> {
     let hosts = PensarHosts { api, console, gateway, workos };
     let mut service = Service::pensar(hosts, environment.hostname.clone());
     service.person_present = environment.terminal;
-    let names = service.names;
-    let folder = environment.home().ok_or_else(no_home)?.join(names.folder);
+    let names = &service.names;
+    let folder = environment.home().ok_or_else(no_home)?.join(&*names.folder);
     // The keychain belongs to the user, not to whatever `HOME` says.
-    let locked_at_home = Some(Path::new(names.folder).join(SESSION));
+    let locked_at_home = Some(Path::new(&*names.folder).join(SESSION));
     let vault = vault(folder, locked_at_home, keychain(&service));
     Ok(Place::real(of_this_machine(service), vault))
 }

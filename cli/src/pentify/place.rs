@@ -46,11 +46,11 @@ pub fn sandbox(environment: &Environment) -> Result<Place, Failure> {
 }
 
 fn vault(environment: &Environment, service: &Service) -> Result<Vault, Failure> {
-    let folder = environment.config_home().ok_or_else(no_home)?.join(service.names.folder);
+    let folder = environment.config_home().ok_or_else(no_home)?.join(&*service.names.folder);
     let credentials = folder.join("credentials");
     let locked = vec![credentials.clone()];
     // The keychain belongs to the user, not to whatever `HOME` says.
-    let locked_at_home = Some(Path::new(".config").join(service.names.folder).join("credentials"));
+    let locked_at_home = Some(Path::new(".config").join(&*service.names.folder).join("credentials"));
     let ledger = folder.join("state.json");
     Ok(Vault::new(VaultConfig { ledger, credentials, locked, locked_at_home, keychain: keychain(service) }))
 }

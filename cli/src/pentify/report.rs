@@ -317,7 +317,7 @@ fn signed_in(service: &Service, winner: &Resolved) -> String {
 fn source(service: &Service, source: Source) -> String {
     match source {
         Source::Flag => "--api-token".to_owned(),
-        Source::Variable => service.token_variable.to_owned(),
+        Source::Variable => service.token_variable.to_string(),
         Source::Store(backend) => format!("the {}", name(backend)),
     }
 }

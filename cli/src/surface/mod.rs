@@ -223,6 +223,9 @@ impl Lines {
             Notice::Moved { to } => {
                 self.hint(&format!("What an older program had stored is now in the {}.", name(*to)));
             }
+            Notice::EndpointElsewhere { name, origin } => {
+                self.hint(&format!("The issuer's {} is at {origin}.", name.replace('_', " ")));
+            }
             Notice::LegacyService => {
                 self.hint(&format!(
                     "{} is an older deployment here: it gives an API key.",

@@ -145,7 +145,7 @@ pub fn rows() -> Vec<Row> {
             also: unasked,
 
             stderr: "error: the stored token belongs to https://api.pentify.io; it was not sent to http://API\n\
-                \x20 → run `pentify login` for this host, or unset PENTIFY_API_URL",
+                \x20 → run `pentify login` for this host, or correct PENTIFY_API_URL",
             ..ROW
         },
         Row {
@@ -158,7 +158,7 @@ pub fn rows() -> Vec<Row> {
             also: unasked,
 
             stderr: "error: the stored token belongs to https://api.pentify.io; it was not sent to http://API\n\
-                \x20 → run `pentify login` for this host, or unset PENTIFY_API_URL",
+                \x20 → run `pentify login` for this host, or correct PENTIFY_API_URL",
             ..ROW
         },
         Row {

@@ -114,7 +114,7 @@ pub fn rows() -> Vec<Row> {
             also: unasked,
 
             stderr: "error: the stored token belongs to �[2J; it was not sent to http://API\n\
-                \x20 → run `pentify login` for this host, or unset PENTIFY_API_URL",
+                \x20 → run `pentify login` for this host, or correct PENTIFY_API_URL",
             ..ROW
         },
         Row {

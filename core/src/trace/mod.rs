@@ -10,6 +10,7 @@
 mod placeholder;
 mod read;
 mod replay;
+mod service;
 mod write;
 
 use alloc::string::{String, ToString};
@@ -49,7 +50,7 @@ impl Recorder {
     /// The first line: what is run, for which service.
     pub fn begin(&mut self, task: &Task, service: &Service) -> String {
         let task = self.task(task);
-        json!({"trace": FORM, "task": task, "service": write::service(service)}).to_string()
+        json!({"trace": FORM, "task": task, "service": service::write(service)}).to_string()
     }
 
     /// One event with what came of it.

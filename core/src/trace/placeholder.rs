@@ -31,6 +31,7 @@ const PLAIN_KEYS: &[&str] = &[
     "grant_type",
     "id",
     "interval",
+    "issuer",
     "key_name",
     "message",
     "name",
@@ -52,11 +53,15 @@ const PLAIN_KEYS: &[&str] = &[
 
 /// JSON keys whose texts are addresses of pages or hosts: machines decide by origin and path, and the query is secret.
 const URL_KEYS: &[&str] = &[
+    "authorization_endpoint",
     "billingUrl",
     "consoleUrl",
+    "device_authorization_endpoint",
     "gatewayUrl",
     "redirect_uri",
+    "revocation_endpoint",
     "selectionUrl",
+    "token_endpoint",
     "verification_uri",
     "verification_uri_complete",
     "verification_url",

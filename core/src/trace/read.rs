@@ -20,13 +20,12 @@ use crate::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
-use crate::oauth::Dialect;
 use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
 use crate::redirect::RedirectRequest;
 use crate::resolve::{Given, Resolved, Source};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Body, Fingerprint, Secret};
-use crate::service::{PensarHosts, SANDBOX_ISSUER, Service};
+use crate::sign_in::SignInOptions;
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, Unsettled};
 use crate::task::Task;
@@ -35,7 +34,8 @@ use crate::url::{Text, Url};
 use crate::verdict::{Refusal, RefusalKind};
 
 use super::placeholder::{Placeholders, entropy};
-use super::write::{dialect, failure_kind};
+use super::service;
+use super::write::failure_kind;
 
 /// The longest body that a replay makes up.
 const LONGEST_BODY: u64 = 2 * 1024 * 1024;
@@ -59,65 +59,6 @@ impl core::error::Error for UnreadableTrace {}
 
 /// `Err` names the field that is missing or of another type.
 pub(super) type Read<T> = Result<T, String>;
-
-pub(super) fn service(value: &Value) -> Read<Service> {
-    let url = |key: &str| Url::parse(text(value, key)?).map_err(|e| format!("{key}: {e}"));
-    let device_name = text(value, "device_name")?.to_owned();
-    let mut service = match value.get("oauth").filter(|oauth| !oauth.is_null()) {
-        None => Service::pentify(url("api")?, url("app")?, device_name),
-        Some(oauth) => {
-            let endpoint = |key: &str| Url::parse(text(oauth, key)?).map_err(|e| format!("{key}: {e}"));
-            let token_endpoint = endpoint("token_endpoint")?;
-            let workos =
-                Url::parse(&token_endpoint.origin().to_string()).map_err(|e| format!("oauth: {e}"))?;
-            let hosts =
-                PensarHosts { api: url("api")?, console: url("app")?, gateway: url("gateway")?, workos };
-            let mut service = Service::pensar(hosts, device_name);
-            if let Some(policy) = &mut service.oauth {
-                policy.device_authorization_endpoint = endpoint("device_authorization_endpoint")?;
-                policy.token_endpoint = token_endpoint;
-                policy.issuer = optional(oauth, "issuer");
-                policy.authorization_endpoint = optional(oauth, "authorization_endpoint")
-                    .map(|_| endpoint("authorization_endpoint"))
-                    .transpose()?;
-                policy.scope = optional(oauth, "scope");
-                policy.names_issuer = flag(oauth, "names_issuer")?;
-                policy.dialect = known_dialect(text(oauth, "dialect")?)?;
-                policy.client_id = optional(oauth, "client_id");
-                let time = |key: &str| oauth.get(key).and_then(Value::as_u64).map(Duration::from_millis);
-                policy.grace = time("grace_ms");
-                policy.access_lifetime = time("access_lifetime_ms");
-            }
-            service
-        }
-    };
-    service.bare_issuer = text(value, "bare_issuer")?.to_owned();
-    service.machine_id = optional(value, "machine_id");
-    service.boot_id = optional(value, "boot_id").unwrap_or_default();
-    if text(value, "issuer")? == SANDBOX_ISSUER {
-        service = service.sandboxed();
-    }
-    if value.get("backends").is_some() {
-        service.backends = backends(list(value, "backends")?)?;
-    }
-    service.person_present = flag(value, "person_present")?;
-    Ok(service)
-}
-
-/// One of all the ways in which a service can use the backends.
-fn backends(named: &[Value]) -> Read<&'static [Backend]> {
-    const WAYS: [&[Backend]; 5] = [
-        &[Backend::Keychain, Backend::File],
-        &[Backend::File],
-        &[Backend::Keychain],
-        &[Backend::File, Backend::Keychain],
-        &[],
-    ];
-    let is_named = |way: &&[Backend]| {
-        way.iter().map(|backend| Some(backend.as_str())).eq(named.iter().map(Value::as_str))
-    };
-    WAYS.into_iter().find(is_named).ok_or_else(|| "backends: not known".to_owned())
-}
 
 pub(super) fn task(value: &Value) -> Read<Task> {
     let (name, fields) = variant(value)?;
@@ -159,6 +100,13 @@ pub(super) fn task(value: &Value) -> Read<Task> {
             Task::Call { given: given(field(fields, "given")?), request: request(field(fields, "request")?)? }
         }
         "shared_call" => Task::SharedCall { request: request(field(fields, "request")?)? },
+        "find" => Task::Find { given: given(field(fields, "given")?) },
+        "discover" => Task::Discover {
+            issuer: text(fields, "issuer")?.to_owned(),
+            given: service::read_endpoints(field(fields, "given")?)?,
+        },
+        "sign_in" => Task::SignIn(SignInOptions { open_browser: flag(fields, "open_browser")? }),
+        "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
         "browser_grant" => Task::BrowserGrant { open_browser: flag(fields, "open_browser")? },
         other => return Err(format!("unknown task {other:?}")),
@@ -402,7 +350,10 @@ fn rotation(value: &Value, known: &Placeholders) -> Read<Rotation> {
             lifetime: access.get("lifetime_ms").and_then(Value::as_u64).map(Duration::from_millis),
         })
     });
-    let journal = match (field(value, "journal")?.get("spending"), field(value, "journal")?.get("refused")) {
+    let journal = field(value, "journal")?;
+    let journal = match (journal.get("spending"), journal.get("refused")) {
+        _ if journal.as_str() == Some("unrenewable") => Journal::Unrenewable,
+        _ if journal.as_str() == Some("revoking") => Journal::Revoking,
         (Some(spending), _) => Journal::Spending(Spending {
             attempt: u32::try_from(number(spending, "attempt")?).map_err(|_| "attempt")?,
             started: moment(field(spending, "started")?)?,
@@ -464,11 +415,6 @@ fn backend(name: &str) -> Read<Backend> {
     all.into_iter().find(|backend| backend.as_str() == name).ok_or_else(|| "a backend".to_owned())
 }
 
-fn known_dialect(name: &str) -> Read<Dialect> {
-    let all = [Dialect::Form, Dialect::Json];
-    all.into_iter().find(|known| dialect(*known) == name).ok_or_else(|| "a dialect".to_owned())
-}
-
 fn request_failure_kind(name: &str) -> Read<FailureKind> {
     use FailureKind::{AnswerLost, BodyTooLarge, Misconfigured, NotSent};
     let all = [NotSent, AnswerLost, BodyTooLarge, Misconfigured];
@@ -498,7 +444,7 @@ pub(super) fn list<'v>(value: &'v Value, key: &str) -> Read<&'v Vec<Value>> {
     value.get(key).and_then(Value::as_array).ok_or_else(|| format!("{key} is missing"))
 }
 
-fn text<'v>(value: &'v Value, key: &str) -> Read<&'v str> {
+pub(super) fn text<'v>(value: &'v Value, key: &str) -> Read<&'v str> {
     value.get(key).and_then(Value::as_str).ok_or_else(|| format!("{key} is missing"))
 }
 
@@ -506,10 +452,10 @@ fn number(value: &Value, key: &str) -> Read<u64> {
     value.get(key).and_then(Value::as_u64).ok_or_else(|| format!("{key} is missing"))
 }
 
-fn flag(value: &Value, key: &str) -> Read<bool> {
+pub(super) fn flag(value: &Value, key: &str) -> Read<bool> {
     value.get(key).and_then(Value::as_bool).ok_or_else(|| format!("{key} is missing"))
 }
 
-fn optional(value: &Value, key: &str) -> Option<String> {
+pub(super) fn optional(value: &Value, key: &str) -> Option<String> {
     value.get(key).and_then(Value::as_str).map(ToOwned::to_owned)
 }

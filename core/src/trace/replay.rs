@@ -13,20 +13,24 @@ use crate::connection::Connection;
 use crate::credits::Credits;
 use crate::device_grant::DeviceGrant;
 use crate::disconnect::Disconnect;
+use crate::discover::Discover;
 use crate::event::Event;
 use crate::failure::Failure;
+use crate::find::Find;
 use crate::login::Login;
 use crate::logout::Logout;
 use crate::machine::{Disposition, Logic, Machine};
 use crate::service::Service;
 use crate::session::Session;
+use crate::sign_in::SignIn;
+use crate::sign_out::SignOut;
 use crate::status::Status;
 use crate::task::Task;
 use crate::time::Now;
 use crate::use_token::UseToken;
 
-use super::read::{Read, UnreadableTrace, event, field, list, now, service, task};
-use super::{FORM, Recorder};
+use super::read::{Read, UnreadableTrace, event, field, list, now, task};
+use super::{FORM, Recorder, service};
 
 /// A trace that gave the same commands again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +63,7 @@ pub fn replay(lines: &[&str]) -> Result<Result<Replayed, Difference>, Unreadable
     if header.get("trace").and_then(Value::as_u64) != Some(FORM) {
         return Err(unreadable(1)("this is not a trace of this version".to_owned()));
     }
-    let service = field(&header, "service").and_then(service).map_err(unreadable(1))?;
+    let service = field(&header, "service").and_then(service::read).map_err(unreadable(1))?;
     let task = field(&header, "task").and_then(task).map_err(unreadable(1))?;
     let mut recorder = Recorder::default();
     let begun = recorder.begin(&task, &service);
@@ -127,6 +131,10 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         }
         Task::Call { given, request } => Box::new(Machine::new(service, Call::new(given, request))),
         Task::SharedCall { request } => Box::new(Machine::new(service, Call::shared(request))),
+        Task::Find { given } => Box::new(Machine::new(service, Find::new(given, None))),
+        Task::Discover { issuer, given } => Box::new(Machine::new(service, Discover::new(issuer, given))),
+        Task::SignIn(options) => Box::new(Machine::new(service, SignIn::new(options))),
+        Task::SignOut { revoke } => Box::new(Machine::new(service, SignOut::new(revoke))),
         Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
         Task::BrowserGrant { open_browser } => {
             Box::new(Machine::new(service, BrowserGrant::new(open_browser)))

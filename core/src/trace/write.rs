@@ -1,6 +1,5 @@
 //! Tasks, events and commands as JSON, secrets replaced.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -19,63 +18,22 @@ use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
 use crate::money::Money;
 use crate::notice::Notice;
-use crate::oauth::Dialect;
 use crate::record::{Record, Slot, Version};
 use crate::redirect::{REDIRECT_PATH, RedirectRequest};
 use crate::resolve::{Given, Resolved};
 use crate::rotation::{Journal, Moment, Rotation, Spending};
 use crate::secret::Body;
-use crate::service::Service;
+use crate::sign_in::SignInOptions;
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp, Unsettled};
 use crate::task::Task;
 use crate::url::{Text, Url};
 use crate::verdict::{Refusal, RefusalKind};
 
-use super::Recorder;
+use super::{Recorder, service};
 
 /// Headers of answers that a machine looks at, or that help a reader.
 const KEPT_HEADERS: &[&str] = &["age", "content-type", "date", "retry-after", "www-authenticate"];
-
-pub(super) fn service(service: &Service) -> Value {
-    json!({
-        "command": service.command,
-        "api": service.api.to_string(),
-        "app": service.app.to_string(),
-        "issuer": service.issuer,
-        "bare_issuer": service.bare_issuer,
-        "device_name": service.device_name,
-        "person_present": service.person_present,
-        "machine_id": service.machine_id,
-        "boot_id": service.boot_id,
-        "gateway": service.gateway.as_ref().map(ToString::to_string),
-        "oauth": service.oauth.as_ref().map(|oauth| json!({
-            "issuer": oauth.issuer,
-            "authorization_endpoint": oauth.authorization_endpoint.as_ref().map(whole),
-            "scope": oauth.scope,
-            "names_issuer": oauth.names_issuer,
-            "device_authorization_endpoint": oauth.device_authorization_endpoint.to_string(),
-            "token_endpoint": oauth.token_endpoint.to_string(),
-            "dialect": dialect(oauth.dialect),
-            "client_id": oauth.client_id,
-            "grace_ms": oauth.grace.map(millis),
-            "access_lifetime_ms": oauth.access_lifetime.map(millis),
-        })),
-        "backends": service.backends.iter().map(|backend| backend.as_str()).collect::<Vec<_>>(),
-    })
-}
-
-/// With its query, which an authorization endpoint may have (RFC 6749 §3.1), and which is no secret of anybody's.
-fn whole(endpoint: &Url) -> String {
-    endpoint.expose().expose_secret().to_owned()
-}
-
-pub(super) fn dialect(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Form => "form",
-        Dialect::Json => "json",
-    }
-}
 
 pub(super) fn failure_kind(kind: FailureKind) -> &'static str {
     match kind {
@@ -112,6 +70,14 @@ impl Recorder {
                 json!({"call": {"given": self.given(given), "request": self.request(request)}})
             }
             Task::SharedCall { request } => json!({"shared_call": {"request": self.request(request)}}),
+            Task::Find { given } => json!({"find": {"given": self.given(given)}}),
+            Task::Discover { issuer, given } => {
+                json!({"discover": {"issuer": issuer, "given": service::write_endpoints(given)}})
+            }
+            Task::SignIn(SignInOptions { open_browser }) => {
+                json!({"sign_in": {"open_browser": open_browser}})
+            }
+            Task::SignOut { revoke } => json!({"sign_out": {"revoke": revoke}}),
             Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
             Task::BrowserGrant { open_browser } => json!({"browser_grant": {"open_browser": open_browser}}),
         }
@@ -386,6 +352,8 @@ impl Recorder {
         });
         let journal = match &rotation.journal {
             Journal::Settled => json!("settled"),
+            Journal::Unrenewable => json!("unrenewable"),
+            Journal::Revoking => json!("revoking"),
             Journal::Refused { interrupted } => json!({"refused": {"interrupted": interrupted}}),
             Journal::Spending(Spending { attempt, started, last_resorts }) => json!({"spending": {
                 "attempt": attempt, "started": moment(started), "last_resorts": last_resorts,

@@ -234,7 +234,10 @@ impl World {
             | StoreOp::LoadAll(backend)
             | StoreOp::Write { backend, .. }
             | StoreOp::Delete { backend, .. } => *backend,
-            other => panic!("no operation for API tokens: {other:?}"),
+            // Nothing of a session's that is beside its record is in this world.
+            StoreOp::ReadEmergency | StoreOp::ReadPlaintext => return StoreAnswer::Records(Vec::new()),
+            StoreOp::RemoveEmergency => return StoreAnswer::Done,
+            other => panic!("no operation of this world: {other:?}"),
         };
         if let Some(kind) = self.broken.get(&backend) {
             return failed(*kind);

@@ -159,8 +159,8 @@ impl World {
         let oauth = self.descriptor.oauth.clone().unwrap();
         let client_id = "client_pensar_apex_sandbox";
         let client = || ("client_id", Text::from(client_id));
-        let endpoint = &oauth.device_authorization_endpoint;
-        let codes = self.ask(&Dialect::Json.request(endpoint, &[client()]));
+        let endpoint = oauth.device_authorization_endpoint.clone().unwrap();
+        let codes = self.ask(&Dialect::Json.request(&endpoint, &[client()]));
         let codes: serde_json::Value = serde_json::from_slice(codes.body.as_bytes()).unwrap();
         let text = |key: &str| codes[key].as_str().unwrap().to_owned();
         let link = Url::parse(&text("verification_uri_complete")).unwrap();

@@ -84,6 +84,8 @@ pub fn show(args: &Args) -> Result<(), Failure> {
         Some(Journal::Settled) => "settled",
         Some(Journal::Spending(_)) => "spending",
         Some(Journal::Refused { .. }) => "refused",
+        Some(Journal::Unrenewable) => "unrenewable",
+        Some(Journal::Revoking) => "revoking",
         None => "none",
     };
     let (login, token, access) = (login(record), fingerprint(record), access(record));

@@ -39,10 +39,10 @@ pub fn service(args: &Args) -> Service {
 /// here share a home as well, and experiments that run beside each other must not wait for each other.
 pub fn vault(args: &Args, service: &Service) -> Vault {
     let home = PathBuf::from(std::env::var_os("HOME").expect("HOME is not set"));
-    let inside = |name: &str| home.join(Path::new(service.names.folder)).join(name);
+    let inside = |name: &str| home.join(Path::new(&*service.names.folder)).join(name);
     let keychain = matches!(args.store, Place::Keychain).then(|| KeychainConfig {
         service: args.keychain_service.clone(),
-        account: service.names.keychain_account.to_owned(),
+        account: service.names.keychain_account.to_string(),
         limit: LIMIT,
     });
     Vault::session(SessionConfig {

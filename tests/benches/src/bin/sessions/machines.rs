@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use doorkey_core::device_grant::DeviceGrant;
 use doorkey_core::machine::{Logic, Machine};
-use doorkey_core::oauth::{Dialect, OAuth};
+use doorkey_core::oauth::OAuth;
 use doorkey_core::pairing::Pairing;
 use doorkey_core::service::Service;
 use doorkey_core::url::Url;
@@ -48,17 +48,9 @@ impl Grants {
         let url = Url::parse(issuer).unwrap();
         let mut service = Service::pentify(url.clone(), url.clone(), "build-box".into());
         service.oauth = Some(OAuth {
-            issuer: None,
-            authorization_endpoint: None,
-            scope: None,
-            names_issuer: false,
-            device_authorization_endpoint: url.join("/device"),
-            token_endpoint: url.join("/token"),
-            dialect: Dialect::Form,
+            device_authorization_endpoint: Some(url.join("/device")),
             client_id: Some("client".into()),
-            grace: None,
-            access_lifetime: None,
-            request_limit: Duration::from_secs(10),
+            ..OAuth::new(url.join("/token"))
         });
         Self(Arc::new(service))
     }

@@ -1,0 +1,129 @@
+//! The command line of `doorkey`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// doorkey: a login for command-line programs, with any OAuth issuer
+#[derive(Debug, Parser)]
+#[command(name = "doorkey", version, disable_help_subcommand = true, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 internal, 2 usage, 3 not signed in, 4 timed out, 5 denied, 6 store, 7 network, \
+    8 server, 9 refused by the API, 130 interrupted.\n\nEnvironment: DOORKEY_TOKEN, DOORKEY_PROFILE, DOORKEY_STORE, \
+    BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY."
+)]
+pub struct Cli {
+    /// Print JSON on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Use this profile instead of the active one
+    #[cfg(feature = "issuers")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub profile: Option<String>,
+    /// Write what happens to this file, without secrets, for `doorkey replay`
+    #[cfg(feature = "issuers")]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// What the sessions with issuers are for.
+    #[cfg(feature = "issuers")]
+    #[command(flatten)]
+    Issuers(Issuers),
+    /// Run the sandbox: the service's pages and API on loopback
+    #[cfg(feature = "sandbox")]
+    Sandbox(super::sandbox::Args),
+    /// Feed a trace back to the machine that left it, and compare
+    Replay(super::replay::Args),
+    /// Describe the command line
+    #[cfg(feature = "manual")]
+    #[command(flatten)]
+    Manual(crate::manual::Manual),
+}
+
+/// What is done with profiles.
+#[cfg(feature = "issuers")]
+#[derive(Debug, Subcommand)]
+pub enum Issuers {
+    /// Sign in at an issuer, with the browser of this or another device
+    Login(Login),
+    /// Show all profiles
+    List,
+    /// Make another profile the active one
+    Switch {
+        /// Its name
+        name: String,
+    },
+    /// Show how a profile's session stands, without asking anybody
+    Status(Status),
+    /// Print the access token, renewed if need be, and nothing else
+    Token,
+    /// Sign out
+    Logout {
+        /// Revoke the tokens at the issuer, too
+        #[arg(long)]
+        revoke: bool,
+    },
+}
+
+/// Arguments of `login`.
+#[cfg(feature = "issuers")]
+#[derive(Args, Debug)]
+pub struct Login {
+    /// The issuer, like https://auth.example.com, or a profile to sign in again; the active one by default
+    #[arg(value_name = "ISSUER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub issuer: Option<String>,
+    /// The client's id, as the issuer's registration named it
+    #[arg(long, value_name = "ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub client_id: Option<String>,
+    /// What access to ask for; repeat it, or separate scopes by spaces
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Vec<String>,
+    /// Only print the link
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Draw the link as a QR code, too
+    #[cfg(feature = "qr")]
+    #[arg(long)]
+    pub qr: bool,
+    /// What the issuer's metadata lacks.
+    #[command(flatten)]
+    pub endpoints: EndpointArgs,
+}
+
+/// What the issuer's metadata lacks.
+#[cfg(feature = "issuers")]
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What the issuer's metadata lacks")]
+pub struct EndpointArgs {
+    /// Where a browser is sent
+    #[arg(long, value_name = "URL")]
+    pub authorization_endpoint: Option<String>,
+    /// Where device codes come from
+    #[arg(long, value_name = "URL")]
+    pub device_authorization_endpoint: Option<String>,
+    /// Where tokens come from
+    #[arg(long, value_name = "URL")]
+    pub token_endpoint: Option<String>,
+    /// Where tokens are revoked
+    #[arg(long, value_name = "URL")]
+    pub revocation_endpoint: Option<String>,
+    /// A host beside the issuer's own whose pages may be opened in the browser
+    #[arg(long, value_name = "HOST")]
+    pub page_host: Vec<String>,
+}
+
+/// Arguments of `status`.
+#[cfg(feature = "issuers")]
+#[derive(Args, Debug)]
+pub struct Status {
+    /// Show every place that was looked at, in order
+    #[arg(long)]
+    pub explain: bool,
+}

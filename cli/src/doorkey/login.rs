@@ -1,0 +1,138 @@
+//! `doorkey login`.
+
+use std::process::ExitCode;
+
+use doorkey_core::discover::Discover;
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::metadata::Endpoints;
+use doorkey_core::oauth::OAuth;
+use doorkey_core::service::Service;
+use doorkey_core::sign_in::{SignIn, SignInOptions};
+use doorkey_core::task::Task;
+use doorkey_core::text::harmless;
+use doorkey_core::url::Url;
+
+use crate::run::Run;
+use crate::surface::Qr;
+
+use super::args::{EndpointArgs, Login};
+use super::place::Profiles;
+use super::report;
+use super::run::Issuing;
+use super::settings::Profile;
+
+/// Who is to be signed in, and where.
+struct Wanted {
+    profile: String,
+    issuer: String,
+    client_id: String,
+    scope: Option<String>,
+    endpoints: Endpoints,
+    page_hosts: Vec<String>,
+}
+
+/// Signs in.
+///
+/// # Errors
+/// As the machines say; the arguments leave something open; the profile cannot be remembered.
+pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Result<ExitCode, Failure> {
+    let wanted = wanted(profiles, args)?;
+    let device = profiles.environment.hostname.clone();
+    let service = Service::issuer(&wanted.issuer, &wanted.profile, device.clone())
+        .map_err(|e| no_issuer(&wanted.issuer, &e.to_string()))?;
+    profiles.file.probe()?;
+
+    let run = issuing.run(profiles.place_of(service, &wanted.profile)?);
+    run.check_proxy(run.place.service.api.origin())?;
+    let task = Task::Discover { issuer: wanted.issuer.clone(), given: wanted.endpoints.clone() };
+    let metadata = run.drive(task, Discover::new(wanted.issuer, wanted.endpoints))?;
+    let oauth = OAuth { page_hosts: wanted.page_hosts, ..metadata.client(wanted.client_id, wanted.scope)? };
+
+    let profile = Profile { name: wanted.profile, oauth };
+    let mut run = issuing.run(profiles.place(&profile)?);
+    run.check_proxy(profile.oauth.token_endpoint.origin())?;
+    let can_open = profiles.environment.can_open_pages();
+    run.qr = qr(args, can_open);
+    let (printer, service) = (run.printer, run.place.service.clone());
+    let options = SignInOptions { open_browser: !args.no_browser && can_open };
+    let kept = run.drive(Task::SignIn(options), SignIn::new(options))?;
+    profiles.file.keep(&profile)?;
+    report::signed_in(printer, &service, &profile, &kept);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the command line says, and what it leaves to a profile that is remembered.
+fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
+    let known = match args.issuer.as_deref().or_else(|| profiles.chosen()) {
+        Some(name) => profiles.settings.profile(name)?,
+        None => None,
+    };
+    let issuer = match (&known, &args.issuer) {
+        (Some(known), _) => known.oauth.issuer.clone().unwrap_or_default(),
+        (None, Some(issuer)) => issuer.clone(),
+        (None, None) => {
+            return Err(Failure::new(Exit::Usage, "usage", "there is no issuer to sign in at")
+                .next("run `doorkey login ISSUER --client-id ID`"));
+        }
+    };
+    let profile = match (profiles.named(), &known) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(known)) => known.name.clone(),
+        (None, None) => issuer.clone(),
+    };
+    // One that is named is the one that is replaced.
+    let known = known.filter(|known| known.name == profile || args.issuer.as_deref() == Some(&known.name));
+    let stored_id = known.as_ref().and_then(|known| known.oauth.client_id.clone());
+    let Some(client_id) = args.client_id.clone().or(stored_id) else {
+        return Err(Failure::new(
+            Exit::Usage,
+            "no_client_id",
+            format!("{issuer} has to be told which client this is"),
+        )
+        .next("give --client-id, as your registration with the issuer has it"));
+    };
+    let scope = match args.scope.is_empty() {
+        true => known.as_ref().and_then(|known| known.oauth.scope.clone()),
+        false => Some(args.scope.join(" ")).filter(|scope| !scope.trim().is_empty()),
+    };
+    let page_hosts = match args.endpoints.page_host.is_empty() {
+        true => known.map(|known| known.oauth.page_hosts).unwrap_or_default(),
+        false => args.endpoints.page_host.iter().map(|host| host.to_ascii_lowercase()).collect(),
+    };
+    Ok(Wanted { profile, issuer, client_id, scope, endpoints: endpoints(&args.endpoints)?, page_hosts })
+}
+
+fn endpoints(args: &EndpointArgs) -> Result<Endpoints, Failure> {
+    let url = |flag: &str, text: &Option<String>| {
+        let parsed = text.as_deref().map(|text| (text, Url::parse(text)));
+        match parsed {
+            None => Ok(None),
+            Some((_, Ok(url))) => Ok(Some(url)),
+            Some((text, Err(why))) => {
+                let what = format!("--{flag} {:?} cannot be used: {why}", harmless(text));
+                Err(Failure::new(Exit::Usage, "unusable_endpoint", what).next("correct it, then try again"))
+            }
+        }
+    };
+    Ok(Endpoints {
+        authorization: url("authorization-endpoint", &args.authorization_endpoint)?,
+        device_authorization: url("device-authorization-endpoint", &args.device_authorization_endpoint)?,
+        token: url("token-endpoint", &args.token_endpoint)?,
+        revocation: url("revocation-endpoint", &args.revocation_endpoint)?,
+    })
+}
+
+fn qr(args: &Login, can_open: bool) -> Qr {
+    match () {
+        #[cfg(feature = "qr")]
+        () if args.qr => Qr::Asked,
+        () if args.no_browser => Qr::Never,
+        () => Qr::InsteadOfBrowser { at_once: !can_open },
+    }
+}
+
+fn no_issuer(issuer: &str, why: &str) -> Failure {
+    let what = format!("{:?} is no issuer's address: {why}", harmless(issuer));
+    Failure::new(Exit::Usage, "no_issuer", what)
+        .next("give it like https://auth.example.com, or the name of a profile")
+}

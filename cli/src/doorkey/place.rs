@@ -1,0 +1,130 @@
+//! Which profile a command works for, and where its credentials lie.
+
+use std::path::{Path, PathBuf};
+
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::record::Backend;
+use doorkey_core::service::Service;
+use doorkey_core::text::harmless;
+use doorkey_store::{EncryptionKey, ProfileConfig, Vault, boot_id, machine_id};
+
+use crate::environment::Environment;
+use crate::place::{Place, keychain, no_home, unusable_setting};
+
+use super::settings::{Profile, Settings, SettingsFile};
+
+/// The folder below the user's configuration folder.
+const FOLDER: &str = "doorkey";
+/// The name of the key of the encrypted store among a service manager's credentials.
+const CREDENTIAL: &str = "doorkey.key";
+
+/// The profiles on this machine, and what the environment says about them.
+pub struct Profiles<'a> {
+    /// The environment.
+    pub environment: &'a Environment,
+    /// The settings.
+    pub file: SettingsFile,
+    /// What they said.
+    pub settings: Settings,
+    folder: PathBuf,
+    /// `--profile`.
+    named: Option<String>,
+}
+
+impl<'a> Profiles<'a> {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// There is no home folder, or they cannot be read.
+    pub fn read(environment: &'a Environment, named: Option<String>) -> Result<Self, Failure> {
+        let folder = environment.config_home().ok_or_else(no_home)?.join(FOLDER);
+        let file = SettingsFile::new(folder.join("config.toml"));
+        let settings = file.read()?;
+        Ok(Self { environment, file, settings, folder, named })
+    }
+
+    /// The name that was given, by the flag or else by the environment.
+    pub fn named(&self) -> Option<&str> {
+        self.named.as_deref().or_else(|| self.environment.get("DOORKEY_PROFILE"))
+    }
+
+    /// The name of the profile to work for: the given one, else the active one.
+    pub fn chosen(&self) -> Option<&str> {
+        self.named().or_else(|| self.settings.active())
+    }
+
+    /// The profile to work for.
+    ///
+    /// # Errors
+    /// There is none, or none of the given name.
+    pub fn current(&self) -> Result<Profile, Failure> {
+        let Some(name) = self.chosen() else {
+            return Err(Failure::new(Exit::NotSignedIn, "not_signed_in", "not signed in anywhere")
+                .next("run `doorkey login ISSUER --client-id ID`"));
+        };
+        self.settings.profile(name)?.ok_or_else(|| unknown(name))
+    }
+
+    /// Where a profile's credentials lie.
+    ///
+    /// # Errors
+    /// The settings name no store that there is.
+    pub fn place(&self, profile: &Profile) -> Result<Place, Failure> {
+        let service = profile.service(self.environment.hostname.clone())?;
+        self.place_of(service, &profile.name)
+    }
+
+    /// The same for a service of which no profile is remembered yet.
+    ///
+    /// # Errors
+    /// The settings name no store that there is.
+    pub fn place_of(&self, service: Service, profile: &str) -> Result<Place, Failure> {
+        let service = Service {
+            machine_id: machine_id(),
+            boot_id: boot_id(),
+            person_present: self.environment.terminal,
+            backends: self.backends()?,
+            ..service
+        };
+        let vault = Vault::profile(ProfileConfig {
+            locked_at_home: Some(Path::new(".config").join(FOLDER)),
+            keychain: keychain(&service),
+            key: self.key(),
+            ..ProfileConfig::in_folder(&self.folder, profile)
+        });
+        Ok(Place::real(service, vault))
+    }
+
+    /// The stores to use, best first.
+    fn backends(&self) -> Result<&'static [Backend], Failure> {
+        let (store, place) = match self.environment.get("DOORKEY_STORE") {
+            Some(store) => (Some(store), "DOORKEY_STORE"),
+            None => (self.settings.store(), "`store` in config.toml"),
+        };
+        match store {
+            None => Ok(&[Backend::Keychain, Backend::File]),
+            Some("keychain") => Ok(&[Backend::Keychain]),
+            Some("encrypted-file") => Ok(&[Backend::EncryptedFile]),
+            Some("plain-file") => Ok(&[Backend::File]),
+            Some(other) => Err(unusable_setting(format!(
+                "{place} is {:?}, not keychain, encrypted-file or plain-file",
+                harmless(other)
+            ))),
+        }
+    }
+
+    /// What the encrypted store is encrypted with: the service manager's credential, else the file that the settings
+    /// name.
+    fn key(&self) -> Option<EncryptionKey> {
+        let managed =
+            self.environment.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join(CREDENTIAL));
+        let named = || self.settings.key_file().map(PathBuf::from);
+        managed.filter(|path| path.exists()).or_else(named).map(EncryptionKey::KeyFile)
+    }
+}
+
+/// No profile has this name.
+pub fn unknown(name: &str) -> Failure {
+    let what = format!("there is no profile {:?}", harmless(name));
+    Failure::new(Exit::Usage, "unknown_profile", what).next("see `doorkey list`")
+}

@@ -1,0 +1,387 @@
+//! What the commands for issuers print at their end.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use doorkey_blocking::{Clock, SystemClock};
+use doorkey_core::bearer::bearer_of;
+use doorkey_core::connection::{ConnectionReport, ConnectionState};
+use doorkey_core::disconnect::{Cleared, Place};
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::keep::Kept;
+use doorkey_core::record::Record;
+use doorkey_core::resolve::Resolved;
+use doorkey_core::rotation::{Access, Journal};
+use doorkey_core::secret::Secret;
+use doorkey_core::service::Service;
+use doorkey_core::sign_out::{Revocation, SignedOut};
+use doorkey_core::text::harmless;
+use serde_json::{Value, json};
+
+use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
+use crate::surface::name;
+
+use super::settings::Profile;
+
+/// What is known of one profile, or why nothing is.
+pub type Told = Result<(Profile, ConnectionReport), Failure>;
+
+/// The end of a login.
+pub fn signed_in(printer: Printer, service: &Service, profile: &Profile, kept: &Kept) {
+    let access = access_of(&kept.record);
+    let left = access.and_then(|access| left(service, access));
+    if printer.json {
+        printer.json(&json!({
+            "event": "signed_in",
+            "profile": profile.name,
+            "issuer": profile.oauth.issuer,
+            "backend": kept.backend.as_str(),
+            "expires_in": left.map(|left| left.as_secs()),
+            "renewable": is_renewable(&kept.record),
+        }));
+        return;
+    }
+    printer.line(&format!("{GREEN}✓{RESET} Signed in to {}", service.name));
+    if Some(&profile.name) != profile.oauth.issuer.as_ref() {
+        printer.line(&format!("  Profile: {}", harmless(&profile.name)));
+    }
+    printer.line(&format!("  Tokens: in the {}", name(kept.backend)));
+    if !is_renewable(&kept.record) {
+        let ends = left.map_or_else(String::new, |left| format!("; this session ends in {}", span(left)));
+        printer.warning(&format!("the issuer gave no refresh token{ends}"));
+        printer.next("ask for one, at many issuers with `--scope offline_access`, and sign in again");
+    }
+}
+
+/// Another profile is active.
+pub fn switched(printer: Printer, profile: &str, variable: Option<&str>) {
+    if printer.json {
+        printer.json(&json!({"event": "switched", "profile": profile}));
+    } else {
+        printer.line(&format!("{GREEN}✓{RESET} {} is the active profile", harmless(profile)));
+    }
+    if let Some(other) = variable.filter(|other| *other != profile) {
+        printer.warning(&format!("DOORKEY_PROFILE is set to {:?} and will be used instead", harmless(other)));
+    }
+}
+
+/// A token that was found.
+///
+/// # Errors
+/// There is none in what was found.
+pub fn found(printer: Printer, service: &Service, found: &Resolved) -> Result<ExitCode, Failure> {
+    let bearer = bearer_of(&found.record);
+    let bearer =
+        bearer.ok_or_else(|| Failure::new(Exit::Internal, "internal", "a session without a token"))?;
+    let left = access_of(&found.record).and_then(|access| left(service, access));
+    token(printer, bearer, left);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A token, and nothing else.
+pub fn token(printer: Printer, token: &Secret, left: Option<Duration>) {
+    if printer.json {
+        let left = left.map(|left| left.as_secs());
+        printer.json(
+            &json!({"access_token": token.expose_secret(), "token_type": "Bearer", "expires_in": left}),
+        );
+    } else {
+        printer.bytes(token.expose_secret().as_bytes());
+    }
+}
+
+/// How a profile's session stands, and the exit code that goes with it.
+pub fn status(
+    printer: Printer,
+    service: &Service,
+    profile: &Profile,
+    report: &ConnectionReport,
+    explain: bool,
+) -> ExitCode {
+    let word = state(report);
+    if printer.json {
+        printer.json(&status_json(service, profile, report));
+    } else {
+        show_status(printer, service, profile, report, explain);
+    }
+    match (&report.credential, word) {
+        (Err(failure), _) => ExitCode::from(failure.exit.code()),
+        (Ok(_), "expired") => ExitCode::from(Exit::NotSignedIn.code()),
+        (Ok(_), _) => ExitCode::SUCCESS,
+    }
+}
+
+/// All profiles, one line each.
+pub fn list(printer: Printer, active: Option<&str>, lines: &[(&str, Told)]) {
+    if printer.json {
+        let profile = |(name, told): &(&str, Told)| match told {
+            Ok((profile, report)) => json!({
+                "profile": name, "active": Some(*name) == active, "issuer": profile.oauth.issuer,
+                "client_id": profile.oauth.client_id, "state": state(report), "code": null,
+            }),
+            Err(failure) => json!({
+                "profile": name, "active": Some(*name) == active, "issuer": null, "client_id": null,
+                "state": "unusable", "code": failure.code,
+            }),
+        };
+        printer.json(&json!({"profiles": lines.iter().map(profile).collect::<Vec<_>>()}));
+        return;
+    }
+    if lines.is_empty() {
+        printer.message("There are no profiles; `doorkey login ISSUER --client-id ID` makes one.");
+    }
+    for (profile, told) in lines {
+        let mark = if Some(*profile) == active { format!("{GREEN}*{RESET}") } else { " ".to_owned() };
+        let rest = match told {
+            Ok((told, report)) => {
+                let issuer = told.oauth.issuer.as_deref().filter(|issuer| issuer != profile);
+                let issuer =
+                    issuer.map(|issuer| format!(" {DIM}{}{RESET}", harmless(issuer))).unwrap_or_default();
+                format!("{issuer}  {}", state(report).replace('_', " "))
+            }
+            Err(failure) => format!("  {YELLOW}{}{RESET}", failure.message),
+        };
+        printer.line(&format!("{mark} {}{rest}", harmless(profile)));
+    }
+}
+
+/// The end of a logout, and the exit code that goes with it.
+pub fn signed_out(printer: Printer, profile: &Profile, signed_out: &SignedOut) -> ExitCode {
+    let SignedOut { cleared, revocation } = signed_out;
+    let failed: Vec<_> = cleared.iter().flat_map(|cleared| cleared.failed()).collect();
+    let was_signed_in = cleared.as_ref().is_none_or(|cleared| cleared.was_connected());
+    let (word, reason) = match revocation {
+        Revocation::NotAsked => ("not_asked", None),
+        Revocation::NotOffered => ("not_offered", None),
+        Revocation::Done => ("done", None),
+        Revocation::Refused(reason) => ("refused", Some(reason)),
+        Revocation::Pending(failure) => ("pending", Some(&failure.message)),
+    };
+    if printer.json {
+        let places = cleared.iter().flat_map(|cleared| &cleared.places);
+        printer.json(&json!({
+            "event": "signed_out",
+            "profile": profile.name,
+            "was_signed_in": was_signed_in,
+            "revocation": word,
+            "reason": reason,
+            "places": places.map(cleared_json).collect::<Vec<_>>(),
+        }));
+    } else {
+        let issuer = harmless(profile.oauth.issuer.as_deref().unwrap_or(&profile.name));
+        match (was_signed_in, failed.is_empty()) {
+            (_, false) => {
+                printer.line(&format!("{YELLOW}✗{RESET} Not everything of {issuer} could be removed"))
+            }
+            (true, true) => printer.line(&format!("{GREEN}✓{RESET} Signed out of {issuer}")),
+            (false, true) => printer.line(&format!("Not signed in to {issuer}")),
+        }
+        for (place, failure) in &failed {
+            let (cause, next) = failure.parts();
+            printer.warning(&format!("{}: {}", place_name(*place), harmless(cause)));
+            if let Some(next) = next {
+                printer.next(&harmless(next));
+            }
+        }
+        match revocation {
+            Revocation::NotAsked => {}
+            Revocation::Done => printer.line("  The issuer has revoked the tokens"),
+            Revocation::NotOffered => {
+                printer.warning("the issuer has no place to revoke tokens at; they end by themselves");
+            }
+            Revocation::Refused(reason) => {
+                printer.warning(&format!(
+                    "the issuer did not revoke the tokens: {reason}; they end by themselves"
+                ));
+            }
+            Revocation::Pending(failure) => {
+                printer.warning(&format!("the issuer could not be told: {}", failure.message));
+                printer.next(
+                    "run `doorkey logout` again when it can be reached; until then nothing uses the tokens",
+                );
+            }
+        }
+    }
+    match revocation {
+        _ if !failed.is_empty() => ExitCode::from(Exit::Store.code()),
+        Revocation::Pending(failure) => ExitCode::from(failure.exit.code()),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn show_status(
+    printer: Printer,
+    service: &Service,
+    profile: &Profile,
+    report: &ConnectionReport,
+    explain: bool,
+) {
+    let issuer = &service.name;
+    match &report.credential {
+        Ok(kept) => {
+            match report.state {
+                ConnectionState::Expired => {
+                    printer.line(&format!("{YELLOW}✗{RESET} The session with {issuer} has expired"));
+                }
+                _ => printer.line(&format!("{GREEN}✓{RESET} Signed in to {issuer}")),
+            }
+            printer.line(&format!("  Profile: {}", harmless(&profile.name)));
+            printer.line(&format!("  Tokens: in the {}", name(kept.backend)));
+            if let Some(access) = access_of(&kept.record) {
+                let left = left(service, access);
+                printer.line(&match left {
+                    None => "  Access token: its end is not known".to_owned(),
+                    Some(left) if left.is_zero() => "  Access token: expired".to_owned(),
+                    Some(left) => format!("  Access token: good for {}", span(left)),
+                });
+            }
+            if !is_renewable(&kept.record) {
+                printer.line(&format!("  {YELLOW}It cannot be renewed; a new login will be needed{RESET}"));
+            }
+            if report.state == ConnectionState::Recovering {
+                printer.line("  A renewal was interrupted; the next command finds out what came of it");
+            }
+            if explain {
+                show_record(printer, service, &kept.record);
+            }
+        }
+        Err(failure) => {
+            printer.line(&format!("{YELLOW}✗{RESET} {}", failure.message));
+            printer.line(&format!("  Profile: {}", harmless(&profile.name)));
+            if let Some(next) = &failure.next {
+                printer.next(next);
+            }
+        }
+    }
+    if report.in_emergency_file {
+        printer.line("  The newest tokens are still in the emergency file; the next renewal moves them");
+    }
+    for (backend, look) in &report.elsewhere {
+        let place = name(*backend);
+        match look {
+            Ok(records) if records.is_empty() && !explain => {}
+            Ok(records) if records.is_empty() => printer.line(&format!("  {place}: empty")),
+            Ok(_) => {
+                printer.line(&format!("  {place}: {YELLOW}an older login is left there (not used){RESET}"))
+            }
+            Err(failure) if explain => {
+                printer.line(&format!("  {place}: {}", harmless(failure.parts().0)));
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+fn show_record(printer: Printer, service: &Service, record: &Record) {
+    if let Some(generation) = &record.generation {
+        printer.line(&format!("  Generation: {generation}"));
+    }
+    if let Some(access) = access_of(record) {
+        printer.line(&format!("  Fingerprint: {} (access token)", access.token.fingerprint().as_str()));
+        let [mono, wall] = both_left(service, access);
+        let shown = |left: Option<Duration>| left.map_or_else(|| "unknown".to_owned(), span);
+        printer.line(&format!(
+            "  Left: {} by the time since receipt, {} by the wall clock",
+            shown(mono),
+            shown(wall)
+        ));
+    }
+    printer.line(&format!("  Fingerprint: {} (stored token)", record.token.fingerprint().as_str()));
+}
+
+fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport) -> Value {
+    let kept = report.credential.as_ref().ok();
+    let access = kept.and_then(|kept| access_of(&kept.record));
+    let [mono, wall] = access.map_or([None, None], |access| both_left(service, access));
+    let seconds = |left: Option<Duration>| left.map(|left| left.as_secs());
+    let fingerprint = |token: &Secret| token.fingerprint().as_str().to_owned();
+    let elsewhere = report.elsewhere.iter().map(|(backend, look)| match look {
+        Ok(records) => {
+            json!({"backend": backend.as_str(), "state": "ok", "stale": !records.is_empty(), "reason": null})
+        }
+        Err(failure) => json!({"backend": backend.as_str(), "state": failure.kind.as_str(), "stale": null,
+            "reason": harmless(failure.parts().0)}),
+    });
+    json!({
+        "profile": profile.name,
+        "issuer": profile.oauth.issuer,
+        "client_id": profile.oauth.client_id,
+        "signed_in": matches!(report.state, ConnectionState::Connected | ConnectionState::Recovering | ConnectionState::Ending),
+        "state": state(report),
+        "backend": kept.map(|kept| kept.backend.as_str()),
+        "generation": kept.and_then(|kept| kept.record.generation.as_ref()).map(ToString::to_string),
+        "renewable": kept.map(|kept| is_renewable(&kept.record)),
+        "expires_in": seconds(access.and_then(|access| left(service, access))),
+        "expires_in_since_receipt": seconds(mono),
+        "expires_in_by_wall_clock": seconds(wall),
+        "access_fingerprint": access.map(|access| fingerprint(&access.token)),
+        "stored_fingerprint": kept.map(|kept| fingerprint(&kept.record.token)),
+        "in_emergency_file": report.in_emergency_file,
+        "elsewhere": elsewhere.collect::<Vec<_>>(),
+        "reason": report.credential.as_ref().err().map(|failure| {
+            json!({"code": failure.code, "message": failure.message, "next": failure.next})
+        }),
+    })
+}
+
+/// The state in one word.
+fn state(report: &ConnectionReport) -> &'static str {
+    match (&report.credential, report.state) {
+        (Err(failure), _) if failure.code == "revocation_pending" => "revocation_pending",
+        (Err(failure), _) if failure.code == "not_signed_in" => "signed_out",
+        (Err(_), _) | (_, ConnectionState::None) => "unusable",
+        (_, ConnectionState::Connected) => "signed_in",
+        (_, ConnectionState::Recovering) => "recovering",
+        (_, ConnectionState::Ending) => "ending",
+        (_, ConnectionState::Expired) => "expired",
+    }
+}
+
+fn cleared_json((place, cleared): &(Place, Cleared)) -> Value {
+    let (result, reason) = match cleared {
+        Cleared::Empty => ("empty", None),
+        Cleared::Removed => ("removed", None),
+        Cleared::Failed(failure) => (failure.kind.as_str(), Some(harmless(failure.parts().0))),
+    };
+    json!({"place": place_name(*place), "result": result, "reason": reason})
+}
+
+fn place_name(place: Place) -> &'static str {
+    match place {
+        Place::Backend(backend) => backend.as_str(),
+        Place::Emergency => "emergency-file",
+        Place::Settings => "settings",
+    }
+}
+
+fn access_of(record: &Record) -> Option<&Access> {
+    record.rotation.as_ref()?.access.as_ref()
+}
+
+fn is_renewable(record: &Record) -> bool {
+    let journal = record.rotation.as_ref().map(|rotation| &rotation.journal);
+    matches!(journal, Some(Journal::Settled | Journal::Spending(_)))
+}
+
+fn left(service: &Service, access: &Access) -> Option<Duration> {
+    access.left(SystemClock.now(), &service.boot_id)
+}
+
+/// By the clock that runs since the machine was started, if it still does, and by the wall clock.
+fn both_left(service: &Service, access: &Access) -> [Option<Duration>; 2] {
+    let now = SystemClock.now();
+    let same_run = !service.boot_id.is_empty() && access.received.boot == service.boot_id;
+    let mono = same_run.then(|| now.mono.since(access.received.mono));
+    let wall = now.wall.as_unix_millis().checked_sub(access.received.wall.as_unix_millis());
+    [mono, wall.map(Duration::from_millis)].map(|age| Some(access.lifetime?.saturating_sub(age?)))
+}
+
+/// A time that people plan with.
+fn span(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}

@@ -1,0 +1,125 @@
+//! What the commands for issuers do: build a machine, drive it, show what came of it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use doorkey_core::connection::Connection;
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::find::Find;
+use doorkey_core::resolve::Given;
+use doorkey_core::secret::Secret;
+use doorkey_core::sign_out::SignOut;
+use doorkey_core::task::Task;
+use doorkey_core::token::bearer_given;
+
+use crate::environment::Environment;
+use crate::place::Place;
+use crate::printer::Printer;
+use crate::run::Run;
+use crate::signals::Watch;
+use crate::surface::Qr;
+
+use super::args::{Issuers, Status};
+use super::place::{Profiles, unknown};
+use super::{login, report};
+
+/// How requests name their sender.
+const USER_AGENT: &str = concat!("doorkey/", env!("CARGO_PKG_VERSION"));
+/// The variable with a token.
+const TOKEN: &str = "DOORKEY_TOKEN";
+
+/// What all machines of one command are driven with.
+pub struct Issuing<'a> {
+    environment: &'a Environment,
+    printer: Printer,
+    trace: Option<PathBuf>,
+    watch: Watch,
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// Whatever ends the command without success.
+pub fn run(
+    command: Issuers,
+    profile: Option<String>,
+    trace: Option<PathBuf>,
+    environment: &Environment,
+    printer: Printer,
+) -> Result<ExitCode, Failure> {
+    let issuing = Issuing { environment, printer, trace, watch: Watch::new(printer) };
+    if let (Issuers::Token, Some(text)) = (&command, environment.get(TOKEN)) {
+        report::token(printer, &bearer_given(Secret::from(text), TOKEN)?, None);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let profiles = Profiles::read(environment, profile)?;
+    match command {
+        Issuers::Login(args) => login::login(&issuing, &profiles, &args),
+        Issuers::List => list(&issuing, &profiles),
+        Issuers::Switch { name } => {
+            if profiles.settings.profile(&name)?.is_none() {
+                return Err(unknown(&name));
+            }
+            profiles.file.activate(&name)?;
+            report::switched(printer, &name, environment.get("DOORKEY_PROFILE"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Issuers::Status(args) => status(&issuing, &profiles, &args),
+        Issuers::Token => token(&issuing, &profiles),
+        Issuers::Logout { revoke } => {
+            let profile = profiles.current()?;
+            let run = issuing.run(profiles.place(&profile)?);
+            let signed_out = run.drive(Task::SignOut { revoke }, SignOut::new(revoke))?;
+            Ok(report::signed_out(printer, &profile, &signed_out))
+        }
+    }
+}
+
+impl Issuing<'_> {
+    /// A run of one machine.
+    pub fn run(&self, place: Place) -> Run<'_> {
+        Run {
+            place,
+            environment: self.environment,
+            printer: self.printer,
+            trace: self.trace.clone(),
+            watch: self.watch.clone(),
+            user_agent: USER_AGENT,
+            qr: Qr::Never,
+        }
+    }
+}
+
+fn token(issuing: &Issuing<'_>, profiles: &Profiles<'_>) -> Result<ExitCode, Failure> {
+    let profile = profiles.current()?;
+    let run = issuing.run(profiles.place(&profile)?);
+    let (printer, service) = (run.printer, run.place.service.clone());
+    let given = Given::default();
+    let found = run.drive(Task::Find { given: given.clone() }, Find::new(given, None))?;
+    // Nothing was refused, so there is nothing to be newer than.
+    let found = found.ok_or_else(|| Failure::new(Exit::Internal, "internal", "no token was found"))?;
+    report::found(printer, &service, &found)
+}
+
+fn status(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Status) -> Result<ExitCode, Failure> {
+    let profile = profiles.current()?;
+    let run = issuing.run(profiles.place(&profile)?);
+    let (printer, service) = (run.printer, run.place.service.clone());
+    let told = run.drive(Task::Connection, Connection::default())?;
+    Ok(report::status(printer, &service, &profile, &told, args.explain))
+}
+
+/// What cannot be read of one profile must not hide the others.
+fn list(issuing: &Issuing<'_>, profiles: &Profiles<'_>) -> Result<ExitCode, Failure> {
+    let mut lines = Vec::new();
+    for name in profiles.settings.names() {
+        let told = profiles.settings.profile(name).and_then(|profile| {
+            let profile = profile.ok_or_else(|| unknown(name))?;
+            let run = issuing.run(profiles.place(&profile)?);
+            Ok((profile, run.drive(Task::Connection, Connection::default())?))
+        });
+        lines.push((name, told));
+    }
+    report::list(issuing.printer, profiles.chosen(), &lines);
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,242 @@
+//! `config.toml`: the profiles, which of them is active, and where credentials go. No secrets.
+
+use std::path::PathBuf;
+
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::metadata::Endpoints;
+use doorkey_core::oauth::OAuth;
+use doorkey_core::resolve::store_failure;
+use doorkey_core::service::Service;
+use doorkey_core::text::harmless;
+use doorkey_core::url::Url;
+use doorkey_store::ConfigFile;
+use toml_edit::{Array, DocumentMut, Item, Table, value};
+
+/// The names in the file.
+const ACTIVE: &str = "active";
+const STORE: &str = "store";
+const KEY_FILE: &str = "key_file";
+const PROFILES: &str = "profiles";
+const ISSUER: &str = "issuer";
+const CLIENT_ID: &str = "client_id";
+const SCOPE: &str = "scope";
+const AUTHORIZATION: &str = "authorization_endpoint";
+const DEVICE_AUTHORIZATION: &str = "device_authorization_endpoint";
+const TOKEN: &str = "token_endpoint";
+const REVOCATION: &str = "revocation_endpoint";
+const NAMES_ISSUER: &str = "names_issuer";
+const PAGE_HOSTS: &str = "page_hosts";
+
+/// The file.
+#[derive(Debug)]
+pub struct SettingsFile {
+    file: ConfigFile,
+}
+
+/// What it said when it was read.
+#[derive(Debug)]
+pub struct Settings {
+    document: DocumentMut,
+}
+
+/// An issuer, and who signs in there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// The issuer, with everything that its metadata said when the login was made.
+    pub oauth: OAuth,
+}
+
+impl SettingsFile {
+    /// The file at this path, which need not exist.
+    pub fn new(path: PathBuf) -> Self {
+        Self { file: ConfigFile::new(path) }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not TOML.
+    pub fn read(&self) -> Result<Settings, Failure> {
+        let text = self.file.read().map_err(store_failure)?;
+        let document =
+            parse(text.expose_secret()).map_err(|why| store_failure(self.file.unreadable(&why)))?;
+        Ok(Settings { document })
+    }
+
+    /// Nobody is sent to a browser for a login that could not be remembered.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn probe(&self) -> Result<(), Failure> {
+        self.file.probe().map_err(store_failure)
+    }
+
+    /// Remembers a profile, and makes it the active one.
+    ///
+    /// # Errors
+    /// It cannot be written, or is not TOML.
+    pub fn keep(&self, profile: &Profile) -> Result<(), Failure> {
+        self.change(|document| {
+            let profiles = document.entry(PROFILES).or_insert_with(|| {
+                let mut profiles = Table::new();
+                profiles.set_implicit(true);
+                Item::Table(profiles)
+            });
+            let profiles = profiles.as_table_mut().ok_or("has no table of profiles")?;
+            let entry = profiles.entry(&profile.name).or_insert_with(toml_edit::table);
+            let entry = entry.as_table_mut().ok_or("has a profile that is no table")?;
+            write(entry, &profile.oauth);
+            document[ACTIVE] = value(&profile.name);
+            Ok(())
+        })
+    }
+
+    /// Makes a profile the active one.
+    ///
+    /// # Errors
+    /// As [`keep`](Self::keep).
+    pub fn activate(&self, name: &str) -> Result<(), Failure> {
+        self.change(|document| {
+            document[ACTIVE] = value(name);
+            Ok(())
+        })
+    }
+
+    fn change(
+        &self,
+        change: impl FnOnce(&mut DocumentMut) -> Result<(), &'static str>,
+    ) -> Result<(), Failure> {
+        let edit = |text: &str| {
+            let mut document = parse(text)?;
+            change(&mut document)?;
+            Ok(document.to_string())
+        };
+        self.file.change(edit).map_err(store_failure)
+    }
+}
+
+impl Settings {
+    /// The active profile's name.
+    pub fn active(&self) -> Option<&str> {
+        self.document.get(ACTIVE)?.as_str()
+    }
+
+    /// Where credentials go, if it says so.
+    pub fn store(&self) -> Option<&str> {
+        self.document.get(STORE)?.as_str()
+    }
+
+    /// The file with the key of the encrypted store, if it names one.
+    pub fn key_file(&self) -> Option<&str> {
+        self.document.get(KEY_FILE)?.as_str()
+    }
+
+    /// The names of all profiles, in the order of the file.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.document
+            .get(PROFILES)
+            .and_then(Item::as_table_like)
+            .into_iter()
+            .flat_map(|profiles| profiles.iter())
+            .map(|(name, _)| name)
+    }
+
+    /// A profile; `None` if there is none of this name.
+    ///
+    /// # Errors
+    /// What it says cannot be used.
+    pub fn profile(&self, name: &str) -> Result<Option<Profile>, Failure> {
+        let Some(entry) = self.document.get(PROFILES).and_then(|profiles| profiles.get(name)) else {
+            return Ok(None);
+        };
+        let oauth = read(entry).map_err(|why| unusable(name, &why))?;
+        Ok(Some(Profile { name: name.to_owned(), oauth }))
+    }
+}
+
+impl Profile {
+    /// What is known of its issuer's endpoints.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints {
+            authorization: self.oauth.authorization_endpoint.clone(),
+            device_authorization: self.oauth.device_authorization_endpoint.clone(),
+            token: Some(self.oauth.token_endpoint.clone()),
+            revocation: self.oauth.revocation_endpoint.clone(),
+        }
+    }
+
+    /// The service behind it.
+    ///
+    /// # Errors
+    /// Its issuer is none.
+    pub fn service(&self, device_name: String) -> Result<Service, Failure> {
+        let issuer = self.oauth.issuer.as_deref().unwrap_or_default();
+        let service = Service::issuer(issuer, &self.name, device_name);
+        let service = service.map_err(|e| unusable(&self.name, &format!("issuer: {e}")))?;
+        Ok(service.with_oauth(self.oauth.clone()))
+    }
+}
+
+fn parse(text: &str) -> Result<DocumentMut, String> {
+    text.parse::<DocumentMut>().map_err(|e| {
+        let first = e.message().lines().next().unwrap_or_default().to_owned();
+        format!("is not TOML ({first})")
+    })
+}
+
+fn write(entry: &mut Table, oauth: &OAuth) {
+    let mut set = |key: &str, text: Option<String>| match text {
+        Some(text) => entry[key] = value(text),
+        None => {
+            entry.remove(key);
+        }
+    };
+    let url = |url: Option<&Url>| url.map(|url| url.expose().expose_secret().to_owned());
+    set(ISSUER, oauth.issuer.clone());
+    set(CLIENT_ID, oauth.client_id.clone());
+    set(SCOPE, oauth.scope.clone());
+    set(AUTHORIZATION, url(oauth.authorization_endpoint.as_ref()));
+    set(DEVICE_AUTHORIZATION, url(oauth.device_authorization_endpoint.as_ref()));
+    set(TOKEN, url(Some(&oauth.token_endpoint)));
+    set(REVOCATION, url(oauth.revocation_endpoint.as_ref()));
+    if oauth.names_issuer {
+        entry[NAMES_ISSUER] = value(true);
+    } else {
+        entry.remove(NAMES_ISSUER);
+    }
+    if oauth.page_hosts.is_empty() {
+        entry.remove(PAGE_HOSTS);
+    } else {
+        entry[PAGE_HOSTS] = value(oauth.page_hosts.iter().collect::<Array>());
+    }
+}
+
+fn read(entry: &Item) -> Result<OAuth, String> {
+    let text = |key: &str| match entry.get(key) {
+        None => Ok(None),
+        Some(item) => item.as_str().map(|text| Some(text.to_owned())).ok_or(format!("{key} is no text")),
+    };
+    let url = |key: &str| {
+        let url = text(key)?.map(|text| Url::parse(&text).map_err(|e| format!("{key}: {e}")));
+        url.transpose()
+    };
+    let hosts = entry.get(PAGE_HOSTS).and_then(Item::as_array).into_iter().flatten();
+    Ok(OAuth {
+        issuer: Some(text(ISSUER)?.ok_or("it has no issuer")?),
+        authorization_endpoint: url(AUTHORIZATION)?,
+        device_authorization_endpoint: url(DEVICE_AUTHORIZATION)?,
+        revocation_endpoint: url(REVOCATION)?,
+        scope: text(SCOPE)?,
+        names_issuer: entry.get(NAMES_ISSUER).and_then(Item::as_bool).unwrap_or_default(),
+        page_hosts: hosts.filter_map(|host| Some(host.as_str()?.to_ascii_lowercase())).collect(),
+        client_id: text(CLIENT_ID)?,
+        ..OAuth::new(url(TOKEN)?.ok_or("it has no token_endpoint")?)
+    })
+}
+
+fn unusable(name: &str, why: &str) -> Failure {
+    let what = format!("the profile {:?} in config.toml cannot be used: {}", harmless(name), harmless(why));
+    Failure::new(Exit::Usage, "unusable_profile", what).next("correct it, or sign in anew")
+}

@@ -1,0 +1,224 @@
+//! Signing out at an issuer: what is revoked, what is kept until it is, and what is never used again.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod world;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use doorkey_core::failure::Exit;
+use doorkey_core::find::Find;
+use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse};
+use doorkey_core::oauth::OAuth;
+use doorkey_core::record::{Backend, Generation, Record, Slot};
+use doorkey_core::resolve::Given;
+use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
+use doorkey_core::secret::Secret;
+use doorkey_core::service::Service;
+use doorkey_core::sign_out::{Revocation, SignOut, SignedOut};
+use doorkey_core::task::Task;
+use doorkey_core::url::Url;
+use world::World;
+
+type Answer = Result<HttpResponse, FailureKind>;
+
+fn service(revocation: bool) -> Service {
+    let url = |path: &str| Url::parse(&format!("https://auth.example.com{path}")).unwrap();
+    let oauth = OAuth {
+        issuer: Some("https://auth.example.com".into()),
+        device_authorization_endpoint: Some(url("/device")),
+        revocation_endpoint: revocation.then(|| url("/revoke")),
+        client_id: Some("cli".into()),
+        ..OAuth::new(url("/token"))
+    };
+    Service::issuer("https://auth.example.com", "work", "build-box".into()).unwrap().with_oauth(oauth)
+}
+
+fn record(service: &Service, login: &str) -> Record {
+    let rotation = Rotation {
+        client_id: Some("cli".into()),
+        access: Some(Access { token: Secret::from("access-1"), received: Moment::default(), lifetime: None }),
+        ..Rotation::default()
+    };
+    Record {
+        generation: Generation::parse(&format!("{login}.3")),
+        rotation: Some(Box::new(rotation)),
+        ..Record::new(service.issuer.clone(), None, Secret::from("refresh-1"))
+    }
+}
+
+/// Signed in, at an issuer that answers so.
+fn signed_in(revocation: bool, answer: impl Fn(&HttpRequest) -> Answer + 'static) -> World {
+    let mut world = World::new(answer);
+    world.service = service(revocation);
+    let record = record(&world.service, "l");
+    world.stores.get_mut(&Backend::File).unwrap().insert(Slot::Active, record);
+    world.ledger.backend = Some(Backend::File);
+    world
+}
+
+fn sign_out(world: &mut World, revoke: bool) -> SignedOut {
+    world.run(&Task::SignOut { revoke }, SignOut::new(revoke)).unwrap().unwrap()
+}
+
+fn held(world: &World) -> &Record {
+    world.stores[&Backend::File].get(&Slot::Active).unwrap()
+}
+
+fn find(world: &mut World) -> Result<Option<String>, (Exit, String)> {
+    let given = Given::default();
+    let end = world.run(&Task::Find { given: given.clone() }, Find::new(given, None)).unwrap();
+    let token = |record: Record| record.rotation.unwrap().access.unwrap().token.expose_secret().to_owned();
+    end.map(|found| found.map(|found| token(found.record))).map_err(|f| (f.exit, f.code.to_string()))
+}
+
+fn bodies(world: &World) -> Vec<String> {
+    world
+        .sent
+        .iter()
+        .map(|(_, request)| str::from_utf8(request.body.as_bytes()).unwrap().to_owned())
+        .collect()
+}
+
+fn ok(_: &HttpRequest) -> Answer {
+    Ok(HttpResponse::new(200, ""))
+}
+
+#[test]
+fn without_revoking_nobody_is_told() {
+    let mut world = signed_in(true, |_| panic!("nothing is sent"));
+    let done = sign_out(&mut world, false);
+    assert_eq!(done.revocation, Revocation::NotAsked);
+    assert!(done.cleared.unwrap().was_connected());
+    assert!(held(&world).is_tombstone());
+    assert_eq!(find(&mut world).unwrap_err().1, "not_signed_in");
+}
+
+#[test]
+fn both_tokens_are_revoked_the_refresh_token_first() {
+    let mut world = signed_in(true, ok);
+    let done = sign_out(&mut world, true);
+    assert_eq!(world.paths(), ["/revoke", "/revoke"]);
+    assert_eq!(
+        bodies(&world),
+        [
+            "client_id=cli&token=refresh-1&token_type_hint=refresh_token",
+            "client_id=cli&token=access-1&token_type_hint=access_token"
+        ]
+    );
+    assert_eq!(done.revocation, Revocation::Done);
+    assert!(held(&world).is_tombstone());
+}
+
+#[test]
+fn a_token_of_its_own_is_revoked_once() {
+    let mut world = signed_in(true, ok);
+    let slot = world.stores.get_mut(&Backend::File).unwrap().get_mut(&Slot::Active).unwrap();
+    slot.token = Secret::from("access-1");
+    slot.rotation.as_mut().unwrap().journal = Journal::Unrenewable;
+    sign_out(&mut world, true);
+    assert_eq!(bodies(&world), ["client_id=cli&token=access-1&token_type_hint=access_token"]);
+}
+
+#[test]
+fn any_answer_ends_it() {
+    for (status, body, said) in [
+        (400, r#"{"error":"unsupported_token_type"}"#, "HTTP 400, unsupported_token_type"),
+        (401, r#"{"error":"invalid_client"}"#, "HTTP 401, invalid_client"),
+        (404, "<html>", "HTTP 404"),
+        (302, "", "HTTP 302"),
+    ] {
+        let mut world = signed_in(true, move |_| Ok(HttpResponse::new(status, body)));
+        let done = sign_out(&mut world, true);
+        assert_eq!(done.revocation, Revocation::Refused(said.into()));
+        assert!(held(&world).is_tombstone(), "{status}");
+    }
+}
+
+#[test]
+fn without_a_network_it_is_kept_never_used_and_told_later() {
+    let offline = Rc::new(RefCell::new(true));
+    let line = Rc::clone(&offline);
+    let mut world = signed_in(true, move |request| match *line.borrow() {
+        true => Err(FailureKind::NotSent),
+        false => ok(request),
+    });
+    let done = sign_out(&mut world, true);
+    assert!(matches!(done.revocation, Revocation::Pending(_)) && done.cleared.is_none());
+    assert_eq!(held(&world).rotation.as_ref().unwrap().journal, Journal::Revoking);
+    assert_eq!(held(&world).generation, Generation::parse("l.4"));
+
+    assert_eq!(find(&mut world).unwrap_err(), (Exit::NotSignedIn, "revocation_pending".into()));
+    assert!(world.sent.is_empty(), "it is not renewed either");
+
+    *offline.borrow_mut() = false;
+    // It was asked for once; that is enough.
+    let done = sign_out(&mut world, false);
+    assert_eq!(done.revocation, Revocation::Done);
+    assert_eq!(world.sent.len(), 2);
+    assert!(held(&world).is_tombstone());
+}
+
+#[test]
+fn an_issuer_without_a_place_for_it_is_not_asked() {
+    let mut world = signed_in(false, |_| panic!("nothing is sent"));
+    assert_eq!(sign_out(&mut world, true).revocation, Revocation::NotOffered);
+    assert!(held(&world).is_tombstone());
+}
+
+#[test]
+fn tokens_of_another_issuer_are_told_to_nobody() {
+    let mut world = signed_in(true, |_| panic!("nothing is sent"));
+    let slot = world.stores.get_mut(&Backend::File).unwrap().get_mut(&Slot::Active).unwrap();
+    slot.issuer = Some("https://auth.example.com via https://elsewhere.example/token".into());
+    assert_eq!(sign_out(&mut world, true).revocation, Revocation::NotAsked);
+    assert!(held(&world).is_tombstone(), "it goes all the same");
+}
+
+#[test]
+fn a_login_that_comes_in_between_stays() {
+    let mut world = signed_in(true, ok);
+    let before = sign_out(&mut world, true);
+    let reads = world.ops.len();
+    assert_eq!(before.revocation, Revocation::Done);
+    // At whatever operation after the lock was given back another login is stored.
+    let marked =
+        world.ops.iter().position(|op| matches!(op, doorkey_core::store::StoreOp::Unlock)).unwrap() + 2;
+    assert!(marked < reads);
+    let mut world = signed_in(true, ok);
+    world.meddling = Some((marked, |world| {
+        let other = record(&world.service, "m");
+        world.stores.get_mut(&Backend::File).unwrap().insert(Slot::Active, other);
+    }));
+    let done = sign_out(&mut world, true);
+    assert_eq!((done.revocation, done.cleared), (Revocation::Done, None));
+    assert_eq!(held(&world).generation, Generation::parse("m.3"));
+    assert_eq!(find(&mut world), Ok(Some("access-1".into())));
+}
+
+#[test]
+fn killed_anywhere_it_can_be_repeated() {
+    let mut whole = signed_in(true, ok);
+    sign_out(&mut whole, true);
+    for op in 1..=whole.ops.len() {
+        let mut world = signed_in(true, ok);
+        world.killed_at_op = Some(op);
+        assert!(world.run(&Task::SignOut { revoke: true }, SignOut::new(true)).is_none());
+        world.killed_at_op = None;
+        sign_out(&mut world, true);
+        assert!(held(&world).is_tombstone(), "killed at {op}");
+        assert_eq!(find(&mut world).unwrap_err().1, "not_signed_in");
+    }
+}
+
+#[test]
+fn a_given_token_is_all_there_is() {
+    let mut world = signed_in(true, |_| panic!("nothing is sent"));
+    let given = Given { variable: Some(Secret::from("given-1")), ..Given::default() };
+    let end = world.run(&Task::Find { given: given.clone() }, Find::new(given, None)).unwrap();
+    assert_eq!(end.unwrap().unwrap().record.token, Secret::from("given-1"));
+    assert!(world.ops.is_empty());
+    let given = Given { variable: Some(Secret::from("two words")), ..Given::default() };
+    let end = world.run(&Task::Find { given: given.clone() }, Find::new(given, None)).unwrap();
+    assert_eq!(&*end.unwrap_err().code, "malformed_token");
+}
