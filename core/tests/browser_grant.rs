@@ -109,6 +109,19 @@ fn the_same_request_as_json() {
 }
 
 #[test]
+fn a_short_code_is_in_no_trace_either() {
+    for dialect in [Dialect::Form, Dialect::Json] {
+        let mut service = service();
+        service.oauth.as_mut().unwrap().dialect = dialect;
+        let mut table = waiting_for(service);
+        visit(&mut table, 1, answer("code=~c~"));
+        let (_, request) = table.take_request();
+        let body = String::from_utf8(request.body.as_bytes().to_vec()).unwrap();
+        assert!(body.contains("~c~") || body.contains("%7Ec%7E"), "{body}");
+    }
+}
+
+#[test]
 fn without_a_browser_the_link_is_shown_and_works() {
     for opened in [false, true] {
         let mut table = Timetable::browser(service(), opened);

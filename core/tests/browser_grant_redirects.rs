@@ -130,6 +130,14 @@ fn another_error_ends_it_with_its_own_message() {
 }
 
 #[test]
+fn an_error_that_repeats_a_secret_is_in_no_trace() {
+    let mut table = waiting();
+    visit(&mut table, 1, answer(&format!("error={STATE}&error_description={STATE}")));
+    expect_stop(&mut table, RedirectPage::Failed);
+    assert_eq!(table.failure().code, STATE, "its own word, of a login that is over");
+}
+
+#[test]
 fn trouble_of_the_issuer_passes() {
     for code in ["temporarily_unavailable", "server_error"] {
         let mut table = waiting();

@@ -28,7 +28,7 @@ pub const ORIGIN: u64 = 1_000_000;
 pub const WALL: u64 = 1_700_000_000_000;
 
 /// What the servers of the tests give out, and no trace may have.
-const SECRETS: [&str; 12] = [
+const SECRETS: [&str; 13] = [
     "dev-code-1",
     "legacy-code-1",
     "ABCD-EFGH",
@@ -38,6 +38,7 @@ const SECRETS: [&str; 12] = [
     "pk-legacy-1",
     "sign-1",
     "code-given-1",
+    "~c~",
     // State, verifier and challenge of a login in the browser.
     "AQEBAQEB",
     "AgICAgIC",

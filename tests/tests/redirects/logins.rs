@@ -12,6 +12,7 @@ use crate::visitor::{Visitor, is_open};
 
 for_both![
     the_page_waits_for_the_tokens,
+    the_login_does_not_end_before_its_page_is_out,
     a_second_tab_gets_the_same_page,
     a_refused_code_is_told_in_the_window,
     a_denial_is_the_end,
@@ -49,6 +50,25 @@ fn the_page_waits_for_the_tokens(kind: Kind) {
     assert!(!page.contains("code-1") && !page.contains(link.value("state")), "{page}");
     assert!(is_signed_in(&login.end(&link)));
     assert!(!is_open(link.address) && !issuer.was_asked());
+}
+
+/// The program may end next, and its threads with it.
+fn the_login_does_not_end_before_its_page_is_out(kind: Kind) {
+    for _ in 0..10 {
+        let issuer = Issuer::open();
+        let login = kind.login(&issuer);
+        let link = login.link();
+        let tabs: Vec<Visitor> =
+            (0..8).map(|_| Visitor::get(link.address, &link.redirect("code=code-1"))).collect();
+        let asked = issuer.asked();
+        // Every tab has been heard once one that came later is answered.
+        assert!(Visitor::get(link.address, "/").answer().starts_with("HTTP/1.1 400 "));
+        asked.answer_tokens();
+        assert!(is_signed_in(&login.end(&link)));
+        for tab in tabs {
+            assert!(tab.is_answered());
+        }
+    }
 }
 
 fn a_second_tab_gets_the_same_page(kind: Kind) {

@@ -43,6 +43,14 @@ impl Visitor {
         read.is_err_and(|e| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
+    /// Whether something has been said to it already.
+    pub fn is_answered(&self) -> bool {
+        self.0.set_nonblocking(true).unwrap();
+        let peeked = self.0.peek(&mut [0]);
+        self.0.set_nonblocking(false).unwrap();
+        peeked.is_ok_and(|bytes| bytes > 0)
+    }
+
     /// The whole answer; empty if it is hung up on.
     pub fn answer(mut self) -> String {
         let mut answer = Vec::new();
