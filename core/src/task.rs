@@ -89,4 +89,9 @@ pub enum Task {
         /// Whether a browser may be opened.
         open_browser: bool,
     },
+    /// [`BrowserGrant`](crate::browser_grant::BrowserGrant).
+    BrowserGrant {
+        /// Whether a browser may be opened.
+        open_browser: bool,
+    },
 }

@@ -63,6 +63,7 @@ mod engine;
 mod executor;
 mod flight;
 mod http1;
+mod listener;
 mod live;
 mod pool;
 mod post;

@@ -54,6 +54,7 @@
 mod client;
 mod connecting;
 mod driver;
+mod listener;
 mod transport;
 
 pub use client::Client;

@@ -22,6 +22,7 @@ use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
 use crate::pending_grant::PendingGrant;
 use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
+use crate::redirect::RedirectRequest;
 use crate::resolve::{Given, Resolved, Source};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Body, Fingerprint, Secret};
@@ -116,6 +117,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         "start_grant" => Task::StartGrant,
         "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
+        "browser_grant" => Task::BrowserGrant { open_browser: flag(fields, "open_browser")? },
         other => return Err(format!("unknown task {other:?}")),
     })
 }
@@ -173,8 +175,27 @@ pub(super) fn event(value: &Value, known: &Placeholders) -> Read<Event> {
             Event::Chosen { id: id()?, index: index.map(usize::try_from).transpose().map_err(|_| "index")? }
         }
         "token_found" => Event::TokenFound { id: id()?, found: found(field(fields, "found")?, known)? },
+        "listening" => {
+            Event::Listening { id: id()?, port: number(fields, "port")?.try_into().map_err(|_| "port")? }
+        }
+        "not_listening" => Event::NotListening { id: id()?, reason: text(fields, "reason")?.to_owned() },
+        "redirected" => Event::Redirected {
+            id: id()?,
+            visit: number(fields, "visit")?.try_into().map_err(|_| "visit")?,
+            request: redirect(field(fields, "request")?, known)?,
+        },
         other => return Err(format!("unknown event {other:?}")),
     })
+}
+
+fn redirect(value: &Value, known: &Placeholders) -> Read<RedirectRequest> {
+    let mut query = Vec::new();
+    for pair in list(value, "query")? {
+        let text = |index: usize| pair.get(index).and_then(Value::as_str).ok_or("a parameter");
+        query.push((text(0)?.to_owned(), known.meaning(text(1)?)));
+    }
+    let (method, host) = (text(value, "method")?.to_owned(), optional(value, "host"));
+    Ok(RedirectRequest::from_parts(method, host, text(value, "path")?, &query))
 }
 
 fn found(value: &Value, known: &Placeholders) -> Read<Outcome<Option<Box<Resolved>>>> {
