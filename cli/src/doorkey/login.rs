@@ -7,7 +7,7 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::metadata::Endpoints;
 use doorkey_core::oauth::OAuth;
 use doorkey_core::service::Service;
-use doorkey_core::sign_in::{SignIn, SignInOptions};
+use doorkey_core::sign_in::{GrantKind, SignIn, SignInOptions};
 use doorkey_core::task::Task;
 use doorkey_core::text::harmless;
 use doorkey_core::url::Url;
@@ -50,7 +50,15 @@ pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Re
     let can_open = profiles.environment.can_open_pages();
     run.qr = qr(args, can_open);
     let (printer, service) = (run.printer, run.place.service.clone());
-    let options = SignInOptions { open_browser: !args.no_browser && can_open };
+    let options = SignInOptions {
+        open_browser: !args.no_browser && can_open,
+        browser_is_here: !args.no_browser && can_open && !profiles.environment.is_remote(),
+        grant: match (args.device, args.browser) {
+            (true, _) => Some(GrantKind::Device),
+            (_, true) => Some(GrantKind::Browser),
+            _ => None,
+        },
+    };
     let kept = run.drive(Task::SignIn { options, pending: None }, SignIn::new(options))?;
     profiles.file.keep(&profile)?;
     report::signed_in(printer, &service, &profile, &kept);

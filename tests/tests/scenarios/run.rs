@@ -126,7 +126,7 @@ fn drive(column: &mut impl Column, task: Task, service: Service) -> Result<(), F
         }
         Task::SignIn { options, .. } => column.drive(Machine::new(service, SignIn::new(options))),
         Task::SignOut { revoke } => column.drive(Machine::new(service, SignOut::new(revoke))),
-        Task::StartGrant | Task::SharedCall { .. } | Task::DeviceGrant { .. } => {
+        Task::BrowserGrant { .. } | Task::StartGrant | Task::SharedCall { .. } | Task::DeviceGrant { .. } => {
             unreachable!("no command is only that")
         }
     }
