@@ -188,6 +188,8 @@ impl World {
                 Event::PageOpened { id }
             }
             Command::Ask { id, .. } => Event::Answered { id, yes: false },
+            // Nothing can listen in this world.
+            Command::Listen { id, .. } => Event::NotListening { id, reason: "it is forbidden".into() },
             Command::Show(notice) => {
                 self.notices.push(notice);
                 return None;
