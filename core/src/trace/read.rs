@@ -107,6 +107,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         },
         "sign_in" => Task::SignIn(SignInOptions { open_browser: flag(fields, "open_browser")? }),
         "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },
+        "distrust" => Task::Distrust { token: Secret::from(text(fields, "token")?) },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
         other => return Err(format!("unknown task {other:?}")),
     })

@@ -13,6 +13,7 @@ use crate::credits::Credits;
 use crate::device_grant::DeviceGrant;
 use crate::disconnect::Disconnect;
 use crate::discover::Discover;
+use crate::distrust::Distrust;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::find::Find;
@@ -136,6 +137,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         }
         Task::SignIn(options) => Box::new(Machine::new(service, SignIn::new(options))),
         Task::SignOut { revoke } => Box::new(Machine::new(service, SignOut::new(revoke))),
+        Task::Distrust { token } => Box::new(Machine::new(service, Distrust::new(token))),
         Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
     }
 }

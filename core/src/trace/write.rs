@@ -78,6 +78,7 @@ impl Recorder {
                 json!({"sign_in": {"open_browser": open_browser}})
             }
             Task::SignOut { revoke } => json!({"sign_out": {"revoke": revoke}}),
+            Task::Distrust { token } => json!({"distrust": {"token": self.placeholders.secret(token)}}),
             Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
         }
     }
