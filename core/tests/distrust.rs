@@ -101,12 +101,16 @@ fn whoever_asks_next_renews_it() {
 
 #[test]
 fn what_is_not_this_token_stays_as_it_is() {
-    let mut world = signed_in();
-    let before = held(&world).clone();
-    for other in ["access-2", "refresh-1", "", "access-1 "] {
-        assert_eq!(distrust(&mut world, other), Ok(false), "{other:?}");
-        assert_eq!(*held(&world), before);
-        assert!(!world.ops.iter().any(|op| matches!(op, StoreOp::Write { .. })));
+    // Also when it is due by itself.
+    for millis in [LATER, 10 * LATER] {
+        let mut world = signed_in();
+        world.millis = millis;
+        let before = held(&world).clone();
+        for other in ["access-2", "refresh-1", "", "access-1 "] {
+            assert_eq!(distrust(&mut world, other), Ok(false), "{other:?}");
+            assert_eq!(*held(&world), before);
+            assert!(!world.ops.iter().any(|op| matches!(op, StoreOp::Write { .. })));
+        }
     }
 }
 

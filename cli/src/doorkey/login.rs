@@ -10,7 +10,7 @@ use doorkey_core::service::Service;
 use doorkey_core::sign_in::{SignIn, SignInOptions};
 use doorkey_core::task::Task;
 use doorkey_core::text::harmless;
-use doorkey_core::url::Url;
+use doorkey_core::url::{Origin, Url};
 
 use crate::surface::Qr;
 
@@ -30,6 +30,7 @@ struct Wanted {
     /// Those of the profile's last login.
     remembered: Endpoints,
     page_hosts: Vec<String>,
+    resources: Vec<Origin>,
 }
 
 /// Signs in.
@@ -49,7 +50,11 @@ pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Re
     let task =
         Task::Discover { issuer: issuer.clone(), given: given.clone(), remembered: remembered.clone() };
     let metadata = run.drive(task, Discover::new(issuer, given, remembered))?;
-    let oauth = OAuth { page_hosts: wanted.page_hosts, ..metadata.client(wanted.client_id, wanted.scope)? };
+    let oauth = OAuth {
+        page_hosts: wanted.page_hosts,
+        resources: wanted.resources,
+        ..metadata.client(wanted.client_id, wanted.scope)?
+    };
 
     let profile = Profile { name: wanted.profile, oauth };
     let mut run = issuing.run(profiles.place(&profile)?);
@@ -99,6 +104,10 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
         false => Some(args.scope.join(" ")).filter(|scope| !scope.trim().is_empty()),
     };
     let remembered = known.as_ref().map(Profile::endpoints).unwrap_or_default();
+    let resources = match args.api.is_empty() {
+        true => known.as_ref().map(|known| known.oauth.resources.clone()).unwrap_or_default(),
+        false => args.api.iter().map(|origin| resource(origin)).collect::<Result<_, _>>()?,
+    };
     let page_hosts = match args.endpoints.page_host.is_empty() {
         true => known.map(|known| known.oauth.page_hosts).unwrap_or_default(),
         false => args.endpoints.page_host.iter().map(|host| host.to_ascii_lowercase()).collect(),
@@ -111,6 +120,14 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
         endpoints: endpoints(&args.endpoints)?,
         remembered,
         page_hosts,
+        resources,
+    })
+}
+
+fn resource(origin: &str) -> Result<Origin, Failure> {
+    Origin::parse(origin).map_err(|why| {
+        let what = format!("--api {:?} cannot be used: {why}", harmless(origin));
+        Failure::new(Exit::Usage, "unusable_api", what).next("give it like https://api.example.com")
     })
 }
 

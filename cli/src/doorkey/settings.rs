@@ -8,9 +8,9 @@ use doorkey_core::oauth::OAuth;
 use doorkey_core::resolve::store_failure;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
-use doorkey_core::url::Url;
+use doorkey_core::url::{Origin, Url};
 use doorkey_store::ConfigFile;
-use toml_edit::{Array, DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
 
 /// The names in the file.
 const ACTIVE: &str = "active";
@@ -26,6 +26,7 @@ const TOKEN: &str = "token_endpoint";
 const REVOCATION: &str = "revocation_endpoint";
 const NAMES_ISSUER: &str = "names_issuer";
 const PAGE_HOSTS: &str = "page_hosts";
+const API: &str = "api";
 
 /// The file.
 #[derive(Debug)]
@@ -157,6 +158,23 @@ impl Settings {
 }
 
 impl Profile {
+    /// Where a path without a host goes: the first API, else the issuer.
+    ///
+    /// # Errors
+    /// It cannot be written as a URL.
+    pub fn base(&self, service: &Service) -> Result<Url, Failure> {
+        let origin = self.oauth.resources.first().unwrap_or_else(|| service.api.origin());
+        Url::parse(&origin.to_string()).map_err(|e| unusable(&self.name, &format!("{API}: {e}")))
+    }
+
+    /// Whether its tokens may be sent there (invariant 17).
+    ///
+    /// # Errors
+    /// Its issuer is none.
+    pub fn may_send_to(&self, origin: &Origin) -> Result<bool, Failure> {
+        Ok(self.service(String::new())?.takes_tokens(origin))
+    }
+
     /// What is known of its issuer's endpoints.
     pub fn endpoints(&self) -> Endpoints {
         Endpoints {
@@ -206,11 +224,15 @@ fn write(entry: &mut Table, oauth: &OAuth) {
     } else {
         entry.remove(NAMES_ISSUER);
     }
-    if oauth.page_hosts.is_empty() {
-        entry.remove(PAGE_HOSTS);
-    } else {
-        entry[PAGE_HOSTS] = value(oauth.page_hosts.iter().collect::<Array>());
-    }
+    let mut set_list = |key: &str, list: Array| {
+        if list.is_empty() {
+            entry.remove(key);
+        } else {
+            entry[key] = value(list);
+        }
+    };
+    set_list(PAGE_HOSTS, oauth.page_hosts.iter().collect());
+    set_list(API, oauth.resources.iter().map(Origin::to_string).collect());
 }
 
 fn read(entry: &Item) -> Result<OAuth, String> {
@@ -222,7 +244,9 @@ fn read(entry: &Item) -> Result<OAuth, String> {
         let url = text(key)?.map(|text| Url::parse(&text).map_err(|e| format!("{key}: {e}")));
         url.transpose()
     };
-    let hosts = entry.get(PAGE_HOSTS).and_then(Item::as_array).into_iter().flatten();
+    let texts =
+        |key: &str| entry.get(key).and_then(Item::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let origin = |text| Origin::parse(text).map_err(|e| format!("{API}: {e}"));
     Ok(OAuth {
         issuer: Some(text(ISSUER)?.ok_or("it has no issuer")?),
         authorization_endpoint: url(AUTHORIZATION)?,
@@ -230,7 +254,8 @@ fn read(entry: &Item) -> Result<OAuth, String> {
         revocation_endpoint: url(REVOCATION)?,
         scope: text(SCOPE)?,
         names_issuer: entry.get(NAMES_ISSUER).and_then(Item::as_bool).unwrap_or_default(),
-        page_hosts: hosts.filter_map(|host| Some(host.as_str()?.to_ascii_lowercase())).collect(),
+        page_hosts: texts(PAGE_HOSTS).map(str::to_ascii_lowercase).collect(),
+        resources: texts(API).map(origin).collect::<Result<_, _>>()?,
         client_id: text(CLIENT_ID)?,
         ..OAuth::new(url(TOKEN)?.ok_or("it has no token_endpoint")?)
     })
