@@ -1,5 +1,6 @@
 //! What a command runs, as data: enough to build its machine again.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::connect::ConnectOptions;
@@ -64,9 +65,9 @@ pub enum Task {
         /// The issuer's identifier.
         issuer: String,
         /// What is known without it.
-        given: Endpoints,
+        given: Box<Endpoints>,
         /// What is known of an earlier login.
-        remembered: Endpoints,
+        remembered: Box<Endpoints>,
     },
     /// [`SignIn`](crate::sign_in::SignIn).
     SignIn(SignInOptions),

@@ -54,8 +54,11 @@ fn run(
     remembered: Endpoints,
 ) -> Result<Metadata, Failure> {
     let issuer = issuer.to_owned();
-    let task =
-        Task::Discover { issuer: issuer.clone(), given: given.clone(), remembered: remembered.clone() };
+    let task = Task::Discover {
+        issuer: issuer.clone(),
+        given: Box::new(given.clone()),
+        remembered: Box::new(remembered.clone()),
+    };
     world.run(&task, Discover::new(issuer, given, remembered)).unwrap()
 }
 

@@ -101,7 +101,8 @@ impl Issuers {
 #[cfg(feature = "issuers")]
 #[derive(Args, Debug)]
 pub struct Login {
-    /// The issuer, like https://auth.example.com, or a profile to sign in again; the active one by default
+    /// The issuer, like https://auth.example.com; github, gitlab[:HOST], google, microsoft[:TENANT], auth0:DOMAIN or
+    /// keycloak:HOST/REALM; or a profile to sign in again. The active one by default
     #[arg(value_name = "ISSUER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub issuer: Option<String>,
     /// The client's id, as the issuer's registration named it

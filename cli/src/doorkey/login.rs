@@ -15,7 +15,8 @@ use doorkey_core::url::{Origin, Url};
 use crate::surface::Qr;
 
 use super::args::{EndpointArgs, Login};
-use super::place::Profiles;
+use super::place::{Profiles, unknown};
+use super::presets::Preset;
 use super::report;
 use super::run::Issuing;
 use super::settings::Profile;
@@ -47,8 +48,11 @@ pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Re
     let run = issuing.run(profiles.place_of(service, &wanted.profile)?);
     run.check_proxy(run.place.service.api.origin())?;
     let (issuer, given, remembered) = (wanted.issuer, wanted.endpoints, wanted.remembered);
-    let task =
-        Task::Discover { issuer: issuer.clone(), given: given.clone(), remembered: remembered.clone() };
+    let task = Task::Discover {
+        issuer: issuer.clone(),
+        given: Box::new(given.clone()),
+        remembered: Box::new(remembered.clone()),
+    };
     let metadata = run.drive(task, Discover::new(issuer, given, remembered))?;
     let oauth = OAuth {
         page_hosts: wanted.page_hosts,
@@ -69,27 +73,27 @@ pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the command line says, and what it leaves to a profile that is remembered.
+/// What the command line says, and what it leaves to a profile that is remembered or to what is known of an issuer.
 fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
-    let known = match args.issuer.as_deref().or_else(|| profiles.chosen()) {
-        Some(name) => profiles.settings.profile(name)?,
-        None => None,
+    let Some(asked) = args.issuer.as_deref().or_else(|| profiles.chosen()) else {
+        return Err(Failure::new(Exit::Usage, "usage", "there is no issuer to sign in at")
+            .next("run `doorkey login ISSUER --client-id ID`"));
     };
-    let issuer = match (&known, &args.issuer) {
+    let known = profiles.settings.profile(asked)?;
+    let preset = if known.is_none() { Preset::find(asked)? } else { None };
+    let issuer = match (&known, &preset) {
         (Some(known), _) => known.oauth.issuer.clone().unwrap_or_default(),
-        (None, Some(issuer)) => issuer.clone(),
-        (None, None) => {
-            return Err(Failure::new(Exit::Usage, "usage", "there is no issuer to sign in at")
-                .next("run `doorkey login ISSUER --client-id ID`"));
-        }
+        (None, Some(preset)) => preset.issuer.clone(),
+        // No name of an issuer has anything else in it.
+        (None, None) if !asked.contains("://") => return Err(unknown(asked)),
+        (None, None) => asked.to_owned(),
     };
     let profile = match (profiles.named(), &known) {
-        (Some(name), _) => name.to_owned(),
-        (None, Some(known)) => known.name.clone(),
-        (None, None) => issuer.clone(),
+        // A flag names what is to be made; the variable only chooses among what there is.
+        (Some(name), _) if args.issuer.is_none() || profiles.is_named_by_flag() => name.to_owned(),
+        (_, Some(known)) => known.name.clone(),
+        (_, None) => issuer.clone(),
     };
-    // One that is named is the one that is replaced.
-    let known = known.filter(|known| known.name == profile || args.issuer.as_deref() == Some(&known.name));
     let stored_id = known.as_ref().and_then(|known| known.oauth.client_id.clone());
     let Some(client_id) = args.client_id.clone().or(stored_id) else {
         return Err(Failure::new(
@@ -103,25 +107,26 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
         true => known.as_ref().and_then(|known| known.oauth.scope.clone()),
         false => Some(args.scope.join(" ")).filter(|scope| !scope.trim().is_empty()),
     };
+    let mut page_hosts = known.as_ref().map(|known| known.oauth.page_hosts.clone()).unwrap_or_default();
+    let mut given = endpoints(&args.endpoints)?;
+    if let Some(preset) = preset {
+        given.fill(preset.endpoints);
+        page_hosts.extend(preset.page_hosts);
+    }
+    for host in args.endpoints.page_host.iter().map(|host| host.to_ascii_lowercase()) {
+        if !page_hosts.contains(&host) {
+            page_hosts.push(host);
+        }
+    }
     let remembered = known.as_ref().map(Profile::endpoints).unwrap_or_default();
-    let resources = match args.api.is_empty() {
-        true => known.as_ref().map(|known| known.oauth.resources.clone()).unwrap_or_default(),
-        false => args.api.iter().map(|origin| resource(origin)).collect::<Result<_, _>>()?,
-    };
-    let page_hosts = match args.endpoints.page_host.is_empty() {
-        true => known.map(|known| known.oauth.page_hosts).unwrap_or_default(),
-        false => args.endpoints.page_host.iter().map(|host| host.to_ascii_lowercase()).collect(),
-    };
-    Ok(Wanted {
-        profile,
-        issuer,
-        client_id,
-        scope,
-        endpoints: endpoints(&args.endpoints)?,
-        remembered,
-        page_hosts,
-        resources,
-    })
+    let mut resources = known.map(|known| known.oauth.resources).unwrap_or_default();
+    for origin in &args.api {
+        let origin = resource(origin)?;
+        if !resources.contains(&origin) {
+            resources.push(origin);
+        }
+    }
+    Ok(Wanted { profile, issuer, client_id, scope, endpoints: given, remembered, page_hosts, resources })
 }
 
 fn resource(origin: &str) -> Result<Origin, Failure> {

@@ -11,6 +11,8 @@ mod exec;
 mod login;
 #[cfg(feature = "issuers")]
 mod place;
+#[cfg(feature = "issuers")]
+mod presets;
 mod replay;
 #[cfg(feature = "issuers")]
 mod report;

@@ -53,6 +53,11 @@ impl<'a> Profiles<'a> {
         self.named.as_deref().or_else(|| self.environment.get("DOORKEY_PROFILE"))
     }
 
+    /// Whether a flag named the profile.
+    pub fn is_named_by_flag(&self) -> bool {
+        self.named.is_some()
+    }
+
     /// The name of the profile to work for: the given one, else the active one.
     pub fn chosen(&self) -> Option<&str> {
         self.named().or_else(|| self.settings.active())
@@ -131,5 +136,6 @@ impl<'a> Profiles<'a> {
 /// No profile has this name.
 pub fn unknown(name: &str) -> Failure {
     let what = format!("there is no profile {:?}", harmless(name));
-    Failure::new(Exit::Usage, "unknown_profile", what).next("see `doorkey list`")
+    Failure::new(Exit::Usage, "unknown_profile", what)
+        .next("see `doorkey list`; an issuer is given like https://auth.example.com")
 }

@@ -102,8 +102,8 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         "find" => Task::Find { given: given(field(fields, "given")?) },
         "discover" => Task::Discover {
             issuer: text(fields, "issuer")?.to_owned(),
-            given: service::read_endpoints(field(fields, "given")?)?,
-            remembered: service::read_endpoints(field(fields, "remembered")?)?,
+            given: Box::new(service::read_endpoints(field(fields, "given")?)?),
+            remembered: Box::new(service::read_endpoints(field(fields, "remembered")?)?),
         },
         "sign_in" => Task::SignIn(SignInOptions { open_browser: flag(fields, "open_browser")? }),
         "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },

@@ -133,7 +133,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         Task::SharedCall { request } => Box::new(Machine::new(service, Call::shared(request))),
         Task::Find { given } => Box::new(Machine::new(service, Find::new(given, None))),
         Task::Discover { issuer, given, remembered } => {
-            Box::new(Machine::new(service, Discover::new(issuer, given, remembered)))
+            Box::new(Machine::new(service, Discover::new(issuer, *given, *remembered)))
         }
         Task::SignIn(options) => Box::new(Machine::new(service, SignIn::new(options))),
         Task::SignOut { revoke } => Box::new(Machine::new(service, SignOut::new(revoke))),
