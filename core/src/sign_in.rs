@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::granted::granted_record;
 use crate::keep::{Keep, Kept};
 use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::pending_grant::PendingGrant;
 use crate::places::Places;
 use crate::resolve::unexpected;
 use crate::store::Ledger;
@@ -24,6 +25,8 @@ pub struct SignInOptions {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SignIn {
     options: SignInOptions,
+    /// What another process began.
+    pending: Option<Box<PendingGrant>>,
     phase: Phase,
 }
 
@@ -38,7 +41,12 @@ enum Phase {
 impl SignIn {
     /// A login as the command line asks for it.
     pub fn new(options: SignInOptions) -> Self {
-        Self { options, phase: Phase::New }
+        Self { options, pending: None, phase: Phase::New }
+    }
+
+    /// The rest of a login that another process began.
+    pub fn resumed(options: SignInOptions, pending: PendingGrant) -> Self {
+        Self { pending: Some(Box::new(pending)), ..Self::new(options) }
     }
 
     fn prepared(&mut self, cx: &mut Context<'_>, step: Step<Ledger>) -> Step<Kept> {
@@ -47,7 +55,11 @@ impl SignIn {
             Step::Pending => Step::Pending,
             Step::Done(Err(failure)) => Step::fail(failure),
             Step::Done(Ok(_)) => {
-                let mut grant = Box::new(DeviceGrant::new(self.options.open_browser));
+                let open_browser = self.options.open_browser;
+                let mut grant = Box::new(match self.pending.take() {
+                    Some(pending) => DeviceGrant::resumed(open_browser, *pending),
+                    None => DeviceGrant::new(open_browser),
+                });
                 let step = grant.start(cx);
                 self.phase = Phase::Granting(grant);
                 self.granted(cx, step)
@@ -71,6 +83,12 @@ impl SignIn {
             Step::Done(Ok(Granted::ApiKey(_))) => unexpected(),
         }
     }
+}
+
+/// Whether nobody can finish a login any more that ended so: it was decided, or its code is over. Anything else can be
+/// tried again with the same code.
+pub fn is_decided(failure: &Failure) -> bool {
+    matches!(failure.exit, Exit::Denied | Exit::TimedOut | Exit::Server)
 }
 
 impl Logic for SignIn {

@@ -89,6 +89,12 @@ pub struct Login {
     /// Only print the link
     #[arg(long)]
     pub no_browser: bool,
+    /// Begin, print a handle, and end: `--finish` completes it, also in another process or after a restart
+    #[arg(long, conflicts_with = "finish")]
+    pub start: bool,
+    /// Complete the login that `--start` began
+    #[arg(long, value_name = "HANDLE", exclusive = true)]
+    pub finish: Option<String>,
     /// Draw the link as a QR code, too
     #[cfg(feature = "qr")]
     #[arg(long)]

@@ -26,7 +26,8 @@ pub struct Profiles<'a> {
     pub file: SettingsFile,
     /// What they said.
     pub settings: Settings,
-    folder: PathBuf,
+    /// Where all of it lies.
+    pub folder: PathBuf,
     /// `--profile`.
     named: Option<String>,
 }
