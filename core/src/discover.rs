@@ -26,6 +26,7 @@ use crate::url::Url;
 pub struct Discover {
     issuer: String,
     given: Endpoints,
+    remembered: Endpoints,
     found: Option<Metadata>,
     phase: Phase,
 }
@@ -46,9 +47,10 @@ enum Place {
 }
 
 impl Discover {
-    /// Asks the issuer with this identifier. What is `given` counts more than what it says, and is enough if it suffices.
-    pub fn new(issuer: String, given: Endpoints) -> Self {
-        Self { issuer, given, found: None, phase: Phase::New }
+    /// Asks the issuer with this identifier. What is `given` counts more than what it says, and is enough if it suffices;
+    /// what is `remembered` of an earlier login fills what is left open.
+    pub fn new(issuer: String, given: Endpoints, remembered: Endpoints) -> Self {
+        Self { issuer, given, remembered, found: None, phase: Phase::New }
     }
 
     fn ask(&mut self, cx: &mut Context<'_>, place: Place) -> Step<Metadata> {
@@ -89,16 +91,19 @@ impl Discover {
                 self.next(cx, place)
             }
             // What is not believed must not get in the way of what is known without it.
-            Some(_) if self.known().suffice() => self.end(cx),
+            Some(_) if self.given.suffice() => self.end(cx),
             Some(Ok(metadata)) => Step::fail(other_issuer(&self.issuer, &metadata.issuer)),
             Some(Err(failure)) => Step::fail(failure),
         }
     }
 
     fn next(&mut self, cx: &mut Context<'_>, asked: Place) -> Step<Metadata> {
-        let known = self.known();
+        let found = self.found.as_ref().map(|found| &found.endpoints);
+        let is_known =
+            |endpoint: fn(&Endpoints) -> bool| endpoint(&self.given) || found.is_some_and(endpoint);
         // A device authorization endpoint is often in one place only.
-        let complete = known.token.is_some() && known.device_authorization.is_some();
+        let complete =
+            is_known(|known| known.token.is_some()) && is_known(|known| known.device_authorization.is_some());
         match asked {
             Place::OAuth if !complete => self.ask(cx, Place::OpenId),
             _ => self.end(cx),
@@ -122,6 +127,7 @@ impl Discover {
     fn known(&self) -> Endpoints {
         let mut known = self.given.clone();
         known.fill(self.found.as_ref().map(|found| found.endpoints.clone()).unwrap_or_default());
+        known.fill(self.remembered.clone());
         known
     }
 }

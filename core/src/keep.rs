@@ -177,8 +177,8 @@ impl Keep {
         backend: Backend,
         failure: StoreFailure,
     ) -> Step<Kept> {
-        let locked = failure.kind == StoreFailureKind::Locked;
-        if locked && cx.service.person_present && !self.asked_to_unlock {
+        let can_be_unlocked = failure.kind == StoreFailureKind::Locked && backend.has_prompt();
+        if can_be_unlocked && cx.service.person_present && !self.asked_to_unlock {
             self.asked_to_unlock = true;
             cx.show(Notice::UnlockingKeychain);
             // The lock is never held over a prompt.

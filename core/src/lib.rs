@@ -89,6 +89,7 @@ pub mod money;
 pub mod notice;
 pub mod oauth;
 pub mod pairing;
+pub mod pending_grant;
 mod pkce;
 mod places;
 mod poll_time;

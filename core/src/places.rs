@@ -39,9 +39,10 @@ impl Places {
             self.phase = Phase::Probing(cx.store(StoreOp::Probe(backend)), ledger, probes);
             return Step::Pending;
         }
-        let usable = |(_, probe): &(Backend, Result<(), StoreFailure>)| match probe {
+        let can_be_unlocked = |backend: &Backend| backend.has_prompt() && cx.service.person_present;
+        let usable = |(backend, probe): &(Backend, Result<(), StoreFailure>)| match probe {
             Ok(()) => true,
-            Err(failure) => failure.kind == StoreFailureKind::Locked && cx.service.person_present,
+            Err(failure) => failure.kind == StoreFailureKind::Locked && can_be_unlocked(backend),
         };
         if probes.iter().any(usable) {
             Step::Done(Ok(ledger))

@@ -223,14 +223,25 @@ pub enum Backend {
     Keychain,
     /// A file that only its owner can read.
     File,
+    /// A file that only its owner can read, and only with a passphrase or a key.
+    EncryptedFile,
 }
 
 impl Backend {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Keychain, Self::File, Self::EncryptedFile];
+
     /// The stable name, as in `--json` and in the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Keychain => "keychain",
             Self::File => "file",
+            Self::EncryptedFile => "encrypted-file",
         }
+    }
+
+    /// Whether the operating system can ask the person to unlock it ([`StoreOp::Unseal`](crate::store::StoreOp)).
+    pub const fn has_prompt(self) -> bool {
+        matches!(self, Self::Keychain)
     }
 }

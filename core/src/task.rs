@@ -1,5 +1,6 @@
 //! What a command runs, as data: enough to build its machine again.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::connect::ConnectOptions;
@@ -7,6 +8,7 @@ use crate::http::HttpRequest;
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
 use crate::metadata::Endpoints;
+use crate::pending_grant::PendingGrant;
 use crate::resolve::Given;
 use crate::secret::Secret;
 use crate::sign_in::SignInOptions;
@@ -64,10 +66,19 @@ pub enum Task {
         /// The issuer's identifier.
         issuer: String,
         /// What is known without it.
-        given: Endpoints,
+        given: Box<Endpoints>,
+        /// What is known of an earlier login.
+        remembered: Box<Endpoints>,
     },
     /// [`SignIn`](crate::sign_in::SignIn).
-    SignIn(SignInOptions),
+    SignIn {
+        /// How.
+        options: SignInOptions,
+        /// What another process began.
+        pending: Option<Box<PendingGrant>>,
+    },
+    /// [`StartGrant`](crate::pending_grant::StartGrant).
+    StartGrant,
     /// [`SignOut`](crate::sign_out::SignOut).
     SignOut {
         /// Whether the issuer is told.

@@ -59,6 +59,8 @@ mod transport;
 
 pub use client::Client;
 pub use doorkey_host::{Browser, Clock, Proxy, ProxySettings, Surface, SystemClock, UnusableProxy};
-pub use doorkey_store::{KeychainConfig, SessionConfig, Vault, VaultConfig, boot_id, machine_id};
+pub use doorkey_store::{
+    EncryptionKey, KeychainConfig, ProfileConfig, SessionConfig, Vault, VaultConfig, boot_id, machine_id,
+};
 pub use driver::{Driver, Interrupter};
 pub use transport::{HttpTransport, Transport};

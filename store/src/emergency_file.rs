@@ -2,13 +2,15 @@
 //!
 //! The file is made at full size before a refresh token is sent, so that filling it needs no more room on the disk. It
 //! is filled in place: the record on one line, the line's checksum on the next. A crash in between leaves something
-//! whose checksum does not fit; like a file that was never filled, it counts as empty.
+//! whose checksum does not fit; like a file that was never filled, it counts as empty. Where there is an envelope with a
+//! key, the line is the sealed record.
 //!
 //! All of it happens under the lock of the credential; only reading may happen without.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use doorkey_core::record::Record;
 use doorkey_core::secret::{Fingerprint, Secret};
@@ -16,6 +18,7 @@ use doorkey_core::store::{StoreFailure, StoreFailureKind};
 use zeroize::Zeroizing;
 
 use crate::credential_store::without_generation;
+use crate::envelope::{Envelope, Purpose};
 use crate::failure::{failure, io_failure, shown};
 use crate::ownership::{ANY_ACCESS, check_file, create_folders, private_options};
 use crate::private_file::{LONGEST, explain, folder_of, read_private, sync_folder};
@@ -30,18 +33,25 @@ const CHECKSUM: usize = 16 + 2;
 #[derive(Debug)]
 pub struct EmergencyFile {
     path: PathBuf,
+    envelope: Option<Arc<dyn Envelope>>,
 }
 
 impl EmergencyFile {
     /// The file at this path. Nothing is touched yet.
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, envelope: None }
+    }
+
+    /// The same, whose record goes into this envelope if that has a key.
+    pub(crate) fn in_envelope(self, envelope: Option<Arc<dyn Envelope>>) -> Self {
+        Self { envelope, ..self }
     }
 
     /// What it holds; `None` if there is no file, or none that was filled to its end.
     ///
     /// # Errors
-    /// `Refused` if it cannot be read or is open to others, `Unreadable` if a newer version of this program filled it.
+    /// `Refused` if it cannot be read or is open to others, `Unreadable` if a newer version of this program filled it, or
+    /// it was filled under another key, `Locked` if that is not given.
     pub fn read(&self) -> Result<Option<Record>, StoreFailure> {
         self.record_in(self.content()?.as_deref())
     }
@@ -58,6 +68,14 @@ impl EmergencyFile {
                 format!("{} holds tokens that are not merged yet; try again in a moment", shown(&self.path)),
             ));
         }
+        let bytes = match self.sealing() {
+            Some(envelope) => {
+                // Later there is no time for it, and no way back.
+                envelope.make_ready(&self.path)?;
+                envelope.sealed_length(bytes)
+            }
+            None => bytes,
+        };
         let bytes = (bytes.min(LONGEST - STEP) + CHECKSUM).next_multiple_of(STEP);
         if found.is_some_and(|found| found.len() >= bytes && found.iter().all(|byte| *byte == BLANK)) {
             return Ok(());
@@ -77,7 +95,11 @@ impl EmergencyFile {
         if record.generation.is_none() {
             return Err(without_generation());
         }
-        let line = record.encode();
+        let record = record.encode();
+        let line = match self.sealing() {
+            Some(envelope) => envelope.seal(&self.path, Purpose::Emergency, &record)?,
+            None => record,
+        };
         let line = line.expose_secret();
         let sum = Fingerprint::of(line.as_bytes());
         let mut text = Zeroizing::new(String::with_capacity(line.len() + CHECKSUM));
@@ -119,7 +141,18 @@ impl EmergencyFile {
 
     fn record_in(&self, content: Option<&Vec<u8>>) -> Result<Option<Record>, StoreFailure> {
         let Some(line) = content.and_then(|content| whole_line(content)) else { return Ok(None) };
-        Record::decode(&Secret::from(line)).map(Some).map_err(|why| explain(&self.path, why))
+        let text = match &self.envelope {
+            // One that was filled before there was a key is plain.
+            Some(envelope) if !line.starts_with('{') => {
+                envelope.open(&self.path, Purpose::Emergency, line)?
+            }
+            _ => Secret::from(line),
+        };
+        Record::decode(&text).map(Some).map_err(|why| explain(&self.path, why))
+    }
+
+    fn sealing(&self) -> Option<&dyn Envelope> {
+        self.envelope.as_deref().filter(|envelope| envelope.has_key())
     }
 
     fn create(&self) -> Result<File, StoreFailure> {

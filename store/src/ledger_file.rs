@@ -16,8 +16,7 @@ use crate::private_file::{Change, PrivateFile, unreadable};
 /// The version of the form that this code reads and writes.
 const FORM: u64 = 1;
 
-/// The file of a [`Ledger`]: of backend, active slug and unsettled entries, which is all that a service without
-/// sessions remembers. A damaged file is replaced by the next write; one that a newer version wrote is not.
+/// The file of a [`Ledger`]. What there is nothing of to remember is not in it. A damaged file is replaced by the next write; one that a newer version wrote is not.
 #[derive(Debug)]
 pub struct LedgerFile {
     file: PrivateFile,
@@ -57,8 +56,10 @@ impl LedgerStore for LedgerFile {
         Ok(Ledger {
             backend: read.backend,
             active: read.active,
+            workspace_id: read.workspace_id,
+            gateway_url: read.gateway_url,
+            session: read.session,
             unsettled: unsettled.collect::<Option<_>>().ok_or_else(|| self.malformed())?,
-            ..Ledger::default()
         })
     }
 
@@ -67,6 +68,9 @@ impl LedgerStore for LedgerFile {
             v: FORM,
             backend: ledger.backend,
             active: ledger.active.clone(),
+            workspace_id: ledger.workspace_id.clone(),
+            gateway_url: ledger.gateway_url.clone(),
+            session: ledger.session,
             unsettled: ledger.unsettled.iter().map(UnsettledForm::from).collect(),
         };
         // Serialising strings and numbers into memory has no way to fail.
@@ -85,8 +89,20 @@ struct Written {
     backend: Option<Backend>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     active: Option<String>,
+    #[serde(default, rename = "workspaceId", skip_serializing_if = "Option::is_none")]
+    workspace_id: Option<String>,
+    #[serde(default, rename = "gatewayUrl", skip_serializing_if = "Option::is_none")]
+    gateway_url: Option<String>,
+    /// Whether the newest login is a session.
+    #[serde(default, skip_serializing_if = "is_false")]
+    session: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unsettled: Vec<UnsettledForm>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// The version of the form, if there is one at all.

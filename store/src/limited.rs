@@ -102,6 +102,7 @@ impl LimitedStore {
         match self.inner.backend() {
             Backend::Keychain => "keychain",
             Backend::File => "credentials file",
+            Backend::EncryptedFile => "encrypted credentials file",
         }
     }
 }

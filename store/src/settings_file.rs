@@ -100,11 +100,13 @@ fn name(backend: Backend) -> &'static str {
     match backend {
         Backend::Keychain => "os-vault",
         Backend::File => "secure-file",
+        // Other programs know only the two above; this one is the same for all of ours.
+        Backend::EncryptedFile => Backend::EncryptedFile.as_str(),
     }
 }
 
 fn backend(named: &str) -> Option<Backend> {
-    [Backend::Keychain, Backend::File].into_iter().find(|backend| name(*backend) == named)
+    Backend::ALL.into_iter().find(|backend| name(*backend) == named)
 }
 
 fn unsettled(raw: &RawValue) -> Option<Vec<doorkey_core::store::Unsettled>> {

@@ -1,7 +1,8 @@
 //! Everything a service stores, behind one method: what both drivers call.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use doorkey_core::record::{Backend, Record, Slot};
 use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
@@ -9,6 +10,7 @@ use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::auth_file::AuthFile;
 use crate::credential_store::{CredentialStore, Swap};
 use crate::emergency_file::EmergencyFile;
+use crate::envelope::Envelope;
 use crate::failure::failure;
 use crate::file::FileStore;
 use crate::file_system::{check_local, shared};
@@ -16,7 +18,9 @@ use crate::ledger_file::LedgerFile;
 use crate::ledger_store::LedgerStore;
 use crate::lock::{Lock, lock_beside};
 use crate::ownership::{home_of_effective_user, is_ours};
-use crate::private_file::folder_of;
+use crate::private_file::{folder_of, follow};
+use crate::profile_config::{EncryptionKey, ProfileConfig, folder_of_profile};
+use crate::profile_file::ProfileFile;
 use crate::settings_file::SettingsFile;
 use crate::vault_config::{KeychainConfig, SessionConfig, VaultConfig};
 
@@ -35,15 +39,18 @@ pub struct Vault {
     ledger: Box<dyn LedgerStore>,
     locked: Vec<PathBuf>,
     locked_at_home: Option<PathBuf>,
+    /// A profile's own folder, relative to that of a data file: its lock is there, for the data files are everybody's.
+    own_folder: Option<PathBuf>,
     lock: Option<Lock>,
     file: Box<dyn CredentialStore>,
+    encrypted_file: Option<Box<dyn CredentialStore>>,
     keychain: Option<Box<dyn CredentialStore>>,
     session: Option<SessionPlaces>,
 }
 
 /// What only a session has.
 struct SessionPlaces {
-    settings: SettingsFile,
+    settings: Option<SettingsFile>,
     emergency: EmergencyFile,
     shared: bool,
 }
@@ -55,8 +62,10 @@ impl Vault {
             ledger: Box::new(LedgerFile::new(config.ledger)),
             locked: config.locked,
             locked_at_home: config.locked_at_home,
+            own_folder: None,
             lock: None,
             file: Box::new(FileStore::new(config.credentials)),
+            encrypted_file: None,
             keychain: config.keychain.and_then(keychain),
             session: None,
         }
@@ -68,14 +77,40 @@ impl Vault {
             ledger: Box::new(SettingsFile::new(config.settings.clone())),
             locked: vec![config.session.clone()],
             locked_at_home: config.locked_at_home,
+            own_folder: None,
             lock: None,
             file: Box::new(AuthFile::new(config.session)),
+            encrypted_file: None,
             keychain: config.keychain.and_then(session_keychain),
             session: Some(SessionPlaces {
-                settings: SettingsFile::new(config.settings),
+                settings: Some(SettingsFile::new(config.settings)),
                 emergency: EmergencyFile::new(config.emergency),
                 shared: config.shared,
             }),
+        }
+    }
+
+    /// A vault for the rotating session of one profile among many. Nothing is touched yet, and no key derived.
+    pub fn profile(config: ProfileConfig) -> Self {
+        let own_folder = folder_of_profile(&config.profile);
+        let at = |name: &str| config.folder.join(&own_folder).join(name);
+        let (plain, encrypted) = (config.plain_file(), config.encrypted_file());
+        // One for the credentials and the emergency file, so that one derivation serves both.
+        let envelope = envelope(config.key);
+        let emergency = EmergencyFile::new(at("session.emergency")).in_envelope(envelope.clone());
+        Self {
+            ledger: Box::new(LedgerFile::new(at("state.json"))),
+            session: Some(SessionPlaces { settings: None, emergency, shared: config.shared }),
+            locked: vec![plain.clone(), encrypted.clone()],
+            locked_at_home: config.locked_at_home.map(|folder| folder.join("credentials")),
+            own_folder: Some(own_folder),
+            lock: None,
+            file: Box::new(ProfileFile::new(plain, config.profile.clone())),
+            encrypted_file: envelope.map(|envelope| {
+                let file = ProfileFile::in_envelope(encrypted, config.profile, envelope);
+                Box::new(file) as Box<dyn CredentialStore>
+            }),
+            keychain: config.keychain.and_then(profile_keychain),
         }
     }
 
@@ -87,6 +122,7 @@ impl Vault {
         match store.backend() {
             Backend::File => self.file = store,
             Backend::Keychain => self.keychain = Some(store),
+            Backend::EncryptedFile => self.encrypted_file = Some(store),
         }
         self
     }
@@ -132,12 +168,12 @@ impl Vault {
                 Some(session) => done(session.emergency.remove()?),
                 None => StoreAnswer::Done,
             },
-            StoreOp::ReadPlaintext => match &self.session {
-                Some(session) => records(Slot::Active, session.settings.read_plaintext()?),
+            StoreOp::ReadPlaintext => match self.settings() {
+                Some(settings) => records(Slot::Active, settings.read_plaintext()?),
                 None => records(Slot::Active, None),
             },
-            StoreOp::RemovePlaintext { expected } => match &self.session {
-                Some(session) => swapped(session.settings.remove_plaintext(&expected)?),
+            StoreOp::RemovePlaintext { expected } => match self.settings() {
+                Some(settings) => swapped(settings.remove_plaintext(&expected)?),
                 None => StoreAnswer::Done,
             },
         })
@@ -146,7 +182,15 @@ impl Vault {
     /// The files to lock, in this order.
     fn locks(&self) -> Result<Vec<PathBuf>, StoreFailure> {
         let at_home = self.locked_at_home.as_ref().and_then(|path| Some(own_home()?.join(path)));
-        self.locked.iter().chain(&at_home).map(|data| lock_beside(data)).collect()
+        let lock = |data: &PathBuf| match &self.own_folder {
+            Some(own_folder) => lock_in(own_folder, data),
+            None => lock_beside(data),
+        };
+        self.locked.iter().chain(&at_home).map(lock).collect()
+    }
+
+    fn settings(&self) -> Option<&SettingsFile> {
+        self.session.as_ref()?.settings.as_ref()
     }
 
     fn check_lock(&self) -> Result<(), StoreFailure> {
@@ -168,6 +212,9 @@ impl Vault {
             Backend::Keychain => self.keychain.as_deref().ok_or_else(|| {
                 failure(StoreFailureKind::Absent, "no keychain is used here; the credentials file is")
             }),
+            Backend::EncryptedFile => self.encrypted_file.as_deref().ok_or_else(|| {
+                failure(StoreFailureKind::Absent, "no encrypted file is used here; choose another store")
+            }),
         }
     }
 }
@@ -183,16 +230,43 @@ fn own_home() -> Option<PathBuf> {
     home_of_effective_user().filter(|home| is_ours(home))
 }
 
+/// A profile's lock beside a data file that it shares with others: beside the file that its symlinks lead to, so that
+/// two names of one file share their locks.
+fn lock_in(own_folder: &Path, data: &Path) -> Result<PathBuf, StoreFailure> {
+    Ok(folder_of(&follow(data)?).join(own_folder).join("session.lock"))
+}
+
+#[cfg(feature = "encrypted")]
+fn envelope(key: Option<EncryptionKey>) -> Option<Arc<dyn Envelope>> {
+    Some(Arc::new(crate::sealed::Sealer::new(key)))
+}
+
+#[cfg(not(feature = "encrypted"))]
+fn envelope(_: Option<EncryptionKey>) -> Option<Arc<dyn Envelope>> {
+    None
+}
+
 #[cfg(feature = "keychain")]
 fn keychain(config: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
     let store = crate::KeychainStore::new(config.service, config.account);
-    Some(Box::new(crate::LimitedStore::new(std::sync::Arc::new(store), config.limit)))
+    Some(Box::new(crate::LimitedStore::new(Arc::new(store), config.limit)))
 }
 
 #[cfg(feature = "keychain")]
 fn session_keychain(config: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
     let store = crate::SessionKeychain::new(config.service, config.account);
-    Some(Box::new(crate::LimitedStore::new(std::sync::Arc::new(store), config.limit)))
+    Some(Box::new(crate::LimitedStore::new(Arc::new(store), config.limit)))
+}
+
+#[cfg(feature = "keychain")]
+fn profile_keychain(config: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
+    let store = crate::SessionKeychain::of_profile(config.service, config.account);
+    Some(Box::new(crate::LimitedStore::new(Arc::new(store), config.limit)))
+}
+
+#[cfg(not(feature = "keychain"))]
+fn profile_keychain(_: KeychainConfig) -> Option<Box<dyn CredentialStore>> {
+    None
 }
 
 #[cfg(not(feature = "keychain"))]

@@ -76,7 +76,8 @@ pub enum Issuers {
 #[cfg(feature = "issuers")]
 #[derive(Args, Debug)]
 pub struct Login {
-    /// The issuer, like https://auth.example.com, or a profile to sign in again; the active one by default
+    /// The issuer, like https://auth.example.com; github, gitlab[:HOST], google, microsoft[:TENANT], auth0:DOMAIN or
+    /// keycloak:HOST/REALM; or a profile to sign in again. The active one by default
     #[arg(value_name = "ISSUER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub issuer: Option<String>,
     /// The client's id, as the issuer's registration named it
@@ -88,6 +89,18 @@ pub struct Login {
     /// Only print the link
     #[arg(long)]
     pub no_browser: bool,
+    /// Sign in by a code that is typed or compared on any device
+    #[arg(long, conflicts_with = "browser")]
+    pub device: bool,
+    /// Sign in by the browser of this machine
+    #[arg(long, conflicts_with_all = ["start", "no_browser"])]
+    pub browser: bool,
+    /// Begin, print a handle, and end: `--finish` completes it, also in another process or after a restart
+    #[arg(long, conflicts_with = "finish")]
+    pub start: bool,
+    /// Complete the login that `--start` began
+    #[arg(long, value_name = "HANDLE", exclusive = true)]
+    pub finish: Option<String>,
     /// Draw the link as a QR code, too
     #[cfg(feature = "qr")]
     #[arg(long)]

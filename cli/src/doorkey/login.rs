@@ -7,19 +7,19 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::metadata::Endpoints;
 use doorkey_core::oauth::OAuth;
 use doorkey_core::service::Service;
-use doorkey_core::sign_in::{SignIn, SignInOptions};
+use doorkey_core::sign_in::{GrantKind, SignIn, SignInOptions};
 use doorkey_core::task::Task;
 use doorkey_core::text::harmless;
 use doorkey_core::url::Url;
 
-use crate::run::Run;
 use crate::surface::Qr;
 
 use super::args::{EndpointArgs, Login};
-use super::place::Profiles;
-use super::report;
+use super::place::{Profiles, unknown};
+use super::presets::Preset;
 use super::run::Issuing;
 use super::settings::Profile;
+use super::{pending, report};
 
 /// Who is to be signed in, and where.
 struct Wanted {
@@ -28,60 +28,83 @@ struct Wanted {
     client_id: String,
     scope: Option<String>,
     endpoints: Endpoints,
+    /// Those of the profile's last login.
+    remembered: Endpoints,
     page_hosts: Vec<String>,
 }
 
-/// Signs in.
+/// Signs in, begins to, or completes what was begun.
 ///
 /// # Errors
 /// As the machines say; the arguments leave something open; the profile cannot be remembered.
 pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Result<ExitCode, Failure> {
-    let wanted = wanted(profiles, args)?;
-    let device = profiles.environment.hostname.clone();
-    let service = Service::issuer(&wanted.issuer, &wanted.profile, device.clone())
-        .map_err(|e| no_issuer(&wanted.issuer, &e.to_string()))?;
-    profiles.file.probe()?;
-
-    let run = issuing.run(profiles.place_of(service, &wanted.profile)?);
-    run.check_proxy(run.place.service.api.origin())?;
-    let task = Task::Discover { issuer: wanted.issuer.clone(), given: wanted.endpoints.clone() };
-    let metadata = run.drive(task, Discover::new(wanted.issuer, wanted.endpoints))?;
-    let oauth = OAuth { page_hosts: wanted.page_hosts, ..metadata.client(wanted.client_id, wanted.scope)? };
-
-    let profile = Profile { name: wanted.profile, oauth };
+    if let Some(handle) = &args.finish {
+        return pending::finish(issuing, profiles, handle);
+    }
+    let profile = discover(issuing, profiles, wanted(profiles, args)?)?;
     let mut run = issuing.run(profiles.place(&profile)?);
     run.check_proxy(profile.oauth.token_endpoint.origin())?;
+    if args.start {
+        return pending::start(profiles, run, &profile);
+    }
     let can_open = profiles.environment.can_open_pages();
     run.qr = qr(args, can_open);
     let (printer, service) = (run.printer, run.place.service.clone());
-    let options = SignInOptions { open_browser: !args.no_browser && can_open };
-    let kept = run.drive(Task::SignIn(options), SignIn::new(options))?;
+    let options = SignInOptions {
+        open_browser: !args.no_browser && can_open,
+        browser_is_here: !args.no_browser && can_open && !profiles.environment.is_remote(),
+        grant: match (args.device, args.browser) {
+            (true, _) => Some(GrantKind::Device),
+            (_, true) => Some(GrantKind::Browser),
+            _ => None,
+        },
+    };
+    let kept = run.drive(Task::SignIn { options, pending: None }, SignIn::new(options))?;
     profiles.file.keep(&profile)?;
     report::signed_in(printer, &service, &profile, &kept);
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the command line says, and what it leaves to a profile that is remembered.
-fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
-    let known = match args.issuer.as_deref().or_else(|| profiles.chosen()) {
-        Some(name) => profiles.settings.profile(name)?,
-        None => None,
+/// Finds out where the issuer's endpoints are.
+fn discover(issuing: &Issuing<'_>, profiles: &Profiles<'_>, wanted: Wanted) -> Result<Profile, Failure> {
+    let device = profiles.environment.hostname.clone();
+    let service = Service::issuer(&wanted.issuer, &wanted.profile, device)
+        .map_err(|e| no_issuer(&wanted.issuer, &e.to_string()))?;
+    profiles.file.probe()?;
+    let run = issuing.run(profiles.place_of(service, &wanted.profile)?);
+    run.check_proxy(run.place.service.api.origin())?;
+    let (issuer, given, remembered) = (wanted.issuer, wanted.endpoints, wanted.remembered);
+    let task = Task::Discover {
+        issuer: issuer.clone(),
+        given: Box::new(given.clone()),
+        remembered: Box::new(remembered.clone()),
     };
-    let issuer = match (&known, &args.issuer) {
+    let metadata = run.drive(task, Discover::new(issuer, given, remembered))?;
+    let oauth = OAuth { page_hosts: wanted.page_hosts, ..metadata.client(wanted.client_id, wanted.scope)? };
+    Ok(Profile { name: wanted.profile, oauth })
+}
+
+/// What the command line says, and what it leaves to a profile that is remembered or to what is known of an issuer.
+fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
+    let Some(asked) = args.issuer.as_deref().or_else(|| profiles.chosen()) else {
+        return Err(Failure::new(Exit::Usage, "usage", "there is no issuer to sign in at")
+            .next("run `doorkey login ISSUER --client-id ID`"));
+    };
+    let known = profiles.settings.profile(asked)?;
+    let preset = if known.is_none() { Preset::find(asked)? } else { None };
+    let issuer = match (&known, &preset) {
         (Some(known), _) => known.oauth.issuer.clone().unwrap_or_default(),
-        (None, Some(issuer)) => issuer.clone(),
-        (None, None) => {
-            return Err(Failure::new(Exit::Usage, "usage", "there is no issuer to sign in at")
-                .next("run `doorkey login ISSUER --client-id ID`"));
-        }
+        (None, Some(preset)) => preset.issuer.clone(),
+        // No name of an issuer has anything else in it.
+        (None, None) if !asked.contains("://") => return Err(unknown(asked)),
+        (None, None) => asked.to_owned(),
     };
     let profile = match (profiles.named(), &known) {
-        (Some(name), _) => name.to_owned(),
-        (None, Some(known)) => known.name.clone(),
-        (None, None) => issuer.clone(),
+        // A flag names what is to be made; the variable only chooses among what there is.
+        (Some(name), _) if args.issuer.is_none() || profiles.is_named_by_flag() => name.to_owned(),
+        (_, Some(known)) => known.name.clone(),
+        (_, None) => issuer.clone(),
     };
-    // One that is named is the one that is replaced.
-    let known = known.filter(|known| known.name == profile || args.issuer.as_deref() == Some(&known.name));
     let stored_id = known.as_ref().and_then(|known| known.oauth.client_id.clone());
     let Some(client_id) = args.client_id.clone().or(stored_id) else {
         return Err(Failure::new(
@@ -95,11 +118,19 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
         true => known.as_ref().and_then(|known| known.oauth.scope.clone()),
         false => Some(args.scope.join(" ")).filter(|scope| !scope.trim().is_empty()),
     };
-    let page_hosts = match args.endpoints.page_host.is_empty() {
-        true => known.map(|known| known.oauth.page_hosts).unwrap_or_default(),
-        false => args.endpoints.page_host.iter().map(|host| host.to_ascii_lowercase()).collect(),
-    };
-    Ok(Wanted { profile, issuer, client_id, scope, endpoints: endpoints(&args.endpoints)?, page_hosts })
+    let mut page_hosts = known.as_ref().map(|known| known.oauth.page_hosts.clone()).unwrap_or_default();
+    let mut given = endpoints(&args.endpoints)?;
+    if let Some(preset) = preset {
+        given.fill(preset.endpoints);
+        page_hosts.extend(preset.page_hosts);
+    }
+    for host in args.endpoints.page_host.iter().map(|host| host.to_ascii_lowercase()) {
+        if !page_hosts.contains(&host) {
+            page_hosts.push(host);
+        }
+    }
+    let remembered = known.as_ref().map(Profile::endpoints).unwrap_or_default();
+    Ok(Wanted { profile, issuer, client_id, scope, endpoints: given, remembered, page_hosts })
 }
 
 fn endpoints(args: &EndpointArgs) -> Result<Endpoints, Failure> {

@@ -4,7 +4,11 @@ mod args;
 #[cfg(feature = "issuers")]
 mod login;
 #[cfg(feature = "issuers")]
+mod pending;
+#[cfg(feature = "issuers")]
 mod place;
+#[cfg(feature = "issuers")]
+mod presets;
 mod replay;
 #[cfg(feature = "issuers")]
 mod report;

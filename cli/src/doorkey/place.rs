@@ -26,7 +26,8 @@ pub struct Profiles<'a> {
     pub file: SettingsFile,
     /// What they said.
     pub settings: Settings,
-    folder: PathBuf,
+    /// Where all of it lies.
+    pub folder: PathBuf,
     /// `--profile`.
     named: Option<String>,
 }
@@ -46,6 +47,11 @@ impl<'a> Profiles<'a> {
     /// The name that was given, by the flag or else by the environment.
     pub fn named(&self) -> Option<&str> {
         self.named.as_deref().or_else(|| self.environment.get("DOORKEY_PROFILE"))
+    }
+
+    /// Whether a flag named the profile.
+    pub fn is_named_by_flag(&self) -> bool {
+        self.named.is_some()
     }
 
     /// The name of the profile to work for: the given one, else the active one.
@@ -126,5 +132,6 @@ impl<'a> Profiles<'a> {
 /// No profile has this name.
 pub fn unknown(name: &str) -> Failure {
     let what = format!("there is no profile {:?}", harmless(name));
-    Failure::new(Exit::Usage, "unknown_profile", what).next("see `doorkey list`")
+    Failure::new(Exit::Usage, "unknown_profile", what)
+        .next("see `doorkey list`; an issuer is given like https://auth.example.com")
 }

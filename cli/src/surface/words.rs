@@ -11,6 +11,7 @@ pub fn name(backend: Backend) -> &'static str {
     match backend {
         Backend::Keychain => "keychain",
         Backend::File => "credentials file",
+        Backend::EncryptedFile => "encrypted credentials file",
     }
 }
 

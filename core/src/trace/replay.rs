@@ -20,6 +20,7 @@ use crate::find::Find;
 use crate::login::Login;
 use crate::logout::Logout;
 use crate::machine::{Disposition, Logic, Machine};
+use crate::pending_grant::StartGrant;
 use crate::service::Service;
 use crate::session::Session;
 use crate::sign_in::SignIn;
@@ -132,8 +133,17 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         Task::Call { given, request } => Box::new(Machine::new(service, Call::new(given, request))),
         Task::SharedCall { request } => Box::new(Machine::new(service, Call::shared(request))),
         Task::Find { given } => Box::new(Machine::new(service, Find::new(given, None))),
-        Task::Discover { issuer, given } => Box::new(Machine::new(service, Discover::new(issuer, given))),
-        Task::SignIn(options) => Box::new(Machine::new(service, SignIn::new(options))),
+        Task::Discover { issuer, given, remembered } => {
+            Box::new(Machine::new(service, Discover::new(issuer, *given, *remembered)))
+        }
+        Task::SignIn { options, pending } => Box::new(Machine::new(
+            service,
+            match pending {
+                Some(pending) => SignIn::resumed(options, *pending),
+                None => SignIn::new(options),
+            },
+        )),
+        Task::StartGrant => Box::new(Machine::new(service, StartGrant::default())),
         Task::SignOut { revoke } => Box::new(Machine::new(service, SignOut::new(revoke))),
         Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
         Task::BrowserGrant { open_browser } => {

@@ -137,12 +137,24 @@ fn known_dialect(name: &str) -> Read<Dialect> {
 
 /// One of all the ways in which a service can use the backends.
 fn backends(named: &[Value]) -> Read<&'static [Backend]> {
-    const WAYS: [&[Backend]; 5] = [
-        &[Backend::Keychain, Backend::File],
-        &[Backend::File],
-        &[Backend::Keychain],
-        &[Backend::File, Backend::Keychain],
+    use Backend::{EncryptedFile, File, Keychain};
+    const WAYS: [&[Backend]; 16] = [
+        &[Keychain, File],
+        &[File],
+        &[Keychain],
+        &[File, Keychain],
         &[],
+        &[EncryptedFile],
+        &[Keychain, EncryptedFile],
+        &[EncryptedFile, Keychain],
+        &[File, EncryptedFile],
+        &[EncryptedFile, File],
+        &[Keychain, File, EncryptedFile],
+        &[Keychain, EncryptedFile, File],
+        &[File, Keychain, EncryptedFile],
+        &[File, EncryptedFile, Keychain],
+        &[EncryptedFile, Keychain, File],
+        &[EncryptedFile, File, Keychain],
     ];
     let is_named = |way: &&[Backend]| {
         way.iter().map(|backend| Some(backend.as_str())).eq(named.iter().map(Value::as_str))
@@ -164,4 +176,22 @@ fn written(url: Option<&Url>) -> Option<String> {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_order_of_some_backends_is_read_back() {
+        let [a, b, c] = Backend::ALL;
+        for order in [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] {
+            for some in (0..=order.len()).map(|some| &order[..some]) {
+                let named: Vec<Value> = some.iter().map(|backend| backend.as_str().into()).collect();
+                assert_eq!(backends(&named).as_deref(), Ok(some));
+            }
+        }
+        assert!(backends(&["cloud".into()]).is_err());
+        assert!(backends(&["file".into(), "file".into()]).is_err());
+    }
 }

@@ -18,12 +18,13 @@ use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
 use crate::money::Money;
 use crate::notice::Notice;
+use crate::pending_grant::PendingGrant;
 use crate::record::{Record, Slot, Version};
 use crate::redirect::{REDIRECT_PATH, RedirectRequest};
 use crate::resolve::{Given, Resolved};
 use crate::rotation::{Journal, Moment, Rotation, Spending};
 use crate::secret::Body;
-use crate::sign_in::SignInOptions;
+use crate::sign_in::{GrantKind, SignInOptions};
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp, Unsettled};
 use crate::task::Task;
@@ -34,6 +35,13 @@ use super::{Recorder, service};
 
 /// Headers of answers that a machine looks at, or that help a reader.
 const KEPT_HEADERS: &[&str] = &["age", "content-type", "date", "retry-after", "www-authenticate"];
+
+pub(super) fn grant_kind(kind: GrantKind) -> &'static str {
+    match kind {
+        GrantKind::Device => "device",
+        GrantKind::Browser => "browser",
+    }
+}
 
 pub(super) fn failure_kind(kind: FailureKind) -> &'static str {
     match kind {
@@ -71,16 +79,40 @@ impl Recorder {
             }
             Task::SharedCall { request } => json!({"shared_call": {"request": self.request(request)}}),
             Task::Find { given } => json!({"find": {"given": self.given(given)}}),
-            Task::Discover { issuer, given } => {
-                json!({"discover": {"issuer": issuer, "given": service::write_endpoints(given)}})
+            Task::Discover { issuer, given, remembered } => json!({"discover": {
+                "issuer": issuer,
+                "given": service::write_endpoints(given),
+                "remembered": service::write_endpoints(remembered),
+            }}),
+            Task::SignIn { options: SignInOptions { open_browser, browser_is_here, grant }, pending } => {
+                let pending = pending.as_ref().map(|pending| self.pending(pending));
+                json!({"sign_in": {
+                    "open_browser": open_browser,
+                    "browser_is_here": browser_is_here,
+                    "grant": grant.map(grant_kind),
+                    "pending": pending,
+                }})
             }
-            Task::SignIn(SignInOptions { open_browser }) => {
-                json!({"sign_in": {"open_browser": open_browser}})
-            }
+            Task::StartGrant => json!({"start_grant": null}),
             Task::SignOut { revoke } => json!({"sign_out": {"revoke": revoke}}),
             Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
             Task::BrowserGrant { open_browser } => json!({"browser_grant": {"open_browser": open_browser}}),
         }
+    }
+
+    fn pending(&mut self, pending: &PendingGrant) -> Value {
+        json!({
+            "issuer": pending.issuer,
+            "client_id": pending.client_id,
+            "device_code": self.placeholders.secret(&pending.device_code),
+            "user_code": self.placeholders.secret(&pending.user_code),
+            "verification_uri": self.url(&pending.verification_uri),
+            "verification_uri_complete": pending.verification_uri_complete.as_ref().map(|url| self.url(url)),
+            "started": moment(&pending.started),
+            "lag_ms": millis(pending.lag),
+            "lifetime_ms": millis(pending.lifetime),
+            "interval_ms": millis(pending.interval),
+        })
     }
 
     fn given(&mut self, given: &Given) -> Value {

@@ -121,9 +121,13 @@ fn drive(column: &mut impl Column, task: Task, service: Service) -> Result<(), F
         }
         Task::Call { given, request } => column.drive(Machine::new(service, Call::new(given, request))),
         Task::Find { given } => column.drive(Machine::new(service, Find::new(given, None))),
-        Task::Discover { issuer, given } => column.drive(Machine::new(service, Discover::new(issuer, given))),
-        Task::SignIn(options) => column.drive(Machine::new(service, SignIn::new(options))),
+        Task::Discover { issuer, given, remembered } => {
+            column.drive(Machine::new(service, Discover::new(issuer, *given, *remembered)))
+        }
+        Task::SignIn { options, .. } => column.drive(Machine::new(service, SignIn::new(options))),
         Task::SignOut { revoke } => column.drive(Machine::new(service, SignOut::new(revoke))),
-        Task::SharedCall { .. } | Task::DeviceGrant { .. } => unreachable!("no command is only that"),
+        Task::BrowserGrant { .. } | Task::StartGrant | Task::SharedCall { .. } | Task::DeviceGrant { .. } => {
+            unreachable!("no command is only that")
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! A keychain in memory that can be interrupted and watched.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -48,9 +47,13 @@ impl Fake {
     }
 
     pub(super) fn store(&self) -> SessionKeychain {
-        let (service, account) = ("dev.pensar.apex".to_owned(), BARE.to_owned());
-        let given_up = AtomicBool::new(false);
-        SessionKeychain { service, account, items: Box::new(self.clone()), given_up }
+        let store = SessionKeychain::new("dev.pensar.apex".to_owned(), BARE.to_owned());
+        SessionKeychain { items: Box::new(self.clone()), ..store }
+    }
+
+    pub(super) fn store_of(&self, profile: &str) -> SessionKeychain {
+        let store = SessionKeychain::of_profile("doorkey".to_owned(), profile.to_owned());
+        SessionKeychain { items: Box::new(self.clone()), ..store }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

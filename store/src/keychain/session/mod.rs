@@ -30,6 +30,9 @@
 //! the second on.
 //!
 //! A write that fails has changed nothing that counts, unless it failed after its last piece, as the table says.
+//!
+//! Where a service has many sessions, one for each profile, the names of the pieces begin with a fingerprint of the
+//! account, whose fixed length leaves no doubt where it ends: each session sees its own alone.
 
 #[cfg(test)]
 mod fake;
@@ -43,7 +46,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use doorkey_core::record::{Backend, Record, Slot, UnreadableRecord, Version};
-use doorkey_core::secret::Secret;
+use doorkey_core::secret::{Fingerprint, Secret};
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 
 use self::held::Held;
@@ -71,6 +74,8 @@ const LOOKS: usize = 10;
 pub struct SessionKeychain {
     service: String,
     account: String,
+    /// How the names of its pieces begin.
+    scope: String,
     items: Box<dyn Items>,
     given_up: AtomicBool,
 }
@@ -80,7 +85,13 @@ impl SessionKeychain {
     /// first operation, and stays open.
     pub fn new(service: String, account: String) -> Self {
         let items = Box::new(ServiceItems::new(service.clone()));
-        Self { service, account, items, given_up: AtomicBool::new(false) }
+        Self { service, account, scope: String::new(), items, given_up: AtomicBool::new(false) }
+    }
+
+    /// The same for one of the many sessions of a service: the bare refresh token lies under the profile's name.
+    pub fn of_profile(service: String, profile: String) -> Self {
+        let scope = format!("{}:", Fingerprint::of(profile.as_bytes()).as_str());
+        Self { scope, ..Self::new(service, profile) }
     }
 
     /// All items of one moment: the bare token is the same before and after, and no piece vanished in between.
@@ -91,7 +102,7 @@ impl SessionKeychain {
                 && self.bare()? == bare
             {
                 return Held::new(bare, pieces)
-                    .map_err(|(part, why)| unreadable(&self.service, &part.to_string(), why));
+                    .map_err(|(part, why)| unreadable(&self.service, &self.name_of(&part), why));
             }
         }
         Err(failure(
@@ -113,11 +124,17 @@ impl SessionKeychain {
 
     /// Every piece; `None` if one of them vanished while they were read.
     fn pieces(&self) -> Result<Option<Vec<(Part, Value)>>, StoreFailure> {
-        let parts: Vec<Part> = self.items.accounts()?.iter().filter_map(|name| Part::parse(name)).collect();
+        let part = |name: &String| Part::parse(name.strip_prefix(&self.scope)?);
+        let parts: Vec<Part> = self.items.accounts()?.iter().filter_map(part).collect();
         parts
             .into_iter()
-            .map(|part| Ok(self.items.read(&part.to_string())?.map(|value| (part, value))))
+            .map(|part| Ok(self.items.read(&self.name_of(&part))?.map(|value| (part, value))))
             .collect()
+    }
+
+    /// The account of a piece's item.
+    fn name_of(&self, part: &Part) -> String {
+        format!("{}{part}", self.scope)
     }
 
     fn write_item(&self, account: &str, value: &Secret) -> Result<(), StoreFailure> {
@@ -140,14 +157,14 @@ impl SessionKeychain {
     }
 
     fn remove_parts(&self, parts: &[Part]) -> Result<(), StoreFailure> {
-        parts.iter().try_for_each(|part| self.remove_item(&part.to_string()))
+        parts.iter().try_for_each(|part| self.remove_item(&self.name_of(part)))
     }
 
     /// The last step: what is not this record's goes. If something does not go, what counts then decides.
     fn remove_older(&self, mut held: Held, record: &Record) -> Result<Swap, StoreFailure> {
         let mut failed = None;
         for part in held.parts_beside(Some(record)) {
-            match self.remove_item(&part.to_string()) {
+            match self.remove_item(&self.name_of(&part)) {
                 Ok(()) => held = held.without(&part),
                 Err(failure) => failed = Some(failure),
             }
@@ -212,7 +229,7 @@ impl CredentialStore for SessionKeychain {
             self.remove_item(&self.account)?;
         }
         for (part, piece) in split(generation, record) {
-            self.write_item(&part.to_string(), &piece)?;
+            self.write_item(&self.name_of(&part), &piece)?;
         }
         match bare {
             Some(token) if held.bare.as_ref() != Some(token) => self.write_item(&self.account, token)?,

@@ -119,6 +119,32 @@ fn conformance() {
 }
 
 #[test]
+fn profiles_of_one_service_do_not_see_each_other() {
+    let fake = Fake::default();
+    let folder = Scratch::new("conformance-profiles-keychain");
+    let profiles = ["https://issuer.example", "https://issuer.example/", "work", "work:record"];
+    let records: Vec<Record> = profiles.iter().zip(1..).map(|(_, counter)| two("l", counter)).collect();
+    let keep = |profile: &str, record: &Record| {
+        assert_eq!(fake.store_of(profile).write(&Slot::Active, None, record), Ok(Swap::Done));
+    };
+    profiles.iter().zip(&records).for_each(|(profile, record)| keep(profile, record));
+    for (profile, record) in profiles.iter().zip(&records) {
+        let mut others = fake.items();
+        let scope = Fingerprint::of(profile.as_bytes());
+        others.retain(|account, _| account != profile && !account.starts_with(scope.as_str()));
+        assert_eq!(others.len(), 9, "all but two pieces and a token");
+        let store = fake.store_of(profile);
+        assert_eq!(store.load_all(), Ok(vec![(Slot::Active, record.clone())]));
+        Kit::new(|| Box::new(fake.store_of(profile)))
+            .under_lock(folder.join("kit.lock"))
+            .check_session()
+            .unwrap();
+        assert!(fake.items() == others, "only what is its own is gone");
+        keep(profile, record);
+    }
+}
+
+#[test]
 fn interrupted_after_any_step_the_old_or_the_new_counts() {
     for Change { name, before, new, counts } in changes() {
         let old = Fake::holding(before.clone()).store().load(&Slot::Active).unwrap();
