@@ -117,6 +117,5 @@ fn drive(column: &mut impl Column, task: Task, service: Service) -> Result<(), F
         }
         Task::Call { given, request } => column.drive(Machine::new(service, Call::new(given, request))),
         _ => unreachable!("no scenario has it"),
-        }
     }
 }
