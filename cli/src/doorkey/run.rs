@@ -63,7 +63,7 @@ pub fn run(
         report::token(printer, &token, None);
         return Ok(ExitCode::SUCCESS);
     }
-    let profiles = Profiles::read(environment, profile)?;
+    let profiles = Profiles::read(environment, profile, issuing.watch.clone())?;
     match command {
         Issuers::Login(args) => login::login(&issuing, &profiles, &args),
         Issuers::List => list(&issuing, &profiles),
