@@ -51,7 +51,11 @@ pub fn run(
     environment: &Environment,
     printer: Printer,
 ) -> Result<ExitCode, Failure> {
-    let issuing = Issuing { environment, printer, trace, watch: Watch::new(printer) };
+    let watch = match command {
+        Issuers::Exec(_) => Watch::before_exec(printer),
+        _ => Watch::new(printer),
+    };
+    let issuing = Issuing { environment, printer, trace, watch };
     if let Issuers::Exec(args) = &command {
         exec::check(args)?;
     }
