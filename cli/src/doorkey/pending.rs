@@ -51,7 +51,7 @@ pub fn finish(issuing: &Issuing<'_>, profiles: &Profiles<'_>, handle: &str) -> R
     profiles.file.probe()?;
     let run = issuing.run(profiles.place(&profile)?);
     let (printer, service) = (run.printer, run.place.service.clone());
-    let options = SignInOptions { open_browser: false };
+    let options = SignInOptions::default();
     let task = Task::SignIn { options, pending: Some(Box::new(grant.clone())) };
     match run.drive(task, SignIn::resumed(options, grant)) {
         Ok(kept) => {

@@ -44,6 +44,11 @@ impl<'a> Profiles<'a> {
         Ok(Self { environment, file, settings, folder, named })
     }
 
+    /// As with `--profile`, which it overrules.
+    pub fn name(&mut self, profile: String) {
+        self.named = Some(profile);
+    }
+
     /// The name that was given, by the flag or else by the environment.
     pub fn named(&self) -> Option<&str> {
         self.named.as_deref().or_else(|| self.environment.get("DOORKEY_PROFILE"))

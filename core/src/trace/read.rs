@@ -26,7 +26,7 @@ use crate::redirect::RedirectRequest;
 use crate::resolve::{Given, Resolved, Source};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Body, Fingerprint, Secret};
-use crate::sign_in::SignInOptions;
+use crate::sign_in::{GrantKind, SignInOptions};
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, Unsettled};
 use crate::task::Task;
@@ -36,7 +36,7 @@ use crate::verdict::{Refusal, RefusalKind};
 
 use super::placeholder::{Placeholders, entropy};
 use super::service;
-use super::write::failure_kind;
+use super::write::{failure_kind, grant_kind};
 
 /// The longest body that a replay makes up.
 const LONGEST_BODY: u64 = 2 * 1024 * 1024;
@@ -108,7 +108,11 @@ pub(super) fn task(value: &Value) -> Read<Task> {
             remembered: Box::new(service::read_endpoints(field(fields, "remembered")?)?),
         },
         "sign_in" => Task::SignIn {
-            options: SignInOptions { open_browser: flag(fields, "open_browser")? },
+            options: SignInOptions {
+                open_browser: flag(fields, "open_browser")?,
+                browser_is_here: flag(fields, "browser_is_here")?,
+                grant: optional(fields, "grant").map(|name| known_grant_kind(&name)).transpose()?,
+            },
             pending: match field(fields, "pending")? {
                 Value::Null => None,
                 value => Some(Box::new(pending(value)?)),
@@ -116,6 +120,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         },
         "start_grant" => Task::StartGrant,
         "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },
+        "distrust" => Task::Distrust { token: Secret::from(text(fields, "token")?) },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
         "browser_grant" => Task::BrowserGrant { open_browser: flag(fields, "open_browser")? },
         other => return Err(format!("unknown task {other:?}")),
@@ -441,6 +446,11 @@ fn source(name: &str) -> Read<Source> {
 
 fn backend(name: &str) -> Read<Backend> {
     Backend::ALL.into_iter().find(|backend| backend.as_str() == name).ok_or_else(|| "a backend".to_owned())
+}
+
+fn known_grant_kind(name: &str) -> Read<GrantKind> {
+    let all = [GrantKind::Device, GrantKind::Browser];
+    all.into_iter().find(|kind| grant_kind(*kind) == name).ok_or_else(|| "a way to sign in".to_owned())
 }
 
 fn request_failure_kind(name: &str) -> Read<FailureKind> {

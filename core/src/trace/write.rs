@@ -24,7 +24,7 @@ use crate::redirect::{REDIRECT_PATH, RedirectRequest};
 use crate::resolve::{Given, Resolved};
 use crate::rotation::{Journal, Moment, Rotation, Spending};
 use crate::secret::Body;
-use crate::sign_in::SignInOptions;
+use crate::sign_in::{GrantKind, SignInOptions};
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp, Unsettled};
 use crate::task::Task;
@@ -35,6 +35,13 @@ use super::{Recorder, service};
 
 /// Headers of answers that a machine looks at, or that help a reader.
 const KEPT_HEADERS: &[&str] = &["age", "content-type", "date", "retry-after", "www-authenticate"];
+
+pub(super) fn grant_kind(kind: GrantKind) -> &'static str {
+    match kind {
+        GrantKind::Device => "device",
+        GrantKind::Browser => "browser",
+    }
+}
 
 pub(super) fn failure_kind(kind: FailureKind) -> &'static str {
     match kind {
@@ -77,12 +84,18 @@ impl Recorder {
                 "given": service::write_endpoints(given),
                 "remembered": service::write_endpoints(remembered),
             }}),
-            Task::SignIn { options: SignInOptions { open_browser }, pending } => {
+            Task::SignIn { options: SignInOptions { open_browser, browser_is_here, grant }, pending } => {
                 let pending = pending.as_ref().map(|pending| self.pending(pending));
-                json!({"sign_in": {"open_browser": open_browser, "pending": pending}})
+                json!({"sign_in": {
+                    "open_browser": open_browser,
+                    "browser_is_here": browser_is_here,
+                    "grant": grant.map(grant_kind),
+                    "pending": pending,
+                }})
             }
             Task::StartGrant => json!({"start_grant": null}),
             Task::SignOut { revoke } => json!({"sign_out": {"revoke": revoke}}),
+            Task::Distrust { token } => json!({"distrust": {"token": self.placeholders.secret(token)}}),
             Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
             Task::BrowserGrant { open_browser } => json!({"browser_grant": {"open_browser": open_browser}}),
         }
