@@ -2,21 +2,22 @@
 
 use doorkey_core::bearer::bearer_of;
 use doorkey_core::failure::Exit;
+use doorkey_core::keep::Kept;
 use doorkey_tests::browser::Browser;
 use doorkey_tests::issuer::{Client, Event, Issuer, Options, Person, What};
 use doorkey_tests::scratch::Scratch;
 
-use crate::logins::{DRIVERS, Login, Runtime, Shown};
+use crate::logins::{Code, DRIVERS, Login, Runtime};
 
 /// It never says an interval, so that is five seconds (RFC 8628 §3.2).
 const INTERVAL_MILLIS: u64 = 5_000;
 
 /// Both drivers with a code each.
-fn two_logins(issuer: &Issuer, folders: [&Scratch; 2]) -> [(Login, Shown); 2] {
+fn two_logins(issuer: &Issuer, folders: [&Scratch; 2]) -> [(Login<Kept>, Code); 2] {
     let mut started = folders.into_iter().zip(DRIVERS).map(|(folder, runtime)| {
         let login = Login::start(&Client::discover(&issuer.at, folder), runtime);
-        let shown = login.shown();
-        (login, shown)
+        let code = login.code();
+        (login, code)
     });
     [(); 2].map(|()| started.next().unwrap())
 }
