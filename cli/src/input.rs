@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::secret::Secret;
 use zeroize::Zeroizing;
 
 use crate::signals::Watch;
@@ -31,4 +32,21 @@ pub fn read_input(watch: &Watch) -> Result<String, Failure> {
 fn unreadable(why: &str) -> Failure {
     Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {why}"))
         .next("correct what is piped in, then try again")
+}
+
+/// Asks at the terminal for something that is not shown.
+///
+/// # Errors
+/// There is no terminal to read from.
+pub fn read_hidden(watch: &Watch, prompt: &str) -> Result<Secret, Failure> {
+    let _terminal = watch.keep_terminal();
+    let typed = rpassword::prompt_password(prompt).map_err(|e| {
+        while e.kind() == io::ErrorKind::Interrupted {
+            // Ctrl-C came as a key; the prompt has made a signal of it, and whoever watches for those is about to end
+            // the process.
+            std::thread::park();
+        }
+        Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
+    })?;
+    Ok(Secret::new(typed))
 }

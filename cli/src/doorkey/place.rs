@@ -1,15 +1,20 @@
 //! Which profile a command works for, and where its credentials lie.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::record::Backend;
+use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
 use doorkey_store::{EncryptionKey, ProfileConfig, Vault, boot_id, machine_id};
 
 use crate::environment::Environment;
+use crate::input::read_hidden;
 use crate::place::{Place, keychain, no_home, unusable_setting};
+
+use crate::signals::Watch;
 
 use super::settings::{Profile, Settings, SettingsFile};
 
@@ -30,6 +35,10 @@ pub struct Profiles<'a> {
     pub folder: PathBuf,
     /// `--profile`.
     named: Option<String>,
+    /// Who hears signals while a passphrase is typed.
+    watch: Watch,
+    /// Asked for once.
+    passphrase: OnceCell<Secret>,
 }
 
 impl<'a> Profiles<'a> {
@@ -37,11 +46,11 @@ impl<'a> Profiles<'a> {
     ///
     /// # Errors
     /// There is no home folder, or they cannot be read.
-    pub fn read(environment: &'a Environment, named: Option<String>) -> Result<Self, Failure> {
+    pub fn read(environment: &'a Environment, named: Option<String>, watch: Watch) -> Result<Self, Failure> {
         let folder = environment.config_home().ok_or_else(no_home)?.join(FOLDER);
         let file = SettingsFile::new(folder.join("config.toml"));
         let settings = file.read()?;
-        Ok(Self { environment, file, settings, folder, named })
+        Ok(Self { environment, file, settings, folder, named, watch, passphrase: OnceCell::new() })
     }
 
     /// As with `--profile`, which it overrules.
@@ -100,7 +109,7 @@ impl<'a> Profiles<'a> {
         let vault = Vault::profile(ProfileConfig {
             locked_at_home: Some(Path::new(".config").join(FOLDER)),
             keychain: keychain(&service),
-            key: self.key(),
+            key: self.key(service.backends)?,
             ..ProfileConfig::in_folder(&self.folder, profile)
         });
         Ok(Place::real(service, vault))
@@ -125,12 +134,42 @@ impl<'a> Profiles<'a> {
     }
 
     /// What the encrypted store is encrypted with: the service manager's credential, else the file that the settings
-    /// name.
-    fn key(&self) -> Option<EncryptionKey> {
+    /// name, else, where only that store is used and somebody can be asked, a passphrase.
+    fn key(&self, backends: &[Backend]) -> Result<Option<EncryptionKey>, Failure> {
         let managed =
             self.environment.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join(CREDENTIAL));
         let named = || self.settings.key_file().map(PathBuf::from);
-        managed.filter(|path| path.exists()).or_else(named).map(EncryptionKey::KeyFile)
+        if let Some(file) = managed.filter(|path| path.exists()).or_else(named) {
+            return Ok(Some(EncryptionKey::KeyFile(file)));
+        }
+        if backends != [Backend::EncryptedFile] || !self.environment.terminal {
+            return Ok(None);
+        }
+        let passphrase = match self.passphrase.get() {
+            Some(passphrase) => passphrase.clone(),
+            None => self.ask_for_passphrase()?,
+        };
+        Ok(Some(EncryptionKey::Passphrase(self.passphrase.get_or_init(|| passphrase).clone())))
+    }
+
+    /// Twice for a file that is still to be made: whoever mistypes then could never open it.
+    fn ask_for_passphrase(&self) -> Result<Secret, Failure> {
+        let typed = read_hidden(&self.watch, "Passphrase of the credentials (not shown): ")?;
+        if typed.expose_secret().is_empty() {
+            return Err(Failure::new(Exit::Usage, "no_passphrase", "an empty passphrase protects nothing"));
+        }
+        if !self.folder.join("credentials.enc").exists() {
+            let again = read_hidden(&self.watch, "The same again: ")?;
+            if again != typed {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "no_passphrase",
+                    "the two passphrases differ; nothing was stored",
+                )
+                .next("try again"));
+            }
+        }
+        Ok(typed)
     }
 }
 

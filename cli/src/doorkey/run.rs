@@ -51,7 +51,11 @@ pub fn run(
     environment: &Environment,
     printer: Printer,
 ) -> Result<ExitCode, Failure> {
-    let issuing = Issuing { environment, printer, trace, watch: Watch::new(printer) };
+    let watch = match command {
+        Issuers::Exec(_) => Watch::before_exec(printer),
+        _ => Watch::new(printer),
+    };
+    let issuing = Issuing { environment, printer, trace, watch };
     if let Issuers::Exec(args) = &command {
         exec::check(args)?;
     }
@@ -63,7 +67,7 @@ pub fn run(
         report::token(printer, &token, None);
         return Ok(ExitCode::SUCCESS);
     }
-    let profiles = Profiles::read(environment, profile)?;
+    let profiles = Profiles::read(environment, profile, issuing.watch.clone())?;
     match command {
         Issuers::Login(args) => login::login(&issuing, &profiles, &args),
         Issuers::List => list(&issuing, &profiles),

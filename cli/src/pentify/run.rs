@@ -1,6 +1,5 @@
 //! What the commands do: build a machine, drive it, show what came of it.
 
-use std::io;
 use std::process::ExitCode;
 
 use doorkey_core::call::{Call, Called};
@@ -19,7 +18,7 @@ use doorkey_core::use_token::UseToken;
 
 use crate::api;
 use crate::environment::Environment;
-use crate::input::read_input;
+use crate::input::{read_hidden, read_input};
 #[cfg(feature = "manual")]
 use crate::manual;
 use crate::printer::Printer;
@@ -112,7 +111,12 @@ impl Session<'_> {
         let token = match argument.as_deref() {
             Some("-") => Secret::new(read_input(&self.run.watch)?.trim().to_owned()),
             Some(token) => Secret::from(token),
-            None if self.run.environment.terminal => self.read_hidden()?,
+            None if self.run.environment.terminal => {
+                let typed = read_hidden(&self.run.watch, "API token (not shown): ").map_err(|failure| {
+                    failure.next("pass it on standard input: `pentify auth use-token -`")
+                })?;
+                Secret::from(typed.expose_secret().trim())
+            }
             None => {
                 return Err(Failure::new(
                     Exit::Usage,
@@ -178,21 +182,6 @@ impl Session<'_> {
         let (printer, on_terminal) = (self.run.printer, self.run.environment.stdout_is_terminal);
         let called = self.call(request)?;
         api::show(printer, on_terminal, &service, &called.response)
-    }
-
-    /// Asks for a token without showing it.
-    fn read_hidden(&self) -> Result<Secret, Failure> {
-        let _terminal = self.run.watch.keep_terminal();
-        let typed = rpassword::prompt_password("API token (not shown): ").map_err(|e| {
-            while e.kind() == io::ErrorKind::Interrupted {
-                // Ctrl-C came as a key; the prompt has made a signal of it, and whoever watches for those is about to
-                // end the process.
-                std::thread::park();
-            }
-            Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
-                .next("pass it on standard input: `pentify auth use-token -`")
-        })?;
-        Ok(Secret::from(Secret::new(typed).expose_secret().trim()))
     }
 
     fn call(self, request: HttpRequest) -> Outcome<Called> {

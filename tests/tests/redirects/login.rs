@@ -97,7 +97,11 @@ impl Kind {
             }
         };
         let (told, all) = channel();
-        thread::spawn(move || ended.recv().map(|outcome| told.send((outcome.clone(), lines.end(&outcome)))));
+        thread::spawn(move || {
+            let outcome = ended.recv().unwrap();
+            let lines = lines.end(&outcome);
+            let _ = told.send((outcome, lines));
+        });
         Login { links, heard, interrupt, ended: all }
     }
 }
