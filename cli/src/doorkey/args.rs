@@ -217,4 +217,23 @@ pub enum Protocol {
     },
     /// kubectl's: `command: doorkey`, `args: [credential, kubectl]` below a user's `exec` in its configuration
     Kubectl,
+    /// docker's: a link `docker-credential-doorkey` to this program, and `"credHelpers": {"HOST": "doorkey"}`
+    Docker {
+        /// Its question
+        operation: Docker,
+    },
+}
+
+/// What docker wants to have done.
+#[cfg(feature = "issuers")]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Docker {
+    /// A registry's credential
+    Get,
+    /// Refused: sign in with `doorkey login`
+    Store,
+    /// Nothing: sign out with `doorkey logout`
+    Erase,
+    /// The registries of all profiles
+    List,
 }
