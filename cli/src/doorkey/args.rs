@@ -2,9 +2,12 @@
 
 #[cfg(feature = "issuers")]
 use std::ffi::OsString;
+#[cfg(feature = "issuers")]
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+#[cfg(feature = "issuers")]
+use clap::Args;
+use clap::{Parser, Subcommand};
 
 /// doorkey: a login for command-line programs, with any OAuth issuer
 #[derive(Debug, Parser)]
