@@ -46,15 +46,15 @@ fn a_code_that_was_typed_and_one_that_came_with_the_link_are_granted() {
 #[test]
 fn polls_are_five_seconds_apart_where_the_issuer_says_nothing() {
     let folder = Scratch::new("interval");
-    // Three polls, and the end.
-    let issuer = Issuer::start(&Options { device_code_lifetime: 17, ..Options::default() });
+    // Two polls, and the end.
+    let issuer = Issuer::start(&Options { device_code_lifetime: 12, ..Options::default() });
     let login = Login::start(&Client::discover(&issuer.at, &folder), Runtime::Async);
     let failure = login.end().unwrap_err();
     assert_eq!((failure.exit, failure.code.as_ref()), (Exit::TimedOut, "expired_token"), "{failure:?}");
     let events = issuer.events();
     let polls: Vec<u64> = events.iter().map(|event| event.at).collect();
     let between: Vec<u64> = polls.windows(2).map(|two| two[1] - two[0]).collect();
-    assert!(between.len() >= 2, "{events:?}");
+    assert!(!between.is_empty(), "{events:?}");
     assert!(between.iter().all(|millis| *millis >= INTERVAL_MILLIS), "{events:?}");
 }
 
