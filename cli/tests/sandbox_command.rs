@@ -185,8 +185,9 @@ fn a_login_survives_every_fault_at_once() {
     std::fs::write(sealed.home.join("no.jsonl"), "hello").unwrap();
     assert_eq!(replay("no.jsonl").0, Some(2));
     // Somebody else's trace: what it shows must not steer the terminal.
-    let steering = "{\"trace\":1,\"task\":{\"logout\":{\"workspace\":\"\u{9b}2J\u{202e}\",\"revoke\":false,\"x\":0}},\
-        \"service\":{\"api\":\"https://a.example\",\"app\":\"https://a.example\",\"device_name\":\"x\",\
+    let steering = "{\"trace\":2,\"task\":{\"logout\":{\"workspace\":\"\u{9b}2J\u{202e}\",\"revoke\":false,\"x\":0}},\
+        \"service\":{\"name\":\"x\",\"command\":\"x\",\"login\":\"x\",\"token_variable\":\"X\",\"api_variable\":\"X\",\"backends\":[],\
+        \"api\":\"https://a.example\",\"app\":\"https://a.example\",\"device_name\":\"x\",\
         \"issuer\":\"https://a.example\",\"bare_issuer\":\"https://a.example\",\"person_present\":false}}";
     std::fs::write(sealed.home.join("steering.jsonl"), steering).unwrap();
     let output =

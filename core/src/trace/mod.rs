@@ -32,7 +32,7 @@ pub use read::UnreadableTrace;
 pub use replay::{Difference, Replayed, replay};
 
 /// The version of the lines' form.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
 
 /// Is shown what a driver hands to a machine and what comes out.
 pub trait Observer {
