@@ -1,5 +1,6 @@
 //! The commands `pentify`, `pensar` and `doorkey`: arguments, output, exit codes. No protocol decisions.
 
+pub mod doctor;
 pub mod doorkey;
 pub mod environment;
 pub mod hardening;

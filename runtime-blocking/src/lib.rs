@@ -54,10 +54,12 @@
 mod client;
 mod connecting;
 mod driver;
+mod reach;
 mod transport;
 
 pub use client::Client;
 pub use doorkey_host::{Browser, Clock, Proxy, ProxySettings, Surface, SystemClock, UnusableProxy};
 pub use doorkey_store::{KeychainConfig, SessionConfig, Vault, VaultConfig, boot_id, machine_id};
 pub use driver::{Driver, Interrupter};
+pub use reach::Obstacle;
 pub use transport::{HttpTransport, Transport};

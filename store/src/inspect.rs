@@ -4,9 +4,9 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use doorkey_core::store::StoreFailure;
+use doorkey_core::store::{StoreFailure, StoreFailureKind};
 
-use crate::failure::{io_failure, shown};
+use crate::failure::{failure, io_failure, shown};
 use crate::ownership::{ANY_ACCESS, Owner, WRITE_ACCESS, check_file, check_folder, owner};
 use crate::private_file::follow;
 
@@ -52,8 +52,6 @@ pub enum Access {
     Secret,
     /// Read it: it steers us, but holds no secret.
     Steering,
-    /// Whatever its owner allows: it is not a file of ours.
-    Foreign,
 }
 
 /// Whether a file or its symlink is there, and ours as it must be.
@@ -66,10 +64,9 @@ pub fn inspect_file(path: &Path, access: Access) -> Result<bool, Fault> {
     let forbidden = match access {
         Access::Secret => ANY_ACCESS,
         Access::Steering => WRITE_ACCESS,
-        Access::Foreign if owner(&found) == Owner::Us => return Ok(true),
-        Access::Foreign => 0,
     };
-    check_file(&target, &found, forbidden).map_err(|failure| fault(&target, flaw_of_file(&found), failure))?;
+    check_file(&target, &found, forbidden)
+        .map_err(|failure| fault(&target, flaw_of_file(&found), failure))?;
     Ok(true)
 }
 
@@ -83,19 +80,21 @@ pub fn inspect_folder(folder: &Path) -> Result<bool, Fault> {
         let cause = io::Error::from(io::ErrorKind::NotADirectory);
         return Err(fault(folder, Flaw::OddKind, io_failure("look into", folder, &cause)));
     }
-    check_folder(folder).map_err(|failure| fault(folder, flaw_of_owner(&found).unwrap_or(Flaw::Open), failure))?;
+    check_folder(folder)
+        .map_err(|failure| fault(folder, flaw_of_owner(&found).unwrap_or(Flaw::Open), failure))?;
     Ok(true)
 }
 
-/// Whether something is there and belongs to us; for folders that are on the way to ours.
+/// Whether something is there and belongs to us, whatever it is and whatever others may do with it.
 ///
 /// # Errors
 /// It belongs to somebody else.
 pub fn inspect_owner(path: &Path) -> Result<bool, Fault> {
     let Some(found) = look(path)? else { return Ok(false) };
     let Some(flaw) = flaw_of_owner(&found) else { return Ok(true) };
-    let words = format!("{} belongs to another user; run as its owner or choose another home folder", shown(path));
-    Err(fault(path, flaw, crate::failure::failure(doorkey_core::store::StoreFailureKind::Refused, words)))
+    let words =
+        format!("{} belongs to another user; run as its owner or choose another home folder", shown(path));
+    Err(fault(path, flaw, failure(StoreFailureKind::Refused, words)))
 }
 
 fn look(path: &Path) -> Result<Option<Metadata>, Fault> {

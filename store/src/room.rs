@@ -20,11 +20,15 @@ pub fn inspect_room(folder: &Path) -> Result<(), Fault> {
 
     let Some(folder) = folder.ancestors().find(|level| level.is_dir()) else { return Ok(()) };
     let name = shown(folder);
-    let told =
-        |flaw, words: &str| Err(fault(folder, flaw, failure(StoreFailureKind::Refused, format!("{name} {words}"))));
+    let told = |flaw, words: &str| {
+        Err(fault(folder, flaw, failure(StoreFailureKind::Refused, format!("{name} {words}"))))
+    };
     let Ok(system) = statvfs(folder) else { return Ok(()) };
     if system.flags().contains(FsFlags::ST_RDONLY) {
-        return told(Flaw::ReadOnly, "lies on a read-only file system; make it writable or choose another home folder");
+        return told(
+            Flaw::ReadOnly,
+            "lies on a read-only file system; make it writable or choose another home folder",
+        );
     }
     if access(folder, AccessFlags::W_OK).is_err() {
         return told(Flaw::Unwritable, "cannot be written to; give yourself the right to write there");

@@ -70,6 +70,8 @@ pub enum Issuers {
         #[arg(long)]
         revoke: bool,
     },
+    /// Look for what could keep logins from working, without changing anything
+    Doctor(crate::doctor::Args),
 }
 
 /// Arguments of `login`.

@@ -16,6 +16,8 @@ mod run;
 mod sandbox;
 #[cfg(feature = "issuers")]
 mod settings;
+#[cfg(feature = "issuers")]
+mod subject;
 
 use std::process::ExitCode;
 

@@ -6,10 +6,10 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::record::Backend;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
-use doorkey_store::{EncryptionKey, ProfileConfig, Vault, boot_id, machine_id};
+use doorkey_store::{EncryptionKey, KeychainConfig, ProfileConfig, Vault, boot_id, machine_id};
 
 use crate::environment::Environment;
-use crate::place::{Place, keychain, no_home, unusable_setting};
+use crate::place::{KEYCHAIN_LIMIT, Place, keychain, no_home, unusable_setting};
 
 use super::settings::{Profile, Settings, SettingsFile};
 
@@ -26,7 +26,8 @@ pub struct Profiles<'a> {
     pub file: SettingsFile,
     /// What they said.
     pub settings: Settings,
-    folder: PathBuf,
+    /// Where everything lies.
+    pub folder: PathBuf,
     /// `--profile`.
     named: Option<String>,
 }
@@ -37,7 +38,7 @@ impl<'a> Profiles<'a> {
     /// # Errors
     /// There is no home folder, or they cannot be read.
     pub fn read(environment: &'a Environment, named: Option<String>) -> Result<Self, Failure> {
-        let folder = environment.config_home().ok_or_else(no_home)?.join(FOLDER);
+        let folder = folder(environment).ok_or_else(no_home)?;
         let file = SettingsFile::new(folder.join("config.toml"));
         let settings = file.read()?;
         Ok(Self { environment, file, settings, folder, named })
@@ -101,7 +102,10 @@ impl<'a> Profiles<'a> {
     }
 
     /// The stores to use, best first.
-    fn backends(&self) -> Result<&'static [Backend], Failure> {
+    ///
+    /// # Errors
+    /// The settings name no store that there is.
+    pub fn backends(&self) -> Result<&'static [Backend], Failure> {
         let (store, place) = match self.environment.get("DOORKEY_STORE") {
             Some(store) => (Some(store), "DOORKEY_STORE"),
             None => (self.settings.store(), "`store` in config.toml"),
@@ -126,6 +130,16 @@ impl<'a> Profiles<'a> {
         let named = || self.settings.key_file().map(PathBuf::from);
         managed.filter(|path| path.exists()).or_else(named).map(EncryptionKey::KeyFile)
     }
+}
+
+/// The folder of all profiles; `None` without a home.
+pub fn folder(environment: &Environment) -> Option<PathBuf> {
+    Some(environment.config_home()?.join(FOLDER))
+}
+
+/// The names in the keychain of what is no profile yet: enough to ask whether it answers.
+pub fn any_entry() -> KeychainConfig {
+    KeychainConfig { service: FOLDER.to_owned(), account: String::new(), limit: KEYCHAIN_LIMIT }
 }
 
 /// No profile has this name.

@@ -12,6 +12,7 @@ use doorkey_core::sign_out::SignOut;
 use doorkey_core::task::Task;
 use doorkey_core::token::bearer_given;
 
+use crate::doctor;
 use crate::environment::Environment;
 use crate::place::Place;
 use crate::printer::Printer;
@@ -21,12 +22,13 @@ use crate::surface::Qr;
 
 use super::args::{Issuers, Status};
 use super::place::{Profiles, unknown};
+use super::subject::subject;
 use super::{login, report};
 
 /// How requests name their sender.
-const USER_AGENT: &str = concat!("doorkey/", env!("CARGO_PKG_VERSION"));
+pub const USER_AGENT: &str = concat!("doorkey/", env!("CARGO_PKG_VERSION"));
 /// The variable with a token.
-const TOKEN: &str = "DOORKEY_TOKEN";
+pub const TOKEN: &str = "DOORKEY_TOKEN";
 
 /// What all machines of one command are driven with.
 pub struct Issuing<'a> {
@@ -52,6 +54,10 @@ pub fn run(
         report::token(printer, &bearer_given(Secret::from(text), TOKEN)?, None);
         return Ok(ExitCode::SUCCESS);
     }
+    if let Issuers::Doctor(args) = command {
+        doctor::only_the_real(issuing.trace.as_deref(), false)?;
+        return Ok(doctor::run(args, environment, printer, subject(environment, profile)));
+    }
     let profiles = Profiles::read(environment, profile)?;
     match command {
         Issuers::Login(args) => login::login(&issuing, &profiles, &args),
@@ -66,6 +72,7 @@ pub fn run(
         }
         Issuers::Status(args) => status(&issuing, &profiles, &args),
         Issuers::Token => token(&issuing, &profiles),
+        Issuers::Doctor(_) => Ok(ExitCode::SUCCESS),
         Issuers::Logout { revoke } => {
             let profile = profiles.current()?;
             let run = issuing.run(profiles.place(&profile)?);
