@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use doorkey_blocking::{Browser, ProxySettings};
 use doorkey_store::home_of_effective_user;
@@ -88,6 +88,15 @@ impl Environment {
     pub fn can_open_pages(&self) -> bool {
         let browser = self.browser();
         self.terminal && (browser.has_display || browser.preferred.is_some())
+    }
+
+    /// Whether the person's browser may run elsewhere, where it does not reach what listens here: over SSH and in
+    /// containers.
+    pub fn is_remote(&self) -> bool {
+        const SIGNS: [&str; 6] =
+            ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "container", "REMOTE_CONTAINERS", "CODESPACES"];
+        let marked = ["/.dockerenv", "/run/.containerenv"].iter().any(|mark| Path::new(mark).exists());
+        marked || SIGNS.iter().any(|name| self.get(name).is_some())
     }
 
     /// What the environment says about proxies.

@@ -2,11 +2,13 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use core::time::Duration;
 
 use crate::http::HttpRequest;
 use crate::money::Money;
 use crate::notice::Notice;
+use crate::redirect::RedirectPage;
 use crate::store::StoreOp;
 use crate::url::Url;
 use crate::verdict::Refusal;
@@ -15,7 +17,8 @@ use crate::verdict::Refusal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CommandId(pub u32);
 
-/// One thing to do. All but [`Command::Show`] are answered by an event with the same id.
+/// One thing to do. All but [`Command::Show`], [`Command::AnswerRedirect`] and [`Command::StopListening`] are answered by an
+/// event with the same id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Command {
@@ -69,6 +72,33 @@ pub enum Command {
         id: CommandId,
         /// The token that was refused, if one was.
         refusal: Option<Refusal>,
+    },
+    /// Listen for what a browser on this machine brings back (RFC 8252 §7.3), at a port that the system picks. One listener
+    /// at a time, which ends with the machine at the latest.
+    Listen {
+        /// For [`Event::Listening`](crate::event::Event::Listening) or
+        /// [`Event::NotListening`](crate::event::Event::NotListening), and every
+        /// [`Event::Redirected`](crate::event::Event::Redirected).
+        id: CommandId,
+        /// 127.0.0.1 or ::1.
+        address: IpAddr,
+    },
+    /// Answer a request that came to the listener, and close its connection.
+    AnswerRedirect {
+        /// Of [`Command::Listen`].
+        id: CommandId,
+        /// Of the event.
+        visit: u32,
+        /// The answer.
+        page: RedirectPage,
+    },
+    /// Listen no longer. Whoever has asked and has no answer gets this one; that it is on its way before the program ends
+    /// is awaited for a moment, unless the person interrupts.
+    StopListening {
+        /// Of [`Command::Listen`].
+        id: CommandId,
+        /// The answer.
+        page: RedirectPage,
     },
     /// Show something to the person.
     Show(Notice),

@@ -35,8 +35,10 @@ use crate::money::Money;
 use crate::notice::{Notice, PollState};
 use crate::oauth::{TokenReply, Tokens};
 use crate::pairing::{describe, unsendable};
+use crate::pending_grant::PendingGrant;
 use crate::poll_time::next_poll;
 use crate::record::{Gateway, Workspace};
+use crate::resolve::other_issuer;
 use crate::secret::Secret;
 use crate::stopwatch::Stopwatch;
 use crate::text::harmless;
@@ -51,6 +53,8 @@ const LAST_POLL_BEFORE_END: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DeviceGrant {
     open_browser: bool,
+    /// What another process began.
+    pending: Option<Box<PendingGrant>>,
     phase: Phase,
 }
 
@@ -161,7 +165,37 @@ impl Grant {
 impl DeviceGrant {
     /// A grant that opens a browser if there may be one.
     pub fn new(open_browser: bool) -> Self {
-        Self { open_browser, phase: Phase::New }
+        Self { open_browser, pending: None, phase: Phase::New }
+    }
+
+    /// The rest of a grant that another process began. Whoever tried that before may have lost the answer with the
+    /// tokens.
+    pub fn resumed(open_browser: bool, pending: PendingGrant) -> Self {
+        Self { pending: Some(Box::new(pending)), ..Self::new(open_browser) }
+    }
+
+    fn resume(&mut self, cx: &mut Context<'_>, pending: PendingGrant) -> Step<Granted> {
+        if pending.issuer != cx.service.issuer {
+            return Step::fail(other_issuer(cx.service, &pending.issuer));
+        }
+        let left = pending.left(cx.now, &cx.service.boot_id);
+        if left <= pending.lag {
+            return Step::fail(expired(cx.service));
+        }
+        let code = DeviceCode {
+            device_code: pending.device_code,
+            user_code: pending.user_code,
+            verification_uri: pending.verification_uri,
+            verification_uri_complete: pending.verification_uri_complete,
+            lifetime: left,
+            interval: pending.interval,
+        };
+        let endpoint = Endpoint::Issuer { client_id: pending.client_id };
+        let step = self.begin(cx, endpoint, code, pending.lag);
+        if let Phase::Waiting(grant, _) = &mut self.phase {
+            grant.answer_lost = true;
+        }
+        step
     }
 
     fn configured(&mut self, cx: &mut Context<'_>, response: &HttpResponse) -> Step<Granted> {
@@ -351,6 +385,9 @@ impl Logic for DeviceGrant {
     type Output = Granted;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Granted> {
+        if let Some(pending) = self.pending.take() {
+            return self.resume(cx, *pending);
+        }
         let Some(oauth) = &cx.service.oauth else { return Step::fail(no_issuer(cx)) };
         if let Some(client_id) = oauth.client_id.clone() {
             return self.request(cx, Endpoint::Issuer { client_id });
@@ -461,7 +498,7 @@ fn is_error(response: &HttpResponse) -> bool {
     matches!(TokenReply::read(response), TokenReply::Refused(_))
 }
 
-fn no_issuer(cx: &Context<'_>) -> Failure {
+pub(crate) fn no_issuer(cx: &Context<'_>) -> Failure {
     let what = format!("{} has no device authorization", cx.service.name);
     Failure::new(Exit::Internal, "no_issuer", what)
 }

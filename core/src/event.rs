@@ -6,6 +6,7 @@ use alloc::string::String;
 use crate::command::CommandId;
 use crate::http::{HttpResponse, RequestFailure};
 use crate::machine::Outcome;
+use crate::redirect::RedirectRequest;
 use crate::resolve::Resolved;
 use crate::secret::Entropy;
 use crate::store::StoreAnswer;
@@ -76,6 +77,31 @@ pub enum Event {
         id: CommandId,
         /// Which of the choices, from 0; `None`: none, or nobody can be asked.
         index: Option<usize>,
+    },
+    /// The listener is there.
+    Listening {
+        /// Of the command.
+        id: CommandId,
+        /// Its port.
+        port: u16,
+    },
+    /// The address cannot be listened on.
+    NotListening {
+        /// Of the command.
+        id: CommandId,
+        /// Why, for a person.
+        reason: String,
+    },
+    /// A request came to the listener. It waits for its answer:
+    /// [`Command::AnswerRedirect`](crate::command::Command::AnswerRedirect) or
+    /// [`Command::StopListening`](crate::command::Command::StopListening).
+    Redirected {
+        /// Of [`Command::Listen`](crate::command::Command::Listen).
+        id: CommandId,
+        /// Tells it from the others at this listener.
+        visit: u32,
+        /// The request.
+        request: RedirectRequest,
     },
     /// What a [`Find`](crate::find::Find) has come to.
     TokenFound {

@@ -52,11 +52,14 @@
 extern crate alloc;
 
 pub mod amend;
+mod authorization_response;
 mod backoff;
 pub mod bearer;
 pub mod billing;
+pub mod browser_grant;
 pub mod call;
 mod client_id;
+mod code_exchange;
 pub mod command;
 pub mod connect;
 pub mod connection;
@@ -86,10 +89,13 @@ pub mod money;
 pub mod notice;
 pub mod oauth;
 pub mod pairing;
+pub mod pending_grant;
+mod pkce;
 mod places;
 mod poll_time;
 pub mod record;
 mod record_form;
+pub mod redirect;
 pub mod resolve;
 mod rotate;
 pub mod rotation;

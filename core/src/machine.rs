@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use core::time::Duration;
 
 use crate::backoff::Jitter;
@@ -12,6 +13,7 @@ use crate::event::Event;
 use crate::failure::Failure;
 use crate::http::HttpRequest;
 use crate::notice::Notice;
+use crate::redirect::RedirectPage;
 use crate::service::Service;
 use crate::store::StoreOp;
 use crate::time::{Now, Timestamp};
@@ -35,6 +37,8 @@ pub enum WakeReason {
     Retry,
     /// A device code expires.
     CodeExpiry,
+    /// The wait for what the browser brings back is over.
+    RedirectExpiry,
     /// The clocks are to be compared.
     CompareClocks,
     /// What another process stores is to be looked for again.
@@ -133,6 +137,9 @@ impl<L: Logic> Machine<L> {
         if self.outcome.is_some() {
             return Disposition::Ignored("finished");
         }
+        if let Event::NotListening { id, .. } = &event {
+            self.outbox.listener.take_if(|listener| listener == id);
+        }
         let step = match (&event, self.started) {
             (Event::Cancelled, _) => {
                 let cx = &mut Context { now, service: &self.service, outbox: &mut self.outbox };
@@ -159,6 +166,7 @@ impl<L: Logic> Machine<L> {
             Step::Pending => {}
             Step::Done(outcome) => {
                 self.outbox.release_lock();
+                self.outbox.stop_listening(RedirectPage::Interrupted);
                 self.outcome = Some(Box::new(outcome));
             }
         }
@@ -289,6 +297,24 @@ impl Context<'_> {
         id
     }
 
+    /// Queues the binding of a loopback listener, in the place of any other.
+    pub fn listen(&mut self, address: IpAddr) -> CommandId {
+        let id = self.outbox.next_id();
+        self.outbox.queue.push_back(Command::Listen { id, address });
+        self.outbox.listener = Some(id);
+        id
+    }
+
+    /// Queues the answer to a request that came to the listener `id`.
+    pub fn answer_redirect(&mut self, id: CommandId, visit: u32, page: RedirectPage) {
+        self.outbox.queue.push_back(Command::AnswerRedirect { id, visit, page });
+    }
+
+    /// Queues the end of the listener, if there is one; whoever waits there is shown this page.
+    pub fn stop_listening(&mut self, page: RedirectPage) {
+        self.outbox.stop_listening(page);
+    }
+
     /// Queues something to show.
     pub fn show(&mut self, notice: Notice) {
         self.outbox.queue.push_back(Command::Show(notice));
@@ -306,6 +332,7 @@ struct Outbox {
     last_id: u32,
     jitter: Jitter,
     lock_wanted: bool,
+    listener: Option<CommandId>,
 }
 
 impl Outbox {
@@ -319,6 +346,13 @@ impl Outbox {
         let unlock = |command: &Command| matches!(command, Command::Store { op: StoreOp::Unlock, .. });
         self.lock_wanted |= self.queue.iter().any(unlock);
         self.queue.clear();
+    }
+
+    /// However a machine ends, it has no listener then.
+    fn stop_listening(&mut self, page: RedirectPage) {
+        if let Some(id) = self.listener.take() {
+            self.queue.push_back(Command::StopListening { id, page });
+        }
     }
 
     /// However a machine ends, it keeps no lock.

@@ -90,6 +90,14 @@ pub enum Notice {
         /// When the code expires.
         expires_at: Timestamp,
     },
+    /// A login in the browser has begun (RFC 6749 §4.1.1): the person opens the link on this machine, which is where the
+    /// browser's answer is awaited, and approves.
+    AuthorizationRequest {
+        /// The link; its query holds secrets.
+        link: Url,
+        /// When the wait for the browser ends.
+        expires_at: Timestamp,
+    },
     /// The service is an older deployment, which mints API keys.
     LegacyService,
     /// The account has no workspace yet: the page creates one.

@@ -228,7 +228,7 @@ impl Read {
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]
-struct MomentForm {
+pub(crate) struct MomentForm {
     wall: u64,
     mono: u64,
     #[serde(default)]

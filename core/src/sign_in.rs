@@ -2,12 +2,14 @@
 
 use alloc::boxed::Box;
 
+use crate::browser_grant::BrowserGrant;
 use crate::device_grant::{DeviceGrant, Granted};
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::granted::granted_record;
 use crate::keep::{Keep, Kept};
 use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::pending_grant::PendingGrant;
 use crate::places::Places;
 use crate::resolve::unexpected;
 use crate::store::Ledger;
@@ -16,43 +18,93 @@ use crate::time::Timestamp;
 /// What the command line says about a login.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SignInOptions {
-    /// Whether a browser may be opened here.
+    /// Whether pages may be opened in a browser.
     pub open_browser: bool,
+    /// Whether that browser runs on this machine, so that it reaches a listener here: not over SSH, in a container or
+    /// without a display.
+    pub browser_is_here: bool,
+    /// How to sign in; `None`: by the browser if it is here and the issuer offers it, else by a device code.
+    pub grant: Option<GrantKind>,
+}
+
+/// A way to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GrantKind {
+    /// The device authorization grant (RFC 8628): a code that is typed or compared on any device.
+    Device,
+    /// The authorization code grant with a loopback redirect (RFC 8252 §7.3): the browser of this machine.
+    Browser,
 }
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SignIn {
     options: SignInOptions,
+    /// What another process began.
+    pending: Option<Box<PendingGrant>>,
     phase: Phase,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     New,
-    Preparing(Places),
+    Preparing(Places, GrantKind),
     Granting(Box<DeviceGrant>),
+    GrantingInBrowser(Box<BrowserGrant>),
     Keeping(Box<Keep>),
 }
 
 impl SignIn {
     /// A login as the command line asks for it.
     pub fn new(options: SignInOptions) -> Self {
-        Self { options, phase: Phase::New }
+        Self { options, pending: None, phase: Phase::New }
     }
 
-    fn prepared(&mut self, cx: &mut Context<'_>, step: Step<Ledger>) -> Step<Kept> {
+    /// The rest of a login that another process began.
+    pub fn resumed(options: SignInOptions, pending: PendingGrant) -> Self {
+        Self { pending: Some(Box::new(pending)), ..Self::new(options) }
+    }
+
+    fn prepared(&mut self, cx: &mut Context<'_>, step: Step<Ledger>, kind: GrantKind) -> Step<Kept> {
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
             Step::Done(Err(failure)) => Step::fail(failure),
+            Step::Done(Ok(_)) if kind == GrantKind::Browser => {
+                let mut grant = Box::new(BrowserGrant::new(self.options.open_browser));
+                let step = grant.start(cx);
+                self.phase = Phase::GrantingInBrowser(grant);
+                self.granted(cx, step)
+            }
             Step::Done(Ok(_)) => {
-                let mut grant = Box::new(DeviceGrant::new(self.options.open_browser));
+                let open_browser = self.options.open_browser;
+                let mut grant = Box::new(match self.pending.take() {
+                    Some(pending) => DeviceGrant::resumed(open_browser, *pending),
+                    None => DeviceGrant::new(open_browser),
+                });
                 let step = grant.start(cx);
                 self.phase = Phase::Granting(grant);
                 self.granted(cx, step)
             }
         }
+    }
+
+    /// How to sign in, of what the issuer offers.
+    fn kind(&self, cx: &Context<'_>) -> Result<GrantKind, Failure> {
+        let Some(oauth) = &cx.service.oauth else { return Err(no_grant(cx, None)) };
+        let offers = |kind: GrantKind| match kind {
+            GrantKind::Device => oauth.device_authorization_endpoint.is_some(),
+            GrantKind::Browser => oauth.authorization_endpoint.is_some(),
+        };
+        let wanted = match self.options.grant {
+            // It was begun as such.
+            _ if self.pending.is_some() => [GrantKind::Device; 2],
+            Some(kind) => [kind; 2],
+            None if self.options.browser_is_here => [GrantKind::Browser, GrantKind::Device],
+            None => [GrantKind::Device, GrantKind::Browser],
+        };
+        let kind = wanted.into_iter().find(|kind| offers(*kind));
+        kind.ok_or_else(|| no_grant(cx, self.options.grant))
     }
 
     fn granted(&mut self, cx: &mut Context<'_>, step: Step<Granted>) -> Step<Kept> {
@@ -73,28 +125,39 @@ impl SignIn {
     }
 }
 
+/// Whether nobody can finish a login any more that ended so: it was decided, or its code is over. Anything else can be
+/// tried again with the same code.
+pub fn is_decided(failure: &Failure) -> bool {
+    matches!(failure.exit, Exit::Denied | Exit::TimedOut | Exit::Server)
+}
+
 impl Logic for SignIn {
     type Output = Kept;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
-        let offers = |oauth: &crate::oauth::OAuth| oauth.device_authorization_endpoint.is_some();
-        if !cx.service.oauth.as_ref().is_some_and(offers) {
-            return Step::fail(no_grant(cx));
-        }
+        let kind = match self.kind(cx) {
+            Ok(kind) => kind,
+            Err(failure) => return Step::fail(failure),
+        };
         let mut places = Places::default();
         let step = places.start(cx);
-        self.phase = Phase::Preparing(places);
-        self.prepared(cx, step)
+        self.phase = Phase::Preparing(places, kind);
+        self.prepared(cx, step, kind)
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Kept> {
         match &mut self.phase {
             Phase::New => Step::Ignored("not started"),
-            Phase::Preparing(places) => {
+            Phase::Preparing(places, kind) => {
+                let kind = *kind;
                 let step = places.handle(cx, event);
-                self.prepared(cx, step)
+                self.prepared(cx, step, kind)
             }
             Phase::Granting(grant) => {
+                let step = grant.handle(cx, event);
+                self.granted(cx, step)
+            }
+            Phase::GrantingInBrowser(grant) => {
                 let step = grant.handle(cx, event);
                 self.granted(cx, step)
             }
@@ -105,14 +168,18 @@ impl Logic for SignIn {
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         match &self.phase {
             Phase::Granting(grant) => grant.deadline(),
+            Phase::GrantingInBrowser(grant) => grant.deadline(),
             Phase::Keeping(keep) => keep.deadline(),
-            Phase::New | Phase::Preparing(_) => None,
+            Phase::New | Phase::Preparing(..) => None,
         }
     }
 }
 
-fn no_grant(cx: &Context<'_>) -> Failure {
-    let what = alloc::format!("{} names no endpoint to begin a login at", cx.service.name);
-    Failure::new(Exit::Server, "no_endpoint", what)
-        .next("give --device-authorization-endpoint, as the issuer's documentation has it")
+fn no_grant(cx: &Context<'_>, wanted: Option<GrantKind>) -> Failure {
+    let (what, flag) = match wanted {
+        Some(GrantKind::Browser) => ("authorization endpoint", "--authorization-endpoint"),
+        _ => ("device authorization endpoint", "--device-authorization-endpoint"),
+    };
+    Failure::new(Exit::Server, "no_endpoint", alloc::format!("{} names no {what}", cx.service.name))
+        .next(alloc::format!("give {flag}, as the issuer's documentation has it"))
 }

@@ -8,6 +8,7 @@ use crate::http::HttpRequest;
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
 use crate::metadata::Endpoints;
+use crate::pending_grant::PendingGrant;
 use crate::resolve::Given;
 use crate::secret::Secret;
 use crate::sign_in::SignInOptions;
@@ -70,7 +71,14 @@ pub enum Task {
         remembered: Box<Endpoints>,
     },
     /// [`SignIn`](crate::sign_in::SignIn).
-    SignIn(SignInOptions),
+    SignIn {
+        /// How.
+        options: SignInOptions,
+        /// What another process began.
+        pending: Option<Box<PendingGrant>>,
+    },
+    /// [`StartGrant`](crate::pending_grant::StartGrant).
+    StartGrant,
     /// [`SignOut`](crate::sign_out::SignOut).
     SignOut {
         /// Whether the issuer is told.
@@ -78,6 +86,11 @@ pub enum Task {
     },
     /// [`DeviceGrant`](crate::device_grant::DeviceGrant).
     DeviceGrant {
+        /// Whether a browser may be opened.
+        open_browser: bool,
+    },
+    /// [`BrowserGrant`](crate::browser_grant::BrowserGrant).
+    BrowserGrant {
         /// Whether a browser may be opened.
         open_browser: bool,
     },

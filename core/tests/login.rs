@@ -224,6 +224,25 @@ fn a_locked_keychain_is_unlocked_by_a_person_or_left_alone() {
 }
 
 #[test]
+fn an_encrypted_file_without_its_key_has_no_prompt() {
+    let encrypted = Backend::EncryptedFile;
+    let locked = |broken: bool| {
+        let mut world = World::new(server("acme", "pt_live_new", &[]));
+        world.service.person_present = true;
+        world.service.backends = &[Backend::EncryptedFile];
+        world.unseals = true;
+        world.stores.entry(encrypted).or_default();
+        let why = if broken { &mut world.broken } else { &mut world.unwritable };
+        why.insert(encrypted, StoreFailureKind::Locked);
+        let failure = login(&mut world, None).unwrap().unwrap_err();
+        assert!(!world.ops.iter().any(|op| matches!(op, StoreOp::Unseal { .. })), "{:?}", world.ops);
+        (failure.code, world.pages.len())
+    };
+    assert_eq!(locked(true), ("no_place_for_token".into(), 0), "told before a browser is opened");
+    assert_eq!(locked(false).0, "stored_nowhere");
+}
+
+#[test]
 fn switching_needs_no_browser() {
     let mut world = World::new(server("acme", "pt_live_new", &["pt_live_a", "pt_live_b"]));
     world.put(KEYCHAIN, "acme", "pt_live_a", false);

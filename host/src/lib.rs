@@ -1,5 +1,5 @@
 //! What both drivers need of the machine they run on and of the person in front of it: [`Clock`], [`Browser`],
-//! [`ProxySettings`], [`Surface`], and the limits of their HTTP clients.
+//! [`ProxySettings`], [`Surface`], the limits of their HTTP clients, and the HTTP of the loopback listener.
 //!
 //! Drivers re-export what an embedder names.
 
@@ -7,6 +7,7 @@ mod browser;
 mod clock;
 pub mod limits;
 mod proxy;
+pub mod redirect;
 mod surface;
 
 pub use browser::Browser;

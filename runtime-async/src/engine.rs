@@ -20,6 +20,7 @@ use doorkey_store::Vault;
 use crate::alarm::Sleeper;
 use crate::client::Client;
 use crate::driver::Means;
+use crate::listener::Listener;
 use crate::live::Alive;
 use crate::post::Post;
 
@@ -41,6 +42,7 @@ pub(crate) struct Engine {
     /// What is under way. Without memory of its own while there is nothing.
     jobs: Vec<Job>,
     stores: Option<Box<Stores>>,
+    listener: Option<Box<Listener>>,
     sleeper: Sleeper,
 }
 
@@ -80,7 +82,8 @@ impl Engine {
     fn new(means: Arc<Means>, post: Arc<Post>) -> Self {
         let sleeper = Sleeper::new(Arc::clone(&means.alarm));
         let (client, observer, attended) = (None, None, false);
-        Self { means, post, client, observer, attended, jobs: Vec::new(), stores: None, sleeper }
+        let (jobs, stores, listener) = (Vec::new(), None, None);
+        Self { means, post, client, observer, attended, jobs, stores, listener, sleeper }
     }
 
     fn start(&mut self, machine: &mut dyn Driven) {
@@ -90,7 +93,8 @@ impl Engine {
         self.handle(machine, Event::Started { jitter_seed: u64::from_ne_bytes(jitter_seed) });
     }
 
-    /// Ready when the machine has ended and what was to be stored is stored, the lock given back.
+    /// Ready when the machine has ended and what was to be stored is stored, the lock given back, and a browser that waits
+    /// for its page has it.
     fn poll(&mut self, machine: &mut dyn Driven, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let mut busy = false;
@@ -99,9 +103,15 @@ impl Engine {
                 self.handle(machine, event);
             }
             busy |= self.poll_jobs(machine, cx);
+            if let Some(event) = self.listener.as_mut().and_then(|listener| listener.poll(cx)) {
+                busy = true;
+                self.handle(machine, event);
+            }
             if machine.has_ended() {
                 // Whatever else is under way, nobody waits for it.
-                if self.stores.as_ref().is_none_or(|stores| stores.is_idle()) {
+                if self.stores.as_ref().is_none_or(|stores| stores.is_idle())
+                    && self.listener.as_ref().is_none_or(|listener| listener.is_finished())
+                {
                     return Poll::Ready(());
                 }
                 self.sleeper.rest();
@@ -192,6 +202,25 @@ impl Engine {
                     })
                 }));
             }
+            Command::Listen { id, address } => {
+                self.post.report(match Listener::bind(id, address) {
+                    Ok((listener, port)) => {
+                        self.listener = Some(Box::new(listener));
+                        Event::Listening { id, port }
+                    }
+                    Err(e) => Event::NotListening { id, reason: e.to_string() },
+                });
+            }
+            Command::AnswerRedirect { id, visit, page } => {
+                if let Some(listener) = self.listener_of(id) {
+                    listener.answer(visit, page);
+                }
+            }
+            Command::StopListening { id, page } => {
+                if let Some(listener) = self.listener_of(id) {
+                    listener.stop(page);
+                }
+            }
             Command::FindToken { id, refusal } => match self.client.clone() {
                 Some(client) => self.begin(async move {
                     let found = client.find(refusal).await;
@@ -213,6 +242,10 @@ impl Engine {
     fn begin(&mut self, job: impl Future<Output = Done> + Send + 'static) {
         self.jobs.reserve_exact(1);
         self.jobs.push(Box::pin(job));
+    }
+
+    fn listener_of(&mut self, id: CommandId) -> Option<&mut Listener> {
+        self.listener.as_deref_mut().filter(|listener| listener.id() == id)
     }
 
     fn next_store_op(&mut self) {

@@ -63,6 +63,7 @@ mod engine;
 mod executor;
 mod flight;
 mod http1;
+mod listener;
 mod live;
 mod pool;
 mod post;
@@ -72,7 +73,9 @@ mod written;
 
 pub use client::Client;
 pub use doorkey_host::{Browser, Clock, Proxy, ProxySettings, Surface, SystemClock, UnusableProxy};
-pub use doorkey_store::{KeychainConfig, SessionConfig, Vault, VaultConfig, boot_id, machine_id};
+pub use doorkey_store::{
+    EncryptionKey, KeychainConfig, ProfileConfig, SessionConfig, Vault, VaultConfig, boot_id, machine_id,
+};
 pub use driver::Driver;
 pub use post::Interrupter;
 pub use run::Run;

@@ -20,6 +20,7 @@ use doorkey_host::limits::LONGEST_SLEEP;
 use doorkey_host::{Browser, Clock, Surface, SystemClock};
 use doorkey_store::Vault;
 
+use crate::listener::Listener;
 use crate::transport::Transport;
 
 /// Runs machines. Requests and store operations run on one helper thread each, started when first needed, so that
@@ -54,6 +55,7 @@ pub struct Driver<'a> {
     requests_pending: usize,
     stores: Helper<(CommandId, StoreOp)>,
     stores_pending: usize,
+    listener: Option<Listener>,
     /// Counts machines: what a request of an earlier one comes to is not the next one's.
     run: u32,
 }
@@ -103,6 +105,7 @@ impl<'a> Driver<'a> {
             requests_pending: 0,
             stores,
             stores_pending: 0,
+            listener: None,
             run: 0,
         }
     }
@@ -161,6 +164,7 @@ impl<'a> Driver<'a> {
                 self.handle(machine, event);
             }
         }
+        let listener = self.listener.take();
         // What was stored is stored and the lock is back before the end is told; an interrupt does not wait.
         while self.stores_pending > 0 && !interrupted {
             match self.inputs.recv() {
@@ -168,6 +172,9 @@ impl<'a> Driver<'a> {
                 Ok(Input::Panicked(cause)) => self.panicked(cause),
                 Ok(Input::Interrupted) | Err(_) => break,
             }
+        }
+        if let Some(listener) = listener.filter(|_| !interrupted) {
+            listener.finish();
         }
     }
 
@@ -193,6 +200,7 @@ impl<'a> Driver<'a> {
     /// The panic of a transport or a store is the caller's, as if it had been called here.
     fn panicked(&mut self, cause: Box<dyn Any + Send>) -> ! {
         (self.requests_pending, self.stores_pending) = (0, 0);
+        self.listener = None;
         resume_unwind(cause)
     }
 
@@ -278,6 +286,29 @@ impl<'a> Driver<'a> {
                     let index = catch_unwind(AssertUnwindSafe(choice)).unwrap_or_default();
                     results.send(Input::Event(run, Event::Chosen { id, index }))
                 });
+            }
+            Command::Listen { id, address } => {
+                let (results, run) = (self.results.clone(), self.run);
+                let report = move |visit, request| {
+                    let _ = results.send(Input::Event(run, Event::Redirected { id, visit, request }));
+                };
+                match Listener::bind(id, address, report) {
+                    Ok(listener) => {
+                        self.report(Event::Listening { id, port: listener.port() });
+                        self.listener = Some(listener);
+                    }
+                    Err(e) => self.report(Event::NotListening { id, reason: e.to_string() }),
+                }
+            }
+            Command::AnswerRedirect { id, visit, page } => {
+                if let Some(listener) = self.listener.as_ref().filter(|listener| listener.id() == id) {
+                    listener.answer(visit, page);
+                }
+            }
+            Command::StopListening { id, page } => {
+                if let Some(listener) = self.listener.as_ref().filter(|listener| listener.id() == id) {
+                    listener.stop(page);
+                }
             }
             Command::FindToken { id, .. } => self.report(nobody_finds(id)),
             Command::Show(notice) => {

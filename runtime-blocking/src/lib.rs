@@ -54,12 +54,15 @@
 mod client;
 mod connecting;
 mod driver;
+mod listener;
 mod reach;
 mod transport;
 
 pub use client::Client;
 pub use doorkey_host::{Browser, Clock, Proxy, ProxySettings, Surface, SystemClock, UnusableProxy};
-pub use doorkey_store::{KeychainConfig, SessionConfig, Vault, VaultConfig, boot_id, machine_id};
+pub use doorkey_store::{
+    EncryptionKey, KeychainConfig, ProfileConfig, SessionConfig, Vault, VaultConfig, boot_id, machine_id,
+};
 pub use driver::{Driver, Interrupter};
 pub use reach::Obstacle;
 pub use transport::{HttpTransport, Transport};

@@ -1,6 +1,7 @@
 //! The sessions of many profiles side by side in one file that only its owner can read, as plain text or encrypted:
 //! `{"v":1,"records":{"https://issuer.example":{…},"work":{…}}}`.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +50,11 @@ impl ProfileFile {
         if let Some(envelope) = self.envelope.as_ref().filter(|envelope| !envelope.has_key()) {
             envelope.make_ready(self.file.path())?;
         }
-        self.open(self.file.read()?.as_ref())
+        let Some(text) = self.file.read()? else { return Ok(None) };
+        match self.open(&text)? {
+            Cow::Owned(opened) => Ok(Some(opened)),
+            Cow::Borrowed(_) => Ok(Some(text)),
+        }
     }
 
     /// Derives the key while nobody waits for us.
@@ -60,12 +65,9 @@ impl ProfileFile {
         envelope.make_ready(self.file.path())
     }
 
-    fn open(&self, text: Option<&Secret>) -> Result<Option<Secret>, StoreFailure> {
-        let open = |text: &Secret| match &self.envelope {
-            Some(envelope) => envelope.open(self.file.path(), Purpose::Credentials, text.expose_secret()),
-            None => Ok(text.clone()),
-        };
-        text.map(open).transpose()
+    fn open<'a>(&self, text: &'a Secret) -> Result<Cow<'a, Secret>, StoreFailure> {
+        let Some(envelope) = &self.envelope else { return Ok(Cow::Borrowed(text)) };
+        envelope.open(self.file.path(), Purpose::Credentials, text.expose_secret()).map(Cow::Owned)
     }
 
     fn close(&self, text: Secret) -> Result<Secret, StoreFailure> {
@@ -128,8 +130,8 @@ impl CredentialStore for ProfileFile {
         self.make_ready()?;
         self.file.change(|text| {
             let encoded = encode(record);
-            let text = self.open(text)?;
-            let mut document = self.parse(text.as_ref())?;
+            let text = text.map(|text| self.open(text)).transpose()?;
+            let mut document = self.parse(text.as_deref())?;
             if self.held(&document)?.as_ref().map(Record::version).as_ref() != expected {
                 return Ok(Change::Keep(Swap::Conflict));
             }
@@ -144,8 +146,8 @@ impl CredentialStore for ProfileFile {
             return Ok(Swap::Done);
         }
         self.file.change(|text| {
-            let text = self.open(text)?;
-            let mut document = self.parse(text.as_ref())?;
+            let text = text.map(|text| self.open(text)).transpose()?;
+            let mut document = self.parse(text.as_deref())?;
             match self.held(&document)? {
                 None => return Ok(Change::Keep(Swap::Done)),
                 Some(held) if held.version() != *expected => return Ok(Change::Keep(Swap::Conflict)),

@@ -25,8 +25,8 @@ use doorkey_core::store::StoreFailureKind::{self, Absent, Locked, Refused, Timed
 use doorkey_core::store::{StoreAnswer, StoreFailure, StoreOp};
 use doorkey_store::conformance::Kit;
 use doorkey_store::{
-    CredentialStore, KeychainConfig, KeychainStore, LimitedStore, SessionConfig, SessionKeychain, Swap,
-    Vault, VaultConfig,
+    CredentialStore, KeychainConfig, KeychainStore, LimitedStore, ProfileConfig, SessionConfig,
+    SessionKeychain, Swap, Vault, VaultConfig,
 };
 use scratch::Scratch;
 use session::{refresh_token, session, tombstone};
@@ -34,6 +34,8 @@ use session::{refresh_token, session, tombstone};
 const SERVICE: &str = "doorkey-test";
 const ACCOUNT: &str = "api-token";
 const SESSION_ACCOUNT: &str = "workos-refresh-token";
+/// Two profiles, and the login of each.
+const PROFILES: [(&str, &str); 2] = [("https://issuer.example", "l"), ("https://issuer.example/", "m")];
 const LIMIT: Duration = Duration::from_secs(3);
 
 fn store() -> LimitedStore {
@@ -138,6 +140,22 @@ fn a_session_lies_in_small_items_beside_its_bare_refresh_token() {
     let found = secret_tool(&desktop, &format!("search --all service {SERVICE}"), "");
     assert_eq!(found.matches("secret = ").count(), 1, "the tombstone alone: {found}");
     assert_eq!(secret_tool(&desktop, &format!("lookup {names}"), ""), "");
+}
+
+#[test]
+fn profiles_lie_side_by_side_each_under_its_name() {
+    let desktop = Desktop::start("kc-profiles", Services::None).with_unlocked_keyring();
+    let lookup = |profile| secret_tool(&desktop, &format!("lookup service {SERVICE} username {profile}"), "");
+    inside(&desktop, "write profiles");
+    for (profile, login) in PROFILES {
+        assert_eq!(lookup(profile), refresh_token(login, 2).expose_secret(), "{profile}");
+    }
+    inside(&desktop, "end one profile");
+    let [(ended, _), (other, login)] = PROFILES;
+    assert_eq!(lookup(ended), "");
+    assert_eq!(lookup(other), refresh_token(login, 2).expose_secret());
+    let found = secret_tool(&desktop, &format!("search --all service {SERVICE}"), "");
+    assert_eq!(found.matches("secret = ").count(), 7, "a tombstone; five pieces and a token: {found}");
 }
 
 #[test]
@@ -292,6 +310,30 @@ fn child() {
             assert_eq!(store.write(&Slot::Active, Some(&one.version()), &two), Ok(Swap::Done));
             assert_eq!(sessions().load(&Slot::Active), Ok(Some(two)));
         }
+        "write profiles" => {
+            for (profile, login) in PROFILES {
+                let mut vault = profile_vault(&folder, profile);
+                let nothing = StoreAnswer::Records(Vec::new());
+                assert_eq!(vault.perform(StoreOp::LoadAll(Backend::Keychain)), nothing);
+                for counter in 1..3 {
+                    let before = (counter > 1).then(|| session(login, counter - 1));
+                    let write = write_profile(before.as_ref(), session(login, counter));
+                    assert_eq!(vault.perform(write), StoreAnswer::Done);
+                }
+            }
+        }
+        "end one profile" => {
+            let holds = |record| StoreAnswer::Records(vec![(Slot::Active, record)]);
+            for (profile, login) in PROFILES {
+                let found = profile_vault(&folder, profile).perform(StoreOp::LoadAll(Backend::Keychain));
+                assert_eq!(found, holds(session(login, 2)), "{profile}");
+            }
+            let [(profile, login), (other, other_login)] = PROFILES;
+            let end = write_profile(Some(&session(login, 2)), tombstone(login, 3));
+            assert_eq!(profile_vault(&folder, profile).perform(end), StoreAnswer::Done);
+            let found = profile_vault(&folder, other).perform(StoreOp::LoadAll(Backend::Keychain));
+            assert_eq!(found, holds(session(other_login, 2)));
+        }
         "read beside a writer" => read_beside_a_writer(),
         "adopt theirs" => {
             let keychain =
@@ -392,6 +434,19 @@ fn child() {
         "leave it alone" => leave_it_alone(&folder),
         other => panic!("no such role: {other}"),
     }
+}
+
+fn profile_vault(folder: &Path, profile: &str) -> Vault {
+    let keychain = KeychainConfig { service: SERVICE.into(), account: profile.into(), limit: LIMIT };
+    let config = ProfileConfig::in_folder(&folder.join("doorkey"), profile);
+    let mut vault = Vault::profile(ProfileConfig { keychain: Some(keychain), ..config });
+    assert_eq!(vault.perform(StoreOp::Lock { wait: LIMIT }), StoreAnswer::Done);
+    vault
+}
+
+fn write_profile(before: Option<&Record>, record: Record) -> StoreOp {
+    let expected = before.map(Record::version);
+    StoreOp::Write { backend: Backend::Keychain, slot: Slot::Active, expected, record }
 }
 
 /// Each write removes the items of the record before; a reader without the lock is in the middle of them.

@@ -1,5 +1,6 @@
 //! A computer with a session, an issuer for it, and a clock that can be put forward.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -33,12 +34,25 @@ pub struct Seat {
     sandbox: Running,
     refreshes: Arc<AtomicU64>,
     vaults: Arc<AtomicU64>,
+    /// Where in the folder the session lies.
+    vault_in: fn(&Path) -> Vault,
     folder: Arc<Scratch>,
 }
 
 impl Seat {
     /// Signed in at an issuer with this grace period; zero is strict.
     pub fn new(name: &str, grace: Duration) -> Self {
+        let in_files = |folder: &Path| Vault::session(SessionConfig::in_folder(folder));
+        Self::with_vault(name, grace, &[Backend::File], in_files)
+    }
+
+    /// The same with the session in the first of these backends of this vault.
+    pub fn with_vault(
+        name: &str,
+        grace: Duration,
+        backends: &'static [Backend],
+        vault_in: fn(&Path) -> Vault,
+    ) -> Self {
         let refreshes = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&refreshes);
         let settings = pensar::Settings { grace, access_lifetime: LIFETIME, ..pensar::Settings::default() };
@@ -58,7 +72,7 @@ impl Seat {
             PensarHosts { api, console, gateway: sandbox.gateway.clone(), workos: sandbox.workos.clone() },
             "build-box".into(),
         );
-        service.backends = &[Backend::File];
+        service.backends = backends;
         service.machine_id = Some("machine-1".into());
         service.boot_id = "boot-1".into();
         if let Some(oauth) = &mut service.oauth {
@@ -70,6 +84,7 @@ impl Seat {
             sandbox,
             refreshes,
             vaults: Arc::default(),
+            vault_in,
             folder: Arc::new(Scratch::new(name)),
         };
         let record = grant::record(&seat.service, seat.clock.now());
@@ -81,7 +96,16 @@ impl Seat {
 
     /// Where the session lies.
     pub fn vault(&self) -> Vault {
-        Vault::session(SessionConfig::in_folder(&self.folder))
+        (self.vault_in)(&self.folder)
+    }
+
+    /// The folder with all that is stored.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn backend(&self) -> Backend {
+        self.service.backends[0]
     }
 
     /// A driver with connections of its own.
@@ -91,11 +115,11 @@ impl Seat {
 
     /// A driver with these connections.
     pub fn driver_through(&self, transport: impl doorkey_async::Transport) -> Driver {
-        let folder = Arc::clone(&self.folder);
+        let (folder, vault_in) = (Arc::clone(&self.folder), self.vault_in);
         let made = Arc::clone(&self.vaults);
         let vaults = move || {
             made.fetch_add(1, Ordering::Relaxed);
-            Vault::session(SessionConfig::in_folder(&folder))
+            vault_in(&folder)
         };
         Driver::new(transport, vaults).with_clock(self.clock.clone())
     }
@@ -138,7 +162,7 @@ impl Seat {
 
     /// What is stored, read by nobody's lock.
     pub fn record(&self) -> Record {
-        match self.vault().perform(StoreOp::Load { backend: Backend::File, slot: Slot::Active }) {
+        match self.vault().perform(StoreOp::Load { backend: self.backend(), slot: Slot::Active }) {
             StoreAnswer::Records(mut records) => records.remove(0).1,
             other => panic!("{other:?}"),
         }
@@ -157,7 +181,7 @@ impl Seat {
         access.token = Secret::from("no-such-token");
         spoilt.generation.as_mut().unwrap().counter += 1;
         let op = StoreOp::Write {
-            backend: Backend::File,
+            backend: self.backend(),
             slot: Slot::Active,
             expected: Some(old.version()),
             record: spoilt,

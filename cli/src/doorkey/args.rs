@@ -91,6 +91,18 @@ pub struct Login {
     /// Only print the link
     #[arg(long)]
     pub no_browser: bool,
+    /// Sign in by a code that is typed or compared on any device
+    #[arg(long, conflicts_with = "browser")]
+    pub device: bool,
+    /// Sign in by the browser of this machine
+    #[arg(long, conflicts_with_all = ["start", "no_browser"])]
+    pub browser: bool,
+    /// Begin, print a handle, and end: `--finish` completes it, also in another process or after a restart
+    #[arg(long, conflicts_with = "finish")]
+    pub start: bool,
+    /// Complete the login that `--start` began
+    #[arg(long, value_name = "HANDLE", exclusive = true)]
+    pub finish: Option<String>,
     /// Draw the link as a QR code, too
     #[cfg(feature = "qr")]
     #[arg(long)]

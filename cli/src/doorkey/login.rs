@@ -7,7 +7,7 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::metadata::Endpoints;
 use doorkey_core::oauth::OAuth;
 use doorkey_core::service::Service;
-use doorkey_core::sign_in::{SignIn, SignInOptions};
+use doorkey_core::sign_in::{GrantKind, SignIn, SignInOptions};
 use doorkey_core::task::Task;
 use doorkey_core::text::harmless;
 use doorkey_core::url::Url;
@@ -17,9 +17,9 @@ use crate::surface::Qr;
 use super::args::{EndpointArgs, Login};
 use super::place::{Profiles, unknown};
 use super::presets::Preset;
-use super::report;
 use super::run::Issuing;
 use super::settings::Profile;
+use super::{pending, report};
 
 /// Who is to be signed in, and where.
 struct Wanted {
@@ -33,17 +33,44 @@ struct Wanted {
     page_hosts: Vec<String>,
 }
 
-/// Signs in.
+/// Signs in, begins to, or completes what was begun.
 ///
 /// # Errors
 /// As the machines say; the arguments leave something open; the profile cannot be remembered.
 pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Result<ExitCode, Failure> {
-    let wanted = wanted(profiles, args)?;
+    if let Some(handle) = &args.finish {
+        return pending::finish(issuing, profiles, handle);
+    }
+    let profile = discover(issuing, profiles, wanted(profiles, args)?)?;
+    let mut run = issuing.run(profiles.place(&profile)?);
+    run.check_proxy(profile.oauth.token_endpoint.origin())?;
+    if args.start {
+        return pending::start(profiles, run, &profile);
+    }
+    let can_open = profiles.environment.can_open_pages();
+    run.qr = qr(args, can_open);
+    let (printer, service) = (run.printer, run.place.service.clone());
+    let options = SignInOptions {
+        open_browser: !args.no_browser && can_open,
+        browser_is_here: !args.no_browser && can_open && !profiles.environment.is_remote(),
+        grant: match (args.device, args.browser) {
+            (true, _) => Some(GrantKind::Device),
+            (_, true) => Some(GrantKind::Browser),
+            _ => None,
+        },
+    };
+    let kept = run.drive(Task::SignIn { options, pending: None }, SignIn::new(options))?;
+    profiles.file.keep(&profile)?;
+    report::signed_in(printer, &service, &profile, &kept);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Finds out where the issuer's endpoints are.
+fn discover(issuing: &Issuing<'_>, profiles: &Profiles<'_>, wanted: Wanted) -> Result<Profile, Failure> {
     let device = profiles.environment.hostname.clone();
-    let service = Service::issuer(&wanted.issuer, &wanted.profile, device.clone())
+    let service = Service::issuer(&wanted.issuer, &wanted.profile, device)
         .map_err(|e| no_issuer(&wanted.issuer, &e.to_string()))?;
     profiles.file.probe()?;
-
     let run = issuing.run(profiles.place_of(service, &wanted.profile)?);
     run.check_proxy(run.place.service.api.origin())?;
     let (issuer, given, remembered) = (wanted.issuer, wanted.endpoints, wanted.remembered);
@@ -54,18 +81,7 @@ pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Re
     };
     let metadata = run.drive(task, Discover::new(issuer, given, remembered))?;
     let oauth = OAuth { page_hosts: wanted.page_hosts, ..metadata.client(wanted.client_id, wanted.scope)? };
-
-    let profile = Profile { name: wanted.profile, oauth };
-    let mut run = issuing.run(profiles.place(&profile)?);
-    run.check_proxy(profile.oauth.token_endpoint.origin())?;
-    let can_open = profiles.environment.can_open_pages();
-    run.qr = qr(args, can_open);
-    let (printer, service) = (run.printer, run.place.service.clone());
-    let options = SignInOptions { open_browser: !args.no_browser && can_open };
-    let kept = run.drive(Task::SignIn(options), SignIn::new(options))?;
-    profiles.file.keep(&profile)?;
-    report::signed_in(printer, &service, &profile, &kept);
-    Ok(ExitCode::SUCCESS)
+    Ok(Profile { name: wanted.profile, oauth })
 }
 
 /// What the command line says, and what it leaves to a profile that is remembered or to what is known of an issuer.

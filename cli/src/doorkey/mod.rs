@@ -4,6 +4,8 @@ mod args;
 #[cfg(feature = "issuers")]
 mod login;
 #[cfg(feature = "issuers")]
+mod pending;
+#[cfg(feature = "issuers")]
 mod place;
 #[cfg(feature = "issuers")]
 mod presets;

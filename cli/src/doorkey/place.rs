@@ -26,7 +26,7 @@ pub struct Profiles<'a> {
     pub file: SettingsFile,
     /// What they said.
     pub settings: Settings,
-    /// Where everything lies.
+    /// Where all of it lies.
     pub folder: PathBuf,
     /// `--profile`.
     named: Option<String>,

@@ -18,7 +18,7 @@ use doorkey_core::sign_out::{Revocation, SignedOut};
 use doorkey_core::text::harmless;
 use serde_json::{Value, json};
 
-use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
+use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW};
 use crate::surface::name;
 
 use super::settings::Profile;
@@ -50,6 +50,24 @@ pub fn signed_in(printer: Printer, service: &Service, profile: &Profile, kept: &
         let ends = left.map_or_else(String::new, |left| format!("; this session ends in {}", span(left)));
         printer.warning(&format!("the issuer gave no refresh token{ends}"));
         printer.next("ask for one, at many issuers with `--scope offline_access`, and sign in again");
+    }
+}
+
+/// A login was begun.
+pub fn login_started(printer: Printer, profile: &Profile, handle: &str, lifetime: Duration) {
+    if printer.json {
+        printer.json(&json!({
+            "event": "login_started",
+            "profile": profile.name,
+            "handle": handle,
+            "expires_in": lifetime.as_secs(),
+        }));
+    } else {
+        printer.line(handle);
+        printer.message(&format!(
+            "To complete the login within {}, here or in another shell: {BOLD}doorkey login --finish {handle}{RESET}",
+            span(lifetime)
+        ));
     }
 }
 

@@ -86,7 +86,9 @@ impl SettingsFile {
             });
             let profiles = profiles.as_table_mut().ok_or("has no table of profiles")?;
             let entry = profiles.entry(&profile.name).or_insert_with(toml_edit::table);
-            let entry = entry.as_table_mut().ok_or("has a profile that is no table")?;
+            if !entry.is_table_like() {
+                return Err("has a profile that is no table");
+            }
             write(entry, &profile.oauth);
             document[ACTIVE] = value(&profile.name);
             Ok(())
@@ -167,6 +169,26 @@ impl Profile {
         }
     }
 
+    /// The profile as TOML, for somewhere else.
+    pub fn encode(&self) -> String {
+        let mut document = DocumentMut::new();
+        document[ACTIVE] = value(&self.name);
+        write(document.entry(PROFILES).or_insert_with(toml_edit::table), &self.oauth);
+        document.to_string()
+    }
+
+    /// Reads it back.
+    ///
+    /// # Errors
+    /// What it says cannot be used.
+    pub fn decode(text: &str) -> Result<Self, Failure> {
+        let odd = |why: &str| unusable("that was begun", why);
+        let document = parse(text).map_err(|why| odd(&why))?;
+        let name = document.get(ACTIVE).and_then(Item::as_str).ok_or_else(|| odd("it has no name"))?;
+        let oauth = document.get(PROFILES).ok_or_else(|| odd("it is empty")).map(read)?;
+        Ok(Self { name: name.to_owned(), oauth: oauth.map_err(|why| odd(&why))? })
+    }
+
     /// The service behind it.
     ///
     /// # Errors
@@ -186,30 +208,27 @@ fn parse(text: &str) -> Result<DocumentMut, String> {
     })
 }
 
-fn write(entry: &mut Table, oauth: &OAuth) {
-    let mut set = |key: &str, text: Option<String>| match text {
-        Some(text) => entry[key] = value(text),
-        None => {
-            entry.remove(key);
-        }
-    };
+/// Into a table.
+fn write(entry: &mut Item, oauth: &OAuth) {
     let url = |url: Option<&Url>| url.map(|url| url.expose().expose_secret().to_owned());
-    set(ISSUER, oauth.issuer.clone());
-    set(CLIENT_ID, oauth.client_id.clone());
-    set(SCOPE, oauth.scope.clone());
-    set(AUTHORIZATION, url(oauth.authorization_endpoint.as_ref()));
-    set(DEVICE_AUTHORIZATION, url(oauth.device_authorization_endpoint.as_ref()));
-    set(TOKEN, url(Some(&oauth.token_endpoint)));
-    set(REVOCATION, url(oauth.revocation_endpoint.as_ref()));
-    if oauth.names_issuer {
-        entry[NAMES_ISSUER] = value(true);
-    } else {
-        entry.remove(NAMES_ISSUER);
-    }
-    if oauth.page_hosts.is_empty() {
-        entry.remove(PAGE_HOSTS);
-    } else {
-        entry[PAGE_HOSTS] = value(oauth.page_hosts.iter().collect::<Array>());
+    let hosts = oauth.page_hosts.iter().collect::<Array>();
+    let values = [
+        (ISSUER, oauth.issuer.clone().map(value)),
+        (CLIENT_ID, oauth.client_id.clone().map(value)),
+        (SCOPE, oauth.scope.clone().map(value)),
+        (AUTHORIZATION, url(oauth.authorization_endpoint.as_ref()).map(value)),
+        (DEVICE_AUTHORIZATION, url(oauth.device_authorization_endpoint.as_ref()).map(value)),
+        (TOKEN, url(Some(&oauth.token_endpoint)).map(value)),
+        (REVOCATION, url(oauth.revocation_endpoint.as_ref()).map(value)),
+        (NAMES_ISSUER, oauth.names_issuer.then(|| value(true))),
+        (PAGE_HOSTS, (!hosts.is_empty()).then(|| value(hosts))),
+    ];
+    for (key, value) in values {
+        match (value, entry.as_table_like_mut()) {
+            (Some(value), Some(table)) => drop(table.insert(key, value)),
+            (None, Some(table)) => drop(table.remove(key)),
+            (_, None) => {}
+        }
     }
 }
 

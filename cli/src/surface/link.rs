@@ -99,6 +99,17 @@ impl Lines {
         self.set_link(link);
     }
 
+    /// Only a browser on this machine gets back from there: it is no link for another device's camera.
+    pub(super) fn authorization_request(&mut self, now: Now, link: &Url, expires_at: Timestamp) {
+        if self.printer.json {
+            self.printer.json(&json!({"event": "authorization_request", "link": plain(link),
+                "expires_in": seconds_left(now, expires_at)}));
+        }
+        self.say("Authorize in the browser of this machine; if none opens, open this link there:");
+        self.say(&format!("\n  {BOLD}{}{RESET}\n", plain(link)));
+        self.hint("On another machine use `--device`.");
+    }
+
     pub(super) fn create_workspace(&mut self, now: Now, page: &Url, expires_at: Timestamp) {
         let link = Link::CreateWorkspace(page.clone());
         let waiting = Waiting { what: "a workspace", state: None, next_poll: None, expires_at };

@@ -104,6 +104,9 @@ impl Surface for Lines {
                 let complete = verification_uri_complete.as_ref();
                 self.device_code(now, user_code.expose_secret(), verification_uri, complete, *expires_at);
             }
+            Notice::AuthorizationRequest { link, expires_at } => {
+                self.authorization_request(now, link, *expires_at);
+            }
             Notice::CreateWorkspace { page, expires_at } => self.create_workspace(now, page, *expires_at),
             Notice::ChooseInBrowser { page, expires_at } => self.choose_in_browser(now, page, *expires_at),
             Notice::Waiting { last_poll, next_poll, expires_at } => {

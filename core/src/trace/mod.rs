@@ -76,7 +76,12 @@ impl Recorder {
 
     /// The last line.
     pub fn end(&self, failure: Option<&Failure>) -> String {
-        json!({"outcome": outcome(failure)}).to_string()
+        // Its code may be a server's word.
+        let mut outcome = outcome(failure);
+        if let Some(code) = outcome.get_mut("failed") {
+            *code = self.placeholders.plain(code.as_str().unwrap_or_default()).into();
+        }
+        json!({"outcome": outcome}).to_string()
     }
 
     fn commands(&mut self, commands: &[Command]) -> Vec<Value> {

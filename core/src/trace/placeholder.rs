@@ -58,6 +58,7 @@ const URL_KEYS: &[&str] = &[
     "consoleUrl",
     "device_authorization_endpoint",
     "gatewayUrl",
+    "redirect_uri",
     "revocation_endpoint",
     "selectionUrl",
     "token_endpoint",

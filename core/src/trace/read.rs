@@ -20,11 +20,13 @@ use crate::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
+use crate::pending_grant::PendingGrant;
 use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
+use crate::redirect::RedirectRequest;
 use crate::resolve::{Given, Resolved, Source};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Body, Fingerprint, Secret};
-use crate::sign_in::SignInOptions;
+use crate::sign_in::{GrantKind, SignInOptions};
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, Unsettled};
 use crate::task::Task;
@@ -34,7 +36,7 @@ use crate::verdict::{Refusal, RefusalKind};
 
 use super::placeholder::{Placeholders, entropy};
 use super::service;
-use super::write::failure_kind;
+use super::write::{failure_kind, grant_kind};
 
 /// The longest body that a replay makes up.
 const LONGEST_BODY: u64 = 2 * 1024 * 1024;
@@ -105,10 +107,39 @@ pub(super) fn task(value: &Value) -> Read<Task> {
             given: Box::new(service::read_endpoints(field(fields, "given")?)?),
             remembered: Box::new(service::read_endpoints(field(fields, "remembered")?)?),
         },
-        "sign_in" => Task::SignIn(SignInOptions { open_browser: flag(fields, "open_browser")? }),
+        "sign_in" => Task::SignIn {
+            options: SignInOptions {
+                open_browser: flag(fields, "open_browser")?,
+                browser_is_here: flag(fields, "browser_is_here")?,
+                grant: optional(fields, "grant").map(|name| known_grant_kind(&name)).transpose()?,
+            },
+            pending: match field(fields, "pending")? {
+                Value::Null => None,
+                value => Some(Box::new(pending(value)?)),
+            },
+        },
+        "start_grant" => Task::StartGrant,
         "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
+        "browser_grant" => Task::BrowserGrant { open_browser: flag(fields, "open_browser")? },
         other => return Err(format!("unknown task {other:?}")),
+    })
+}
+
+fn pending(value: &Value) -> Read<PendingGrant> {
+    let time = |key: &str| number(value, key).map(Duration::from_millis);
+    let complete = field(value, "verification_uri_complete")?;
+    Ok(PendingGrant {
+        issuer: text(value, "issuer")?.to_owned(),
+        client_id: text(value, "client_id")?.to_owned(),
+        device_code: Secret::from(text(value, "device_code")?),
+        user_code: Secret::from(text(value, "user_code")?),
+        verification_uri: url(field(value, "verification_uri")?)?,
+        verification_uri_complete: if complete.is_null() { None } else { Some(url(complete)?) },
+        started: moment(field(value, "started")?)?,
+        lag: time("lag_ms")?,
+        lifetime: time("lifetime_ms")?,
+        interval: time("interval_ms")?,
     })
 }
 
@@ -148,8 +179,27 @@ pub(super) fn event(value: &Value, known: &Placeholders) -> Read<Event> {
             Event::Chosen { id: id()?, index: index.map(usize::try_from).transpose().map_err(|_| "index")? }
         }
         "token_found" => Event::TokenFound { id: id()?, found: found(field(fields, "found")?, known)? },
+        "listening" => {
+            Event::Listening { id: id()?, port: number(fields, "port")?.try_into().map_err(|_| "port")? }
+        }
+        "not_listening" => Event::NotListening { id: id()?, reason: text(fields, "reason")?.to_owned() },
+        "redirected" => Event::Redirected {
+            id: id()?,
+            visit: number(fields, "visit")?.try_into().map_err(|_| "visit")?,
+            request: redirect(field(fields, "request")?, known)?,
+        },
         other => return Err(format!("unknown event {other:?}")),
     })
+}
+
+fn redirect(value: &Value, known: &Placeholders) -> Read<RedirectRequest> {
+    let mut query = Vec::new();
+    for pair in list(value, "query")? {
+        let text = |index: usize| pair.get(index).and_then(Value::as_str).ok_or("a parameter");
+        query.push((text(0)?.to_owned(), known.meaning(text(1)?)));
+    }
+    let (method, host) = (text(value, "method")?.to_owned(), optional(value, "host"));
+    Ok(RedirectRequest::from_parts(method, host, text(value, "path")?, &query))
 }
 
 fn found(value: &Value, known: &Placeholders) -> Read<Outcome<Option<Box<Resolved>>>> {
@@ -174,20 +224,23 @@ fn given(value: &Value) -> Given {
 
 fn request(value: &Value) -> Read<HttpRequest> {
     let method = Method::parse(text(value, "method")?).ok_or("method")?;
-    let place = field(value, "url")?;
-    let base = format!("{}{}", text(place, "origin")?, text(place, "path")?);
-    let mut url = Url::parse(&base).map_err(|e| e.to_string())?;
-    for pair in list(place, "query")? {
-        let (name, value) = named(pair)?;
-        url = url.with(name, value);
-    }
-    let mut request = HttpRequest::new(method, url);
+    let mut request = HttpRequest::new(method, url(field(value, "url")?)?);
     for pair in list(value, "headers")? {
         let (name, value) = named(pair)?;
         request = request.header(name, value);
     }
     request.body = body(field(value, "body")?, &Placeholders::default())?;
     Ok(request)
+}
+
+fn url(value: &Value) -> Read<Url> {
+    let base = format!("{}{}", text(value, "origin")?, text(value, "path")?);
+    let mut url = Url::parse(&base).map_err(|e| e.to_string())?;
+    for pair in list(value, "query")? {
+        let (name, value) = named(pair)?;
+        url = url.with(name, value);
+    }
+    Ok(url)
 }
 
 /// A pair of a name and a [`Text`].
@@ -392,6 +445,11 @@ fn source(name: &str) -> Read<Source> {
 
 fn backend(name: &str) -> Read<Backend> {
     Backend::ALL.into_iter().find(|backend| backend.as_str() == name).ok_or_else(|| "a backend".to_owned())
+}
+
+fn known_grant_kind(name: &str) -> Read<GrantKind> {
+    let all = [GrantKind::Device, GrantKind::Browser];
+    all.into_iter().find(|kind| grant_kind(*kind) == name).ok_or_else(|| "a way to sign in".to_owned())
 }
 
 fn request_failure_kind(name: &str) -> Read<FailureKind> {

@@ -4,8 +4,9 @@ use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::browser_grant::BrowserGrant;
 use crate::call::Call;
 use crate::connect::Connect;
 use crate::connection::Connection;
@@ -19,6 +20,7 @@ use crate::find::Find;
 use crate::login::Login;
 use crate::logout::Logout;
 use crate::machine::{Disposition, Logic, Machine};
+use crate::pending_grant::StartGrant;
 use crate::service::Service;
 use crate::session::Session;
 use crate::sign_in::SignIn;
@@ -29,7 +31,7 @@ use crate::time::Now;
 use crate::use_token::UseToken;
 
 use super::read::{Read, UnreadableTrace, event, field, list, now, task};
-use super::{FORM, Recorder, outcome, service};
+use super::{FORM, Recorder, service};
 
 /// A trace that gave the same commands again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +77,7 @@ pub fn replay(lines: &[&str]) -> Result<Result<Replayed, Difference>, Unreadable
         let number = index + 1;
         let recorded = parse(line).map_err(unreadable(number))?;
         let again = if recorded.get("outcome").is_some() {
-            serde_json::json!({"outcome": machine.ended()}).to_string()
+            machine.ended(&recorder)
         } else {
             let now = field(&recorded, "now").and_then(now).map_err(unreadable(number))?;
             let event = field(&recorded, "event")
@@ -95,8 +97,8 @@ pub fn replay(lines: &[&str]) -> Result<Result<Replayed, Difference>, Unreadable
 /// A machine of any kind.
 trait Replayable {
     fn step(&mut self, recorder: &mut Recorder, now: Now, event: Event) -> String;
-    /// How it ended, as in the last line; `null` if it has not.
-    fn ended(&self) -> Value;
+    /// How it ended, as the last line says it; `null` if it has not.
+    fn ended(&self, recorder: &Recorder) -> String;
 }
 
 impl<L: Logic> Replayable for Machine<L> {
@@ -106,9 +108,9 @@ impl<L: Logic> Replayable for Machine<L> {
         recorder.line(now, &event, disposition, &commands)
     }
 
-    fn ended(&self) -> Value {
+    fn ended(&self, recorder: &Recorder) -> String {
         let end: Option<Option<&Failure>> = self.outcome().map(|end| end.as_ref().err());
-        end.map_or(Value::Null, outcome)
+        end.map_or_else(|| json!({"outcome": null}).to_string(), |end| recorder.end(end))
     }
 }
 
@@ -134,9 +136,19 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         Task::Discover { issuer, given, remembered } => {
             Box::new(Machine::new(service, Discover::new(issuer, *given, *remembered)))
         }
-        Task::SignIn(options) => Box::new(Machine::new(service, SignIn::new(options))),
+        Task::SignIn { options, pending } => Box::new(Machine::new(
+            service,
+            match pending {
+                Some(pending) => SignIn::resumed(options, *pending),
+                None => SignIn::new(options),
+            },
+        )),
+        Task::StartGrant => Box::new(Machine::new(service, StartGrant::default())),
         Task::SignOut { revoke } => Box::new(Machine::new(service, SignOut::new(revoke))),
         Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
+        Task::BrowserGrant { open_browser } => {
+            Box::new(Machine::new(service, BrowserGrant::new(open_browser)))
+        }
     }
 }
 

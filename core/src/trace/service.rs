@@ -34,7 +34,7 @@ pub(super) fn write(service: &Service) -> Value {
         "gateway": written(service.gateway.as_ref()),
         "oauth": service.oauth.as_ref().map(|oauth| json!({
             "issuer": oauth.issuer,
-            "authorization_endpoint": written(oauth.authorization_endpoint.as_ref()),
+            "authorization_endpoint": oauth.authorization_endpoint.as_ref().map(whole),
             "device_authorization_endpoint": written(oauth.device_authorization_endpoint.as_ref()),
             "token_endpoint": oauth.token_endpoint.to_string(),
             "revocation_endpoint": written(oauth.revocation_endpoint.as_ref()),
@@ -97,6 +97,11 @@ pub(super) fn read_endpoints(value: &Value) -> Read<Endpoints> {
         token: optional_url(value, "token")?,
         revocation: optional_url(value, "revocation")?,
     })
+}
+
+/// With its query, which an authorization endpoint may have (RFC 6749 §3.1), and which is no secret of anybody's.
+fn whole(endpoint: &Url) -> String {
+    endpoint.expose().expose_secret().to_owned()
 }
 
 fn issuer(value: &Value) -> Read<OAuth> {
@@ -171,4 +176,22 @@ fn written(url: Option<&Url>) -> Option<String> {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_order_of_some_backends_is_read_back() {
+        let [a, b, c] = Backend::ALL;
+        for order in [[a, b, c], [a, c, b], [b, a, c], [b, c, a], [c, a, b], [c, b, a]] {
+            for some in (0..=order.len()).map(|some| &order[..some]) {
+                let named: Vec<Value> = some.iter().map(|backend| backend.as_str().into()).collect();
+                assert_eq!(backends(&named).as_deref(), Ok(some));
+            }
+        }
+        assert!(backends(&["cloud".into()]).is_err());
+        assert!(backends(&["file".into(), "file".into()]).is_err());
+    }
 }

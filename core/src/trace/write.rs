@@ -2,11 +2,11 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::command::Command;
 use crate::connect::ConnectOptions;
@@ -17,11 +17,14 @@ use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
 use crate::money::Money;
+use crate::notice::Notice;
+use crate::pending_grant::PendingGrant;
 use crate::record::{Record, Slot, Version};
+use crate::redirect::{REDIRECT_PATH, RedirectRequest};
 use crate::resolve::{Given, Resolved};
 use crate::rotation::{Journal, Moment, Rotation, Spending};
 use crate::secret::Body;
-use crate::sign_in::SignInOptions;
+use crate::sign_in::{GrantKind, SignInOptions};
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp, Unsettled};
 use crate::task::Task;
@@ -32,6 +35,13 @@ use super::{Recorder, service};
 
 /// Headers of answers that a machine looks at, or that help a reader.
 const KEPT_HEADERS: &[&str] = &["age", "content-type", "date", "retry-after", "www-authenticate"];
+
+pub(super) fn grant_kind(kind: GrantKind) -> &'static str {
+    match kind {
+        GrantKind::Device => "device",
+        GrantKind::Browser => "browser",
+    }
+}
 
 pub(super) fn failure_kind(kind: FailureKind) -> &'static str {
     match kind {
@@ -74,12 +84,35 @@ impl Recorder {
                 "given": service::write_endpoints(given),
                 "remembered": service::write_endpoints(remembered),
             }}),
-            Task::SignIn(SignInOptions { open_browser }) => {
-                json!({"sign_in": {"open_browser": open_browser}})
+            Task::SignIn { options: SignInOptions { open_browser, browser_is_here, grant }, pending } => {
+                let pending = pending.as_ref().map(|pending| self.pending(pending));
+                json!({"sign_in": {
+                    "open_browser": open_browser,
+                    "browser_is_here": browser_is_here,
+                    "grant": grant.map(grant_kind),
+                    "pending": pending,
+                }})
             }
+            Task::StartGrant => json!({"start_grant": null}),
             Task::SignOut { revoke } => json!({"sign_out": {"revoke": revoke}}),
             Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
+            Task::BrowserGrant { open_browser } => json!({"browser_grant": {"open_browser": open_browser}}),
         }
+    }
+
+    fn pending(&mut self, pending: &PendingGrant) -> Value {
+        json!({
+            "issuer": pending.issuer,
+            "client_id": pending.client_id,
+            "device_code": self.placeholders.secret(&pending.device_code),
+            "user_code": self.placeholders.secret(&pending.user_code),
+            "verification_uri": self.url(&pending.verification_uri),
+            "verification_uri_complete": pending.verification_uri_complete.as_ref().map(|url| self.url(url)),
+            "started": moment(&pending.started),
+            "lag_ms": millis(pending.lag),
+            "lifetime_ms": millis(pending.lifetime),
+            "interval_ms": millis(pending.interval),
+        })
     }
 
     fn given(&mut self, given: &Given) -> Value {
@@ -127,6 +160,13 @@ impl Recorder {
             Event::TokenFound { id, found } => {
                 json!({"token_found": {"id": id.0, "found": self.found(found)}})
             }
+            Event::Listening { id, port } => json!({"listening": {"id": id.0, "port": port}}),
+            Event::NotListening { id, reason } => {
+                json!({"not_listening": {"id": id.0, "reason": self.placeholders.plain(reason)}})
+            }
+            Event::Redirected { id, visit, request } => json!({"redirected": {
+                "id": id.0, "visit": visit, "request": self.redirect(request),
+            }}),
         }
     }
 
@@ -152,6 +192,19 @@ impl Recorder {
             Command::FindToken { id, refusal } => {
                 json!({"find_token": {"id": id.0, "refusal": self.refusal(refusal.as_ref())}})
             }
+            Command::Listen { id, address } => {
+                json!({"listen": {"id": id.0, "address": address.to_string()}})
+            }
+            Command::AnswerRedirect { id, visit, page } => json!({"answer_redirect": {
+                "id": id.0, "visit": visit, "status": page.status(), "page": page.as_str(),
+            }}),
+            Command::StopListening { id, page } => json!({"stop_listening": {
+                "id": id.0, "status": page.status(), "page": page.as_str(),
+            }}),
+            // The one notice whose secrets are in nothing that the machine sends before they come back.
+            Command::Show(Notice::AuthorizationRequest { link, .. }) => {
+                json!({"show": "AuthorizationRequest", "link": self.url(link)})
+            }
             // `Debug` of a notice shows no secret.
             Command::Show(notice) => json!({"show": self.placeholders.plain(&format!("{notice:?}"))}),
         }
@@ -162,7 +215,7 @@ impl Recorder {
             request.headers.iter().map(|(name, value)| json!([name, self.text(value)])).collect();
         let body = match request.header_value("content-type") {
             Some("application/x-www-form-urlencoded") => self.form(&request.body),
-            _ => self.body(&request.body),
+            _ => self.sent(&request.body),
         };
         json!({
             "method": request.method.as_str(), "url": self.url(&request.url), "headers": headers, "body": body,
@@ -182,9 +235,47 @@ impl Recorder {
 
     fn form(&mut self, body: &Body) -> Value {
         let pairs: Vec<Value> = form_urlencoded::parse(body.as_bytes())
-            .map(|(name, value)| json!([name, self.placeholders.json(Some(&name), &json!(value))]))
+            .map(|(name, value)| json!([name, self.parameter(&name, &json!(value))]))
             .collect();
         json!({"form": pairs})
+    }
+
+    /// The same parameters as a JSON object, or another body.
+    fn sent(&mut self, body: &Body) -> Value {
+        let Ok(Value::Object(fields)) = serde_json::from_slice(body.as_bytes()) else {
+            return self.body(body);
+        };
+        let fields: Map<String, Value> = fields
+            .into_iter()
+            .map(|(name, value)| {
+                let value = self.parameter(&name, &value);
+                (name, value)
+            })
+            .collect();
+        json!({"json": fields})
+    }
+
+    /// In what is sent a `code` is a secret one; in answers it names an error.
+    fn parameter(&mut self, name: &str, value: &Value) -> Value {
+        self.placeholders.json(Some(name).filter(|name| *name != "code"), value)
+    }
+
+    /// Anybody can have sent it: of what no machine looks at only that it was there is kept.
+    fn redirect(&mut self, request: &RedirectRequest) -> Value {
+        let query: Vec<Value> = request
+            .query()
+            .iter()
+            .map(|(name, value)| match name.as_str() {
+                "error" | "error_description" | "iss" => {
+                    json!([name, self.placeholders.plain(value.expose_secret())])
+                }
+                "code" | "state" => json!([name, self.placeholders.secret(value)]),
+                _ => json!(["other", ""]),
+            })
+            .collect();
+        let path = if request.path() == REDIRECT_PATH { REDIRECT_PATH } else { "/other" };
+        let host = request.host.as_deref().map(|host| self.placeholders.plain(host));
+        json!({"method": self.placeholders.plain(&request.method), "host": host, "path": path, "query": query})
     }
 
     /// `{"secret": …}` or the plain text.

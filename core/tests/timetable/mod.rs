@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use doorkey_core::browser_grant::BrowserGrant;
 use doorkey_core::command::{Command, CommandId};
 use doorkey_core::device_grant::DeviceGrant;
 use doorkey_core::event::Event;
@@ -27,7 +28,7 @@ pub const ORIGIN: u64 = 1_000_000;
 pub const WALL: u64 = 1_700_000_000_000;
 
 /// What the servers of the tests give out, and no trace may have.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 13] = [
     "dev-code-1",
     "legacy-code-1",
     "ABCD-EFGH",
@@ -36,6 +37,12 @@ const SECRETS: [&str; 8] = [
     "refresh-minted-1",
     "pk-legacy-1",
     "sign-1",
+    "code-given-1",
+    "~c~",
+    // State, verifier and challenge of a login in the browser.
+    "AQEBAQEB",
+    "AgICAgIC",
+    "bB1ju9q0",
 ];
 
 pub fn url(text: &str) -> Url {
@@ -93,6 +100,14 @@ impl Timetable<DeviceGrant> {
         let mut recorder = Recorder::default();
         let begun = recorder.begin(&Task::DeviceGrant { open_browser }, &service);
         Self::begin(service, DeviceGrant::new(open_browser), rate, Some((recorder, vec![begun])))
+    }
+}
+
+impl Timetable<BrowserGrant> {
+    pub fn browser(service: Service, open_browser: bool) -> Self {
+        let mut recorder = Recorder::default();
+        let begun = recorder.begin(&Task::BrowserGrant { open_browser }, &service);
+        Self::begin(service, BrowserGrant::new(open_browser), 1000, Some((recorder, vec![begun])))
     }
 }
 
@@ -221,8 +236,12 @@ where
     }
 
     pub fn give_entropy(&mut self) {
+        self.give_entropy_of(42);
+    }
+
+    pub fn give_entropy_of(&mut self, byte: u8) {
         let Command::DrawEntropy { id } = self.take() else { panic!("entropy was expected") };
-        self.event(Event::Entropy { id, entropy: Entropy::new([42; 32]) });
+        self.event(Event::Entropy { id, entropy: Entropy::new([byte; 32]) });
     }
 
     pub fn reply(&mut self, id: CommandId, response: HttpResponse) -> Disposition {

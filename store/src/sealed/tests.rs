@@ -198,6 +198,21 @@ fn the_room_for_a_line_is_known_before() {
 }
 
 #[test]
+fn the_form_stays_what_it_was() {
+    let folder = Scratch::new("sealed-form");
+    let key = put_key(&folder.join("key"), &[7; 32]);
+    // Made by this code, and opened by libsodium with the reference implementation of Argon2.
+    let by_key_file = "doorkey-sealed-v1 credentials hkdf-sha256 k+a0bDaT0PgqU5GPEhhlCw \
+        I2TXDlV2/UoxJaHiWhPQlKl3uuM+mpFSf9xIjz40ik1ZKpjQQzS0uTVWOWME65e3ixX0r2si9nLJMUcM/4CnAe38MtFUIU5gwgzDYN0K\
+        WVU";
+    let by_passphrase = "doorkey-sealed-v1 credentials argon2id,m=8,t=1,p=1 1w/EAedvXn3HhVPN+7MTpg \
+        adieTJqEHjxwaVd+gUEpnltjBGGLcf2k8JKjYO44einQ+mZVeDl789deeBx/k+YNDGPfv4TOBx2JRq2LuMc/8/HjcSntvkGek6pCnprr\
+        3IY";
+    assert_eq!(open(&key_file(key), by_key_file), Ok(TEXT.into()));
+    assert_eq!(open(&passphrase("open sesame"), by_passphrase), Ok(TEXT.into()));
+}
+
+#[test]
 fn debug_shows_no_key() {
     let sealer = passphrase("open sesame");
     seal(&sealer);

@@ -6,3 +6,4 @@ mod client;
 mod dropped;
 mod flight;
 mod own_store;
+mod profiles;

@@ -124,8 +124,10 @@ fn drive(column: &mut impl Column, task: Task, service: Service) -> Result<(), F
         Task::Discover { issuer, given, remembered } => {
             column.drive(Machine::new(service, Discover::new(issuer, *given, *remembered)))
         }
-        Task::SignIn(options) => column.drive(Machine::new(service, SignIn::new(options))),
+        Task::SignIn { options, .. } => column.drive(Machine::new(service, SignIn::new(options))),
         Task::SignOut { revoke } => column.drive(Machine::new(service, SignOut::new(revoke))),
-        Task::SharedCall { .. } | Task::DeviceGrant { .. } => unreachable!("no command is only that"),
+        Task::BrowserGrant { .. } | Task::StartGrant | Task::SharedCall { .. } | Task::DeviceGrant { .. } => {
+            unreachable!("no command is only that")
+        }
     }
 }

@@ -1,0 +1,199 @@
+//! A device grant that one process begins and another one finishes.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::device_code::{DeviceCode, NoDeviceCode};
+use crate::device_endpoint::{Endpoint, not_begun};
+use crate::device_grant::no_issuer;
+use crate::event::Event;
+use crate::exchange::Exchange;
+use crate::http::HttpResponse;
+use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::notice::Notice;
+use crate::record_form::MomentForm;
+use crate::rotation::Moment;
+use crate::secret::Secret;
+use crate::time::{Now, Timestamp};
+use crate::url::Url;
+
+/// The version of the form that this code writes and reads.
+const FORM: u32 = 1;
+
+/// A device code that nobody has polled with yet. It is a secret until it is used or over.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PendingGrant {
+    /// Who gave it: [`Service::issuer`](crate::service::Service::issuer).
+    pub issuer: String,
+    /// The client that it was given to.
+    pub client_id: String,
+    /// What is polled with.
+    pub device_code: Secret,
+    /// What the person compares or types.
+    pub user_code: Secret,
+    /// The page for typing the code.
+    pub verification_uri: Url,
+    /// The page with the code filled in.
+    pub verification_uri_complete: Option<Url>,
+    /// When the code came.
+    pub started: Moment,
+    /// How long its answer took: the issuer's clock may have started so much earlier.
+    pub lag: Duration,
+    /// How long it is good from then on.
+    pub lifetime: Duration,
+    /// From one poll to the next.
+    pub interval: Duration,
+}
+
+impl PendingGrant {
+    /// How long it is still good: by the monotonic clock within one run of the machine, else by the wall clock; as long as
+    /// ever if that one was set back behind the beginning.
+    pub fn left(&self, now: Now, boot: &str) -> Duration {
+        self.lifetime.saturating_sub(self.started.age(now, boot).unwrap_or_default())
+    }
+
+    /// One line of JSON.
+    pub fn encode(&self) -> Secret {
+        let written = Form {
+            v: FORM,
+            issuer: self.issuer.clone(),
+            client_id: self.client_id.clone(),
+            device_code: self.device_code.expose_secret().to_owned(),
+            user_code: self.user_code.expose_secret().to_owned(),
+            verification_uri: self.verification_uri.expose().expose_secret().to_owned(),
+            verification_uri_complete: self
+                .verification_uri_complete
+                .as_ref()
+                .map(|url| url.expose().expose_secret().to_owned()),
+            started: MomentForm::from(&self.started),
+            lag_ms: millis(self.lag),
+            lifetime_ms: millis(self.lifetime),
+            interval_ms: millis(self.interval),
+        };
+        // Serialising strings and numbers into memory has no way to fail.
+        Secret::new(serde_json::to_string(&written).unwrap_or_default())
+    }
+
+    /// Reads it back; `None` if it is none, or a newer program's.
+    pub fn decode(text: &Secret) -> Option<Self> {
+        let read: Form = serde_json::from_str(text.expose_secret()).ok()?;
+        let page = |text: &str| Url::parse(text).ok();
+        (read.v == FORM).then_some(())?;
+        Some(Self {
+            verification_uri: page(&read.verification_uri)?,
+            verification_uri_complete: read.verification_uri_complete.as_deref().and_then(page),
+            issuer: read.issuer,
+            client_id: read.client_id,
+            device_code: Secret::new(read.device_code),
+            user_code: Secret::new(read.user_code),
+            started: read.started.into(),
+            lag: Duration::from_millis(read.lag_ms),
+            lifetime: Duration::from_millis(read.lifetime_ms),
+            interval: Duration::from_millis(read.interval_ms),
+        })
+    }
+}
+
+/// The machine that begins one: asks for the device code and shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct StartGrant {
+    exchange: Option<Exchange>,
+}
+
+impl StartGrant {
+    fn answered(&mut self, cx: &mut Context<'_>, step: Step<HttpResponse>) -> Step<PendingGrant> {
+        let response = match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) => return Step::fail(failure),
+            Step::Done(Ok(response)) => response,
+        };
+        let (Some(exchange), Some(endpoint)) = (&self.exchange, endpoint(cx)) else {
+            return Step::fail(no_issuer(cx));
+        };
+        let Endpoint::Issuer { client_id } = &endpoint else { return Step::fail(no_issuer(cx)) };
+        let lag = cx.now.mono.since(exchange.last_sent());
+        let code = match DeviceCode::read(&response, endpoint.spelling(), cx.service) {
+            Ok(code) if (200..300).contains(&response.status) => code,
+            Err(NoDeviceCode::Unsafe(failure)) if (200..300).contains(&response.status) => {
+                return Step::fail(failure);
+            }
+            _ => {
+                let request = endpoint.code_request(cx.service);
+                let asked = request.map_or_else(|| cx.service.api.clone(), |request| request.url);
+                return Step::fail(not_begun(cx.service, &asked, &response));
+            }
+        };
+        let pending = PendingGrant {
+            issuer: cx.service.issuer.clone(),
+            client_id: client_id.clone(),
+            device_code: code.device_code,
+            user_code: code.user_code,
+            verification_uri: code.verification_uri,
+            verification_uri_complete: code.verification_uri_complete,
+            started: Moment::new(cx.now, &cx.service.boot_id),
+            lag,
+            lifetime: code.lifetime,
+            interval: code.interval,
+        };
+        cx.show(Notice::DeviceCode {
+            user_code: pending.user_code.clone(),
+            verification_uri: pending.verification_uri.clone(),
+            verification_uri_complete: pending.verification_uri_complete.clone(),
+            expires_at: cx.now.mono + pending.lifetime,
+        });
+        Step::Done(Ok(pending))
+    }
+}
+
+impl Logic for StartGrant {
+    type Output = PendingGrant;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<PendingGrant> {
+        let request = endpoint(cx).and_then(|endpoint| endpoint.code_request(cx.service));
+        let Some(request) = request else { return Step::fail(no_issuer(cx)) };
+        let mut exchange = Exchange::asking(request);
+        let step = exchange.start(cx);
+        self.exchange = Some(exchange);
+        self.answered(cx, step)
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<PendingGrant> {
+        let Some(exchange) = &mut self.exchange else { return Step::Ignored("not waited for") };
+        let step = exchange.handle(cx, event);
+        self.answered(cx, step)
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        self.exchange.as_ref().and_then(Logic::deadline)
+    }
+}
+
+/// The issuer, if the client is known: nobody else's grant is finished by another process.
+fn endpoint(cx: &Context<'_>) -> Option<Endpoint> {
+    let client_id = cx.service.oauth.as_ref()?.client_id.clone()?;
+    Some(Endpoint::Issuer { client_id })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[derive(Serialize, Deserialize)]
+struct Form {
+    v: u32,
+    issuer: String,
+    client_id: String,
+    device_code: String,
+    user_code: String,
+    verification_uri: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    verification_uri_complete: Option<String>,
+    started: MomentForm,
+    lag_ms: u64,
+    lifetime_ms: u64,
+    interval_ms: u64,
+}

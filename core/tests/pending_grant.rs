@@ -1,0 +1,155 @@
+//! A login that one process begins and another one finishes, on a timetable.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod issuer;
+mod timetable;
+
+use std::time::Duration;
+
+use doorkey_core::device_grant::{DeviceGrant, Granted};
+use doorkey_core::failure::Exit;
+use doorkey_core::http::FailureKind;
+use doorkey_core::machine::WakeReason;
+use doorkey_core::notice::Notice;
+use doorkey_core::oauth::Dialect;
+use doorkey_core::pending_grant::{PendingGrant, StartGrant};
+use doorkey_core::secret::Secret;
+use doorkey_core::service::Service;
+use doorkey_core::time::{Now, Timestamp, WallTime};
+use issuer::{code, error, known_client, page, pending, tokens};
+use timetable::{ORIGIN, Timetable, WALL};
+
+const TIMES: &str = r#","expires_in":600,"interval":7"#;
+
+fn service() -> Service {
+    Service { boot_id: "boot-1".into(), ..known_client(Dialect::Form) }
+}
+
+/// Begun, with an answer that took a second.
+fn begun() -> PendingGrant {
+    let mut table = Timetable::new(service(), StartGrant::default());
+    let (id, request) = table.take_request();
+    assert_eq!(request.url.path(), "/user_management/authorize/device");
+    table.jump_to(1_000);
+    table.reply(id, code(TIMES));
+    assert!(matches!(table.notices.as_slice(), [Notice::DeviceCode { .. }]));
+    table.success().clone()
+}
+
+/// Another process, which begins so many milliseconds after the code came.
+fn resumed(grant: PendingGrant, after: u64) -> Timetable<DeviceGrant> {
+    let mut grant = grant;
+    // Each timetable begins at the same time: what happened before moves back.
+    grant.started.mono = Timestamp::from_millis(ORIGIN - after);
+    grant.started.wall = WallTime::from_unix_millis(WALL - after);
+    Timetable::new(service(), DeviceGrant::resumed(false, grant))
+}
+
+#[test]
+fn what_is_begun_is_read_back_as_it_was() {
+    let grant = begun();
+    assert_eq!((grant.lifetime.as_secs(), grant.interval.as_secs(), grant.lag.as_millis()), (600, 7, 1_000));
+    assert_eq!(PendingGrant::decode(&grant.encode()), Some(grant.clone()));
+    let text = grant.encode().expose_secret().to_owned();
+    for damaged in [&text[1..], &text[..text.len() - 1], "", "{}", &text.replace("\"v\":1", "\"v\":2")] {
+        assert_eq!(PendingGrant::decode(&Secret::from(damaged)), None, "{damaged}");
+    }
+    assert!(!format!("{grant:?}").contains("dev-code-1") && !format!("{grant:?}").contains("ABCD"));
+}
+
+#[test]
+fn the_next_process_polls_an_interval_later_and_until_the_same_end() {
+    let mut table = resumed(begun(), 100_000);
+    table.expect_silence_until(7_000);
+    let (id, request) = table.expect_poll_now();
+    assert!(str::from_utf8(request.body.as_bytes()).unwrap().contains("device_code=dev-code-1"));
+    table.reply(id, pending());
+    table.expect_silence_until(14_000);
+    let (id, _) = table.expect_poll_now();
+    table.reply(id, tokens());
+    assert!(matches!(table.success(), Granted::Tokens { client_id, .. } if client_id == "client_01"));
+
+    // Nobody approves: it ends when the code does, 600 s after it came, and no poll leaves in the last second.
+    let mut table = resumed(begun(), 100_000);
+    let mut last = 0;
+    while table.outcome().is_none() {
+        let (at, why) = table.next_wake().unwrap();
+        table.jump_to(at);
+        if why == WakeReason::NextPoll {
+            let (id, _) = table.expect_poll_now();
+            last = at;
+            table.reply(id, pending());
+        } else {
+            table.event(doorkey_core::event::Event::Woke);
+        }
+    }
+    assert!((490_000..=499_000).contains(&last), "{last}");
+    assert_eq!((table.millis(), table.failure().exit), (500_000, Exit::TimedOut));
+}
+
+#[test]
+fn one_that_is_over_sends_nothing() {
+    for after in [599_000, 600_000, 900_000] {
+        let table = resumed(begun(), after);
+        table.expect_nothing_left();
+        assert_eq!((table.failure().exit, &*table.failure().code), (Exit::TimedOut, "expired_token"));
+    }
+}
+
+#[test]
+fn after_a_restart_the_wall_clock_tells() {
+    let grant = begun();
+    let at = |mono: u64, wall: u64| Now {
+        mono: Timestamp::from_millis(mono),
+        wall: WallTime::from_unix_millis(wall),
+    };
+    let began = grant.started.wall.as_unix_millis();
+    assert_eq!(grant.left(at(5, began + 60_000), "boot-2"), Duration::from_secs(540));
+    assert_eq!(grant.left(at(5, began + 600_000), "boot-2"), Duration::ZERO);
+    assert_eq!(
+        grant.left(at(5, began - 1), "boot-2"),
+        Duration::from_secs(600),
+        "set back: the issuer knows"
+    );
+    let mono = grant.started.mono.as_millis();
+    assert_eq!(grant.left(at(mono + 60_000, 0), "boot-1"), Duration::from_secs(540), "not restarted");
+}
+
+#[test]
+fn another_issuers_is_not_finished_here() {
+    let grant = PendingGrant {
+        issuer: "https://elsewhere.example via https://elsewhere.example/t".into(),
+        ..begun()
+    };
+    let table = resumed(grant, 1_000);
+    table.expect_nothing_left();
+    assert_eq!(&*table.failure().code, "other_issuer");
+}
+
+#[test]
+fn a_code_that_an_earlier_finisher_used_up_is_told_as_lost() {
+    let mut table = resumed(begun(), 1_000);
+    table.expect_silence_until(7_000);
+    let (id, _) = table.expect_poll_now();
+    table.reply(id, error(400, "invalid_grant"));
+    // Nobody is there to be asked whether to begin anew.
+    let doorkey_core::command::Command::Ask { id, .. } = table.take() else { panic!("it asks") };
+    table.event(doorkey_core::event::Event::Answered { id, yes: false });
+    assert!(table.failure().message.contains("got lost"), "{}", table.failure());
+}
+
+#[test]
+fn what_does_not_begin_says_why() {
+    for (answer, exit) in
+        [(error(400, "invalid_client"), Exit::Server), (page(200), Exit::Server), (page(404), Exit::Server)]
+    {
+        let mut table = Timetable::new(service(), StartGrant::default());
+        let (id, _) = table.take_request();
+        table.reply(id, answer);
+        assert_eq!(table.failure().exit, exit);
+    }
+    let mut table = Timetable::new(service(), StartGrant::default());
+    let (id, _) = table.take_request();
+    table.lose(id, FailureKind::Misconfigured);
+    assert!(table.outcome().is_some());
+}

@@ -1,0 +1,223 @@
+//! The loopback listener of a login in the browser, as a part of its session: all its connections wait at once, and none
+//! for another.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use async_io::{Async, Timer};
+use doorkey_core::command::CommandId;
+use doorkey_core::event::Event;
+use doorkey_core::redirect::{RedirectPage, RedirectRequest};
+use doorkey_host::redirect::{
+    Arrived, DRAINING, Head, MOST_CONNECTIONS, PAUSE, READING, WRITING, bind, written,
+};
+use futures_lite::future::yield_now;
+use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
+
+type Stream = Async<TcpStream>;
+type Job<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A listener; it ends when it is dropped.
+pub(crate) struct Listener {
+    id: CommandId,
+    /// `None` once it has stopped.
+    socket: Option<Async<TcpListener>>,
+    /// Nothing is accepted before its end.
+    pause: Option<Timer>,
+    last: u32,
+    /// Those who have not asked yet, the oldest first.
+    reading: VecDeque<(u32, Job<Option<Asking>>)>,
+    /// Those who wait for their answer.
+    asked: Vec<(u32, Stream)>,
+    writing: Vec<Job<Option<Stream>>>,
+    /// Those whose answer is on its way, the oldest first.
+    draining: VecDeque<Job<()>>,
+}
+
+/// What somebody wants, and where the answer goes.
+struct Asking {
+    stream: Stream,
+    /// `None`: nothing that could be told.
+    request: Option<RedirectRequest>,
+}
+
+impl Listener {
+    /// Listens, with the port.
+    pub(crate) fn bind(id: CommandId, address: IpAddr) -> io::Result<(Self, u16)> {
+        let socket = bind(address)?;
+        let port = socket.local_addr()?.port();
+        let listener = Self {
+            id,
+            socket: Some(Async::new(socket)?),
+            pause: None,
+            last: 0,
+            reading: VecDeque::new(),
+            asked: Vec::new(),
+            writing: Vec::new(),
+            draining: VecDeque::new(),
+        };
+        Ok((listener, port))
+    }
+
+    pub(crate) fn id(&self) -> CommandId {
+        self.id
+    }
+
+    /// Answers one who asked.
+    pub(crate) fn answer(&mut self, visit: u32, page: RedirectPage) {
+        if let Some(at) = self.asked.iter().position(|(number, _)| *number == visit) {
+            let (_, stream) = self.asked.remove(at);
+            self.writing.push(Box::pin(write(stream, page)));
+        }
+    }
+
+    /// Ends; whoever has asked and has no answer gets this one.
+    pub(crate) fn stop(&mut self, page: RedirectPage) {
+        (self.socket, self.pause) = (None, None);
+        self.reading.clear();
+        for (_, stream) in std::mem::take(&mut self.asked) {
+            self.writing.push(Box::pin(write(stream, page)));
+        }
+    }
+
+    /// Whether nobody waits for an answer any more. Each takes a bounded time.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.socket.is_none() && self.asked.is_empty() && self.writing.is_empty()
+    }
+
+    /// Goes on as far as possible; with the next who asks for something.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Event> {
+        self.poll_answers(cx);
+        // Others run on this thread, too, however many come here.
+        let mut accepted = 0;
+        while accepted < MOST_CONNECTIONS
+            && let Poll::Ready(stream) = self.poll_accept(cx)
+        {
+            self.receive(stream);
+            accepted += 1;
+        }
+        if accepted == MOST_CONNECTIONS {
+            cx.waker().wake_by_ref();
+        }
+        let asking = loop {
+            let polled = self.reading.iter_mut().enumerate().find_map(|(at, (_, job))| match job.poll(cx) {
+                Poll::Ready(asking) => Some((at, asking)),
+                Poll::Pending => None,
+            });
+            let (at, asking) = polled?;
+            let (visit, _) = self.reading.remove(at)?;
+            match asking {
+                None => {}
+                Some(Asking { stream, request: None }) => {
+                    self.writing.push(Box::pin(write(stream, RedirectPage::NotAwaited)));
+                    self.poll_answers(cx);
+                }
+                Some(Asking { stream, request: Some(request) }) => break (visit, stream, request),
+            }
+        };
+        let (visit, stream, request) = asking;
+        self.asked.push((visit, stream));
+        Some(Event::Redirected { id: self.id, visit, request })
+    }
+
+    fn poll_answers(&mut self, cx: &mut Context<'_>) {
+        let Self { writing, draining, .. } = self;
+        writing.retain_mut(|job| match job.poll(cx) {
+            Poll::Pending => true,
+            Poll::Ready(written) => {
+                draining.extend(written.map(|stream| -> Job<()> { Box::pin(drain(stream)) }));
+                false
+            }
+        });
+        draining.retain_mut(|job| job.poll(cx).is_pending());
+    }
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Stream> {
+        loop {
+            let Some(socket) = &self.socket else { return Poll::Pending };
+            if let Some(pause) = &mut self.pause {
+                ready!(Pin::new(pause).poll(cx));
+                self.pause = None;
+            }
+            let accepted = socket.get_ref().accept().and_then(|(stream, _)| Async::new(stream));
+            match accepted {
+                Ok(stream) => return Poll::Ready(stream),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    if ready!(socket.poll_readable(cx)).is_err() {
+                        self.pause = Some(Timer::after(PAUSE));
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(_) => self.pause = Some(Timer::after(PAUSE)),
+            }
+        }
+    }
+
+    fn receive(&mut self, stream: Stream) {
+        let open = self.reading.len() + self.asked.len() + self.writing.len() + self.draining.len();
+        if open >= MOST_CONNECTIONS
+            && self.draining.pop_front().is_none()
+            && self.reading.pop_front().is_none()
+        {
+            return;
+        }
+        self.last = self.last.wrapping_add(1);
+        self.reading.push_back((self.last, Box::pin(request(stream))));
+    }
+}
+
+/// `None` if nothing comes, or not in time.
+async fn request(mut stream: Stream) -> Option<Asking> {
+    let reading = async {
+        let mut head = Head::new();
+        loop {
+            // Somebody who never stops talking must neither stop the clock nor keep the thread to himself.
+            yield_now().await;
+            let read = stream.read(head.room()).await.ok()?;
+            match head.take(read) {
+                Arrived::Part if read > 0 => {}
+                Arrived::Part => return None,
+                Arrived::NotHttp => return Some(None),
+                Arrived::Request(request) => return Some(Some(request)),
+            }
+        }
+    };
+    let request = reading.or(async {
+        Timer::after(READING).await;
+        None
+    });
+    let request = request.await?;
+    Some(Asking { stream, request })
+}
+
+/// With the stream, if all is on its way.
+async fn write(mut stream: Stream, page: RedirectPage) -> Option<Stream> {
+    let writing = async {
+        stream.write_all(&written(page)).await.ok()?;
+        stream.get_ref().shutdown(std::net::Shutdown::Write).ok()
+    };
+    let written = writing.or(async {
+        Timer::after(WRITING).await;
+        None
+    });
+    written.await?;
+    Some(stream)
+}
+
+/// Until the client has closed, too.
+async fn drain(mut stream: Stream) {
+    let dropping = async {
+        let mut dropped = [0; 1024];
+        while stream.read(&mut dropped).await.is_ok_and(|read| read > 0) {
+            yield_now().await;
+        }
+    };
+    let limit = async {
+        Timer::after(DRAINING).await;
+    };
+    dropping.or(limit).await;
+}

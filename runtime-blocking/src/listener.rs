@@ -1,0 +1,261 @@
+//! The loopback listener of a login in the browser: a thread that accepts, and one for each of the few connections, so
+//! that a silent or slow one is in nobody's way.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use doorkey_core::command::CommandId;
+use doorkey_core::redirect::{RedirectPage, RedirectRequest};
+use doorkey_host::redirect::{
+    Arrived, DRAINING, Head, MOST_CONNECTIONS, PAUSE, READING, WRITING, bind, written,
+};
+
+/// A listener; it ends when it is dropped.
+pub(crate) struct Listener {
+    id: CommandId,
+    address: SocketAddr,
+    desk: Arc<Desk>,
+}
+
+/// Who is there, and what became of them.
+#[derive(Default)]
+struct Desk {
+    visits: Mutex<Visits>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Visits {
+    /// In the order in which they came.
+    open: BTreeMap<u32, Visit>,
+    last: u32,
+    /// No more of them; whoever has asked gets this.
+    over: Option<RedirectPage>,
+}
+
+struct Visit {
+    stream: TcpStream,
+    stage: Stage,
+}
+
+enum Stage {
+    Reading,
+    Asked(Sender<RedirectPage>),
+    Answering,
+    Answered,
+}
+
+impl Listener {
+    /// Listens; whoever asks for something is told to `report`, with a number.
+    pub(crate) fn bind(
+        id: CommandId,
+        address: IpAddr,
+        report: impl Fn(u32, RedirectRequest) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let socket = bind(address)?;
+        let (address, desk) = (socket.local_addr()?, Arc::<Desk>::default());
+        let (visits, report): (_, Arc<Report>) = (Arc::clone(&desk), Arc::new(report));
+        thread::Builder::new().spawn(move || accept(&socket, &visits, &report))?;
+        Ok(Self { id, address, desk })
+    }
+
+    pub(crate) fn id(&self) -> CommandId {
+        self.id
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Answers one who asked.
+    pub(crate) fn answer(&self, visit: u32, page: RedirectPage) {
+        if let Some(visit) = self.desk.visits().open.get_mut(&visit) {
+            visit.answer(page);
+        }
+    }
+
+    /// Ends; whoever has asked and has no answer gets this one.
+    pub(crate) fn stop(&self, page: RedirectPage) {
+        let mut visits = self.desk.visits();
+        if visits.over.is_some() {
+            return;
+        }
+        visits.over = Some(page);
+        for visit in visits.open.values_mut() {
+            visit.answer(page);
+            if matches!(visit.stage, Stage::Reading) {
+                // Whoever reads from it finds its end.
+                let _ = visit.stream.shutdown(Shutdown::Both);
+            }
+        }
+        drop(visits);
+        // Whoever accepts is waiting, or has somebody in the queue: one more wakes it.
+        let _ = TcpStream::connect_timeout(&self.address, WRITING);
+    }
+
+    /// Waits until the last answer is on its way, as long as writing one may take.
+    pub(crate) fn finish(&self) {
+        let unanswered = |visits: &mut Visits| {
+            visits.open.values().any(|visit| matches!(visit.stage, Stage::Asked(_) | Stage::Answering))
+        };
+        let waited = self.desk.changed.wait_timeout_while(self.desk.visits(), WRITING, unanswered);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop(RedirectPage::Interrupted);
+    }
+}
+
+impl Visit {
+    fn answer(&mut self, page: RedirectPage) {
+        if let Stage::Asked(answer) = &self.stage {
+            let _ = answer.send(page);
+            self.stage = Stage::Answering;
+        }
+    }
+}
+
+impl Desk {
+    fn visits(&self) -> MutexGuard<'_, Visits> {
+        // No panic can leave it half changed.
+        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of one who came; `None` if there is no room.
+    fn enter(&self, stream: TcpStream) -> Option<u32> {
+        let mut visits = self.visits();
+        if visits.open.len() >= MOST_CONNECTIONS {
+            let idle = |visit: &Visit| matches!(visit.stage, Stage::Reading | Stage::Answered);
+            let (oldest, _) = visits.open.iter().find(|(_, visit)| idle(visit))?;
+            let oldest = *oldest;
+            if let Some(visit) = visits.open.remove(&oldest) {
+                let _ = visit.stream.shutdown(Shutdown::Both);
+            }
+        }
+        visits.last = visits.last.wrapping_add(1);
+        let number = visits.last;
+        visits.open.insert(number, Visit { stream, stage: Stage::Reading });
+        Some(number)
+    }
+
+    /// One has asked: where the answer will come; `Err` if it is known already; `None` if they were sent away.
+    fn ask(&self, number: u32) -> Option<Result<Receiver<RedirectPage>, RedirectPage>> {
+        let mut visits = self.visits();
+        let over = visits.over;
+        let visit = visits.open.get_mut(&number)?;
+        if let Some(page) = over {
+            visit.stage = Stage::Answering;
+            return Some(Err(page));
+        }
+        let (sender, receiver) = channel();
+        visit.stage = Stage::Asked(sender);
+        Some(Ok(receiver))
+    }
+
+    fn set(&self, number: u32, stage: Stage) {
+        if let Some(visit) = self.visits().open.get_mut(&number) {
+            visit.stage = stage;
+        }
+        self.changed.notify_all();
+    }
+
+    fn leave(&self, number: u32) {
+        self.visits().open.remove(&number);
+        self.changed.notify_all();
+    }
+}
+
+type Report = dyn Fn(u32, RedirectRequest) + Send + Sync;
+
+fn accept(socket: &TcpListener, desk: &Arc<Desk>, report: &Arc<Report>) {
+    loop {
+        let accepted = socket.accept();
+        if desk.visits().over.is_some() {
+            return;
+        }
+        match accepted {
+            // Whoever cannot be served is hung up on.
+            Ok((stream, _)) => drop(receive(stream, desk, Arc::clone(report))),
+            Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(_) => thread::sleep(PAUSE),
+        }
+    }
+}
+
+fn receive(stream: TcpStream, desk: &Arc<Desk>, report: Arc<Report>) -> io::Result<()> {
+    let Some(number) = desk.enter(stream.try_clone()?) else { return Ok(()) };
+    let visited = Arc::clone(desk);
+    let serving = thread::Builder::new().spawn(move || {
+        serve(&stream, number, &visited, &*report);
+        visited.leave(number);
+    });
+    serving.map(drop).inspect_err(|_| desk.leave(number))
+}
+
+fn serve(stream: &TcpStream, number: u32, desk: &Desk, report: &Report) {
+    let page = match request(stream) {
+        Err(_) | Ok(Arrived::Part) => return,
+        Ok(Arrived::NotHttp) => {
+            desk.set(number, Stage::Answering);
+            RedirectPage::NotAwaited
+        }
+        Ok(Arrived::Request(request)) => match desk.ask(number) {
+            None => return,
+            Some(Err(page)) => page,
+            Some(Ok(answer)) => {
+                report(number, request);
+                match answer.recv() {
+                    Ok(page) => page,
+                    Err(_) => return,
+                }
+            }
+        },
+    };
+    if write(stream, page).is_ok() {
+        desk.set(number, Stage::Answered);
+        drain(stream);
+    }
+}
+
+fn request(mut stream: &TcpStream) -> io::Result<Arrived> {
+    let (mut head, begun) = (Head::new(), Instant::now());
+    loop {
+        stream.set_read_timeout(Some(left(begun, READING)?))?;
+        let read = stream.read(head.room())?;
+        match head.take(read) {
+            Arrived::Part if read > 0 => {}
+            arrived => return Ok(arrived),
+        }
+    }
+}
+
+fn write(mut stream: &TcpStream, page: RedirectPage) -> io::Result<()> {
+    stream.set_write_timeout(Some(WRITING))?;
+    stream.write_all(&written(page))?;
+    stream.shutdown(Shutdown::Write)
+}
+
+/// Until the client has closed, too.
+fn drain(mut stream: &TcpStream) {
+    let (begun, mut dropped) = (Instant::now(), [0; 1024]);
+    while let Ok(left) = left(begun, DRAINING) {
+        let read = stream.set_read_timeout(Some(left)).and_then(|()| stream.read(&mut dropped));
+        if read.map_or(true, |read| read == 0) {
+            return;
+        }
+    }
+}
+
+/// What is left of a time; an error if it is over.
+fn left(begun: Instant, limit: Duration) -> io::Result<Duration> {
+    let left = limit.checked_sub(begun.elapsed()).filter(|left| !left.is_zero());
+    left.ok_or_else(|| io::ErrorKind::TimedOut.into())
+}

@@ -1,0 +1,186 @@
+//! A login under way, with either driver.
+
+use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use doorkey_core::browser_grant::BrowserGrant;
+use doorkey_core::command::{Command, Question};
+use doorkey_core::device_grant::Granted;
+use doorkey_core::event::Event;
+use doorkey_core::machine::{Disposition, Machine, Outcome};
+use doorkey_core::notice::Notice;
+use doorkey_core::service::Service;
+use doorkey_core::task::Task;
+use doorkey_core::time::Now;
+use doorkey_core::trace::{Observer, Recorder, replay};
+use doorkey_core::url::Url;
+use doorkey_host::{ProxySettings, Surface};
+use doorkey_store::{Vault, VaultConfig};
+use futures_lite::future::block_on;
+
+use crate::LIMIT;
+use crate::issuer::Issuer;
+
+/// Which driver a case is run with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Blocking,
+    Async,
+}
+
+/// Makes two tests of each case, `blocking::case` and `asynchronous::case`.
+#[macro_export]
+macro_rules! for_both {
+    ($($case:ident),* $(,)?) => {
+        mod blocking {
+            $(#[test]
+            fn $case() {
+                super::$case($crate::login::Kind::Blocking);
+            })*
+        }
+        mod asynchronous {
+            $(#[test]
+            fn $case() {
+                super::$case($crate::login::Kind::Async);
+            })*
+        }
+    };
+}
+
+pub struct Login {
+    links: Receiver<Url>,
+    interrupt: Box<dyn Fn()>,
+    ended: Receiver<(Outcome<Granted>, Vec<String>)>,
+}
+
+/// A link that waits for its redirect.
+pub struct Link {
+    pub url: Url,
+    /// The listener.
+    pub address: SocketAddr,
+}
+
+impl Kind {
+    pub fn login(self, issuer: &Issuer) -> Login {
+        let (service, (link, links), (end, ended)) = (issuer.service(), channel(), channel());
+        let mut seen = Seen(link);
+        let (lines, interrupt): (_, Box<dyn Fn()>) = match self {
+            Self::Blocking => {
+                let (lines, (give, given)) = (Lines::begin(&service), channel());
+                let mut observer = lines.clone();
+                thread::spawn(move || {
+                    let transport = doorkey_blocking::HttpTransport::new(ProxySettings::default(), "test/1");
+                    let mut driver = doorkey_blocking::Driver::new(transport, Vault::new(nowhere()))
+                        .with_surface(&mut seen)
+                        .with_observer(&mut observer);
+                    driver.on_start(move |interrupter| give.send(interrupter).unwrap());
+                    let outcome = driver.run(Machine::new(service, BrowserGrant::new(false)));
+                    let _ = end.send(outcome);
+                });
+                let interrupter = given.recv_timeout(LIMIT).unwrap();
+                (lines, Box::new(move || interrupter.interrupt()))
+            }
+            Self::Async => {
+                let (lines, (give, given)) = (Lines::begin(&service), channel());
+                let observer = Box::new(lines.clone());
+                thread::spawn(move || {
+                    let transport = doorkey_async::HttpTransport::new(ProxySettings::default(), "test/1");
+                    let driver = doorkey_async::Driver::new(transport, || Vault::new(nowhere()));
+                    let run = driver.run(Machine::new(service, BrowserGrant::new(false)));
+                    let run = run.with_surface(&mut seen).with_observer(observer);
+                    give.send(run.interrupter()).unwrap();
+                    let _ = end.send(block_on(run));
+                });
+                let interrupter = given.recv_timeout(LIMIT).unwrap();
+                (lines, Box::new(move || interrupter.interrupt()))
+            }
+        };
+        let (told, all) = channel();
+        thread::spawn(move || ended.recv().map(|outcome| told.send((outcome.clone(), lines.end(&outcome)))));
+        Login { links, interrupt, ended: all }
+    }
+}
+
+impl Login {
+    /// The next link that is shown.
+    pub fn link(&self) -> Link {
+        let url = self.links.recv_timeout(LIMIT).expect("a link is shown");
+        let redirect = Url::parse(url.query_value("redirect_uri").unwrap()).unwrap();
+        assert_eq!((redirect.origin().host(), redirect.path()), ("127.0.0.1", "/callback"));
+        let address = SocketAddr::new([127, 0, 0, 1].into(), redirect.origin().port());
+        Link { url, address }
+    }
+
+    pub fn interrupt(&self) {
+        (self.interrupt)();
+    }
+
+    /// The end, and that its trace has no secret of `link` and can be replayed.
+    pub fn end(self, link: &Link) -> Outcome<Granted> {
+        let (outcome, lines) = self.ended.recv_timeout(LIMIT).expect("it ends");
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        for secret in [link.value("state"), link.value("code_challenge"), "code-1", "access-1"] {
+            assert!(!lines.iter().any(|line| line.contains(secret)), "{secret} in {lines:#?}");
+        }
+        replay(&lines).unwrap().unwrap_or_else(|difference| panic!("{difference:#?}"));
+        outcome
+    }
+}
+
+impl Link {
+    pub fn value(&self, name: &str) -> &str {
+        self.url.query_value(name).unwrap()
+    }
+
+    /// Where the issuer sends the browser, with this in the query beside `state` and `iss`.
+    pub fn redirect(&self, query: &str) -> String {
+        let issuer = self.url.origin().to_string().replace(':', "%3A").replace('/', "%2F");
+        format!("/callback?{query}&state={}&iss={issuer}", self.value("state"))
+    }
+}
+
+/// Tells the links, and wants a new login whenever it is asked.
+struct Seen(Sender<Url>);
+
+impl Surface for Seen {
+    fn show(&mut self, _: Now, notice: &Notice) {
+        if let Notice::AuthorizationRequest { link, .. } = notice {
+            let _ = self.0.send(link.clone());
+        }
+    }
+
+    fn ask(&mut self, question: Question) -> Box<dyn FnOnce() -> bool + Send> {
+        assert_eq!(question, Question::PairAgain);
+        Box::new(|| true)
+    }
+}
+
+/// The trace.
+#[derive(Clone)]
+struct Lines(std::sync::Arc<std::sync::Mutex<(Recorder, Vec<String>)>>);
+
+impl Lines {
+    fn begin(service: &Service) -> Self {
+        let mut recorder = Recorder::default();
+        let begun = recorder.begin(&Task::BrowserGrant { open_browser: false }, service);
+        Self(std::sync::Arc::new(std::sync::Mutex::new((recorder, vec![begun]))))
+    }
+
+    fn end(&self, outcome: &Outcome<Granted>) -> Vec<String> {
+        let (recorder, lines) = &mut *self.0.lock().unwrap();
+        lines.push(recorder.end(outcome.as_ref().err()));
+        lines.clone()
+    }
+}
+
+impl Observer for Lines {
+    fn handled(&mut self, now: Now, event: &Event, disposition: Disposition, commands: &[Command]) {
+        let (recorder, lines) = &mut *self.0.lock().unwrap();
+        lines.push(recorder.line(now, event, disposition, commands));
+    }
+}
+
+fn nowhere() -> VaultConfig {
+    VaultConfig::in_folder("/nonexistent/doorkey-redirects".as_ref())
+}
