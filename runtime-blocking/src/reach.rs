@@ -46,7 +46,6 @@ fn obstacle(error: &ureq::Error) -> Obstacle {
     let Some((stage, error)) = Unconnected::within(error) else {
         return match error {
             ureq::Error::Timeout(_) => Obstacle::Silence,
-            ureq::Error::Io(cause) => of_io(cause),
             _ => Obstacle::Other,
         };
     };
@@ -56,14 +55,15 @@ fn obstacle(error: &ureq::Error) -> Obstacle {
         ureq::Error::ConnectionFailed => Obstacle::Refused,
         ureq::Error::ConnectProxyFailed(_) | ureq::Error::InvalidProxyUrl => Obstacle::Proxy,
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => Obstacle::Tls,
-        ureq::Error::Io(cause) => of_io(cause),
+        ureq::Error::Io(cause) => of_connecting(cause),
         _ => Obstacle::Other,
     }
 }
 
-fn of_io(cause: &io::Error) -> Obstacle {
+fn of_connecting(cause: &io::Error) -> Obstacle {
     use io::ErrorKind::{
-        ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut, UnexpectedEof, WouldBlock,
+        BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable,
+        NetworkUnreachable, TimedOut, UnexpectedEof, WouldBlock,
     };
     if cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
         return Obstacle::Tls;
@@ -71,8 +71,8 @@ fn of_io(cause: &io::Error) -> Obstacle {
     match cause.kind() {
         ConnectionRefused | HostUnreachable | NetworkUnreachable => Obstacle::Refused,
         TimedOut | WouldBlock => Obstacle::Silence,
-        // Rustls: the other side ended the handshake.
-        UnexpectedEof => Obstacle::Tls,
+        // There was a connection to break: the other side ended the handshake.
+        UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe => Obstacle::Tls,
         _ => Obstacle::Other,
     }
 }

@@ -19,7 +19,9 @@ const SECRET: [&str; 5] =
 /// Files that steer us.
 const STEERING: [&str; 3] = ["config.toml", "config.json", "state.json"];
 /// Folders of ours within the folder.
-const FOLDERS: [&str; 1] = ["profiles"];
+const FOLDERS: [&str; 2] = ["profiles", PENDING];
+/// Whose files are logins that are not finished.
+const PENDING: &str = "pending";
 /// No folder of ours is deeper.
 const DEEPEST: usize = 2;
 /// More is not looked at: other programs keep things in the same folder.
@@ -76,12 +78,19 @@ pub fn folder(folder: &Path) -> Vec<Finding> {
             seen.faults.extend(fault.filter(|fault| !is_roots(fault)));
         }
         Ok(true) => seen.walk(folder, 0),
+        Err(fault) if fault.flaw == Flaw::Hidden => seen.faults.push(in_the_way(folder).unwrap_or(fault)),
         Err(fault) => {
             seen.faults.push(fault);
             seen.walk(folder, 0);
         }
     }
     judge(folder, &seen.faults)
+}
+
+/// The folder above that does not let us through, if it is not ours.
+fn in_the_way(folder: &Path) -> Option<Fault> {
+    let mut above = folder.ancestors().skip(1).map(inspect_owner);
+    above.find(|looked| !matches!(looked, Err(fault) if fault.flaw == Flaw::Hidden))?.err()
 }
 
 /// What was seen in a folder.
@@ -125,6 +134,7 @@ fn is_worth_telling(path: &Path, fault: &Fault) -> bool {
 fn access_of(path: &Path) -> Option<Access> {
     let name = path.file_name()?.to_str()?;
     match name {
+        _ if path.parent().is_some_and(|folder| folder.ends_with(PENDING)) => Some(Access::Secret),
         _ if SECRET.contains(&name) => Some(Access::Secret),
         _ if STEERING.contains(&name) => Some(Access::Steering),
         _ => None,
