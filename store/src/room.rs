@@ -33,6 +33,7 @@ pub fn inspect_room(folder: &Path) -> Result<(), Fault> {
     if access(folder, AccessFlags::W_OK).is_err() {
         return told(Flaw::Unwritable, "cannot be written to; give yourself the right to write there");
     }
+    #[allow(clippy::useless_conversion, reason = "they are shorter elsewhere")]
     let free = u64::from(system.blocks_available()).saturating_mul(u64::from(system.fragment_size()));
     // File systems that make inodes as they are needed count none.
     let no_inode = system.files() > 0 && system.files_available() == 0;
