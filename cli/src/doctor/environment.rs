@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use doorkey_core::failure::Exit;
@@ -72,8 +73,11 @@ pub fn core_dumps() -> Option<Finding> {
 
 fn named_file(value: &OsStr) -> Result<(), String> {
     let name = shown(value);
-    let content = fs::read(value)
-        .map_err(|cause| format!("names {name:?}, which cannot be read ({})", cause.kind()))?;
+    let unreadable = |cause: io::Error| format!("names {name:?}, which cannot be read ({})", cause.kind());
+    if !fs::metadata(value).map_err(unreadable)?.is_file() {
+        return Err(format!("names {name:?}, which is no file"));
+    }
+    let content = fs::read(value).map_err(unreadable)?;
     let has_one = content.windows(CERTIFICATE.len()).any(|window| window == CERTIFICATE);
     if has_one { Ok(()) } else { Err(format!("names {name:?}, which has no certificate in it")) }
 }

@@ -9,6 +9,7 @@ mod environment;
 mod files;
 mod finding;
 mod keychain;
+mod leftovers;
 mod network;
 
 use std::path::{Path, PathBuf};

@@ -24,7 +24,8 @@ fn a_token_in_the_environment() {
 fn certificates_that_are_not_there() {
     for (variable, value) in [
         ("SSL_CERT_FILE", "/nonexistent/ca.pem"),
-        ("SSL_CERT_FILE", "/dev/null"),
+        ("SSL_CERT_FILE", "/dev/zero"),
+        ("SSL_CERT_FILE", "/proc/self/status"),
         ("SSL_CERT_FILE", ""),
         ("SSL_CERT_DIR", "/nonexistent:/also/nonexistent"),
         ("SSL_CERT_DIR", ""),

@@ -23,6 +23,7 @@ fn none_is_a_warning_where_a_file_will_do_and_a_problem_where_the_login_is_in_it
     setup.doctor(&["--offline"]).expect(6, &["keychain_absent"]);
     let setup = Setup::new("only");
     setup.configure("store = \"keychain\"\n");
+    std::fs::remove_file(setup.config().join("credentials")).unwrap();
     setup.doctor(&["--offline"]).expect(6, &["keychain_absent"]);
 }
 

@@ -76,6 +76,9 @@ fn an_encrypted_file_and_its_key() {
         setup.doctor(&["--offline"])
     };
     let named = |path: &std::path::Path| format!("key_file = {path:?}\n");
+    // The plain file of before is still there.
+    with(named(&right)).expect(0, &["(plain_leftover)"]);
+    fs::remove_file(setup.config().join("credentials")).unwrap();
     with(named(&right)).expect(0, &[]);
     with(String::new()).expect(6, &["no_key"]);
     with(named(&setup.config().join("gone"))).expect(6, &["no_key"]);
