@@ -1,9 +1,11 @@
 //! The commands `pentify`, `pensar` and `doorkey`: arguments, output, exit codes. No protocol decisions.
 
+pub mod api;
 pub mod doctor;
 pub mod doorkey;
 pub mod environment;
 pub mod hardening;
+pub mod input;
 #[cfg(feature = "manual")]
 pub mod manual;
 pub mod pensar;

@@ -8,7 +8,7 @@ pub use elsewhere::{Terminal, Watch, catch};
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::File;
+    use std::fs::{self, File};
     use std::process;
     use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, mpsc};
     use std::time::Duration;
@@ -44,19 +44,29 @@ mod unix {
         printer: Printer,
         stop: Arc<Mutex<Stop>>,
         started: Arc<Once>,
+        leaves_ignored: bool,
     }
 
     impl Watch {
         /// A watch that has not started: a command that is over at once need not pay for it.
         pub fn new(printer: Printer) -> Self {
-            Self { printer, stop: Arc::default(), started: Arc::new(Once::new()) }
+            Self { printer, stop: Arc::default(), started: Arc::new(Once::new()), leaves_ignored: false }
+        }
+
+        /// The same for a process whose place another program takes: that one could not tell any more what was ignored
+        /// when we began, as under `nohup`, so it stays ignored.
+        pub fn before_exec(printer: Printer) -> Self {
+            Self { leaves_ignored: true, ..Self::new(printer) }
         }
 
         /// Watches from now on.
         pub fn start(&self) {
             self.started.call_once(|| {
                 // Without the handler a signal still ends the process, with the system's own exit code.
-                let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
+                let left_alone = if self.leaves_ignored { ignored_signals() } else { 0 };
+                let is_heard = |signal: &i32| left_alone >> (signal - 1) & 1 == 0;
+                let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(is_heard);
+                let Ok(mut signals) = Signals::new(heard) else { return };
                 let watch = self.clone();
                 std::thread::spawn(move || {
                     for _ in signals.forever() {
@@ -141,6 +151,13 @@ mod unix {
         }
     }
 
+    /// The signals that this process ignores, one bit each, the first lowest. Only Linux says so without unsafe code.
+    fn ignored_signals() -> u64 {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+    }
+
     /// Catches the signals that ask this process to stop from now on; the returned function waits for the first one.
     pub fn catch() -> impl FnOnce() {
         let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]);
@@ -166,6 +183,11 @@ mod elsewhere {
     impl Watch {
         /// Watches nothing.
         pub fn new(_: Printer) -> Self {
+            Self
+        }
+
+        /// Watches nothing.
+        pub fn before_exec(_: Printer) -> Self {
             Self
         }
 

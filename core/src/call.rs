@@ -1,6 +1,7 @@
 //! One authorized request: the token from where it is, retries, and the 401.
 
 use alloc::boxed::Box;
+use alloc::format;
 
 use crate::bearer::bearer_of;
 use crate::event::Event;
@@ -12,8 +13,13 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::Record;
 use crate::resolve::{Given, Resolved, Source, unexpected};
 use crate::secret::Secret;
+use crate::service::Service;
 use crate::time::Timestamp;
+use crate::url::Origin;
 use crate::verdict::{Refusal, RefusalKind};
+
+/// The code of a request that would take a token to where it must not go.
+pub const ORIGIN_NOT_ALLOWED: &str = "origin_not_allowed";
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,7 +54,8 @@ enum Phase {
 }
 
 impl Call {
-    /// A call with `request`, to which the token is added. It must go to the service's API.
+    /// A call with `request`, to which the token is added. Where the service's tokens may not go
+    /// ([`Service::takes_tokens`]), it fails before anything is looked for or sent.
     pub fn new(given: Given, request: HttpRequest) -> Self {
         Self { given: Some(given), request, repeatable: false, phase: Phase::New }
     }
@@ -146,6 +153,9 @@ impl Logic for Call {
     type Output = Called;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Called> {
+        if !cx.service.takes_tokens(self.request.url.origin()) {
+            return Step::fail(not_allowed(cx.service, self.request.url.origin()));
+        }
         let mut finding = self.find(None);
         let step = finding.start(cx);
         self.phase = Phase::Finding(finding);
@@ -189,6 +199,14 @@ impl Logic for Call {
     }
 }
 
+/// Invariant 17, also for tokens that were given on the spot: whose they are is not known.
+fn not_allowed(service: &Service, origin: &Origin) -> Failure {
+    let what = format!("tokens of {} are not sent to {origin}", service.name);
+    let next =
+        format!("send the request to {}, or name the other place among its resources", service.api.origin());
+    Failure::new(Exit::Usage, ORIGIN_NOT_ALLOWED, what).next(next)
+}
+
 fn bearer(found: &Resolved) -> Option<&Secret> {
     bearer_of(&found.record)
 }
@@ -209,7 +227,7 @@ pub(crate) fn blame(cx: &Context<'_>, failure: Failure, source: Source) -> Failu
         Source::Flag => failure.next("check the token given with --api-token"),
         Source::Variable => {
             let variable = &cx.service.token_variable;
-            failure.next(alloc::format!("set {variable} to a valid token, or unset it to use the stored one"))
+            failure.next(format!("set {variable} to a valid token, or unset it to use the stored one"))
         }
         Source::Store(_) => failure,
     }

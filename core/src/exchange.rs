@@ -15,6 +15,7 @@ use crate::notice::Notice;
 use crate::pairing::{describe, unsendable};
 use crate::service::Service;
 use crate::time::Timestamp;
+use crate::url::Origin;
 use crate::verdict::RefusalKind;
 
 /// Sends a request until there is a definite answer: `GET` and `DELETE` are tried again after network failures, 429
@@ -43,7 +44,10 @@ impl Exchange {
     /// An exchange of this request.
     pub fn new(request: HttpRequest) -> Self {
         let repeatable = matches!(request.method, Method::Get | Method::Delete);
-        let request = request.header("accept", "application/json");
+        let request = match request.header_value("accept") {
+            Some(_) => request,
+            None => request.header("accept", "application/json"),
+        };
         Self { asking: false, repeatable, ..Self::asking(request) }
     }
 
@@ -75,6 +79,10 @@ impl Exchange {
     /// When the last try left.
     pub fn last_sent(&self) -> Timestamp {
         self.last_sent
+    }
+
+    fn refusal(&self, service: &Service, response: &HttpResponse) -> Failure {
+        refusal(service, self.request.url.origin(), response)
     }
 
     fn send(&mut self, cx: &mut Context<'_>) -> Step<HttpResponse> {
@@ -121,10 +129,10 @@ impl Logic for Exchange {
                     501 if self.asking => Step::Done(Ok(response.clone())),
                     429 | 500..=599 => {
                         let asked = retry_after_at(response, cx.now.wall);
-                        self.again_or(cx, asked, refusal(cx.service, response))
+                        self.again_or(cx, asked, self.refusal(cx.service, response))
                     }
                     _ if self.asking => Step::Done(Ok(response.clone())),
-                    _ => Step::fail(refusal(cx.service, response)),
+                    _ => Step::fail(self.refusal(cx.service, response)),
                 }
             }
             (Phase::Sending(id), Event::RequestFailed { id: answered, failure }) if id == answered => {
@@ -177,7 +185,7 @@ fn refused(response: &HttpResponse) -> Option<RefusalKind> {
 }
 
 /// An answer that is no success, as a failure. Switches on the envelope's code first, then on the status.
-fn refusal(service: &Service, response: &HttpResponse) -> Failure {
+fn refusal(service: &Service, host: &Origin, response: &HttpResponse) -> Failure {
     let status = response.status;
     let envelope = Envelope::read(response);
     let request_id = envelope.as_ref().and_then(|e| e.request_id.clone());
@@ -216,7 +224,7 @@ fn refusal(service: &Service, response: &HttpResponse) -> Failure {
         (300..=399, _) => Failure::new(
             Exit::Server,
             "redirect_refused",
-            format!("{} answers with a redirect, which is never followed with a token", service.api.origin()),
+            format!("{} answers with a redirect, which is never followed with a token", host),
         )
         .next(format!("check {} and the proxy settings", service.api_variable)),
         (400..=428 | 430..=499, _) => Failure::new(

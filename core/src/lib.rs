@@ -69,6 +69,7 @@ mod device_endpoint;
 pub mod device_grant;
 pub mod disconnect;
 pub mod discover;
+pub mod distrust;
 pub mod envelope;
 pub mod event;
 pub mod exchange;

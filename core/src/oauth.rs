@@ -14,7 +14,7 @@ use crate::http_date::answered_at;
 use crate::jwt::Lifetime;
 use crate::secret::{Body, Secret};
 use crate::text::harmless;
-use crate::url::{Text, Url};
+use crate::url::{Origin, Text, Url};
 
 /// The grant type of RFC 8628 §3.4.
 pub const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -42,6 +42,8 @@ pub struct OAuth {
     pub names_issuer: bool,
     /// Hosts beside its own site whose pages may be opened in the person's browser, in lower case.
     pub page_hosts: Vec<String>,
+    /// Where its tokens may be sent, beside the issuer itself: the APIs that they are for, as whoever signed in says.
+    pub resources: Vec<Origin>,
     /// How requests are written.
     pub dialect: Dialect,
     /// The client's id; `None`: the service's API tells it.
@@ -66,6 +68,7 @@ impl OAuth {
             scope: None,
             names_issuer: false,
             page_hosts: Vec::new(),
+            resources: Vec::new(),
             dialect: Dialect::Form,
             client_id: None,
             grace: None,

@@ -243,12 +243,16 @@ impl Service {
         })
     }
 
-    /// The same with these endpoints. What is stored is bound to the token endpoint, too: it is the one place that a
-    /// refresh token is sent to.
+    /// The same with these endpoints. What is stored is bound to those that it may be sent to, too: the one for tokens and
+    /// the one for revocation.
     #[must_use]
     pub fn with_oauth(mut self, oauth: OAuth) -> Self {
         let identifier = oauth.issuer.as_deref().unwrap_or_default();
-        self.issuer = alloc::format!("{identifier} via {}", oauth.token_endpoint.expose().expose_secret());
+        let shown = |url: &Url| url.expose().expose_secret().to_owned();
+        self.issuer = alloc::format!("{identifier} via {}", shown(&oauth.token_endpoint));
+        if let Some(revocation) = &oauth.revocation_endpoint {
+            self.issuer += &alloc::format!(" and {}", shown(revocation));
+        }
         self.oauth = Some(oauth);
         self
     }

@@ -3,6 +3,7 @@
 //! One compare-and-swap turns the record into one that is kept for its revocation alone. Only an answer, whatever it
 //! says, removes it: without a network it stays, and the next `logout` tells the issuer.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -29,6 +30,8 @@ use crate::verdict::is_revoking;
 
 /// Changes by others before giving up on telling the issuer: nobody writes that often.
 const ROUNDS: u32 = 5;
+/// Why nobody is told.
+const ELSEWHERE: &str = "they were granted at other endpoints than are known now";
 
 /// The machine. Interrupted, it can be repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +61,7 @@ pub enum Revocation {
     NotOffered,
     /// The tokens are dead.
     Done,
-    /// The issuer answered otherwise, for this reason.
+    /// The issuer answered otherwise, or was not told, for this reason.
     Refused(String),
     /// The issuer could not be reached; the next `logout` tells it.
     Pending(Failure),
@@ -130,8 +133,12 @@ impl SignOut {
         };
         let held = found.held.as_ref().map(|(_, held)| held.version());
         let wanted = self.revoke || is_revoking(&record);
+        if record.is_tombstone() || !wanted {
+            return self.unlock(cx, None);
+        }
         // Another issuer's tokens are told to nobody (invariant 17).
-        if record.is_tombstone() || !wanted || check_issuer(cx, &record).is_err() {
+        if check_issuer(cx, &record).is_err() {
+            self.revocation = Revocation::Refused(ELSEWHERE.to_owned());
             return self.unlock(cx, None);
         }
         if cx.service.oauth.as_ref().is_none_or(|oauth| oauth.revocation_endpoint.is_none()) {

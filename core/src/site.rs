@@ -30,6 +30,15 @@ impl Service {
         self.has_host(gateway.origin())
     }
 
+    /// Whether a request with the service's token may go there (invariant 17): to its API, to its gateways, and to what
+    /// [`OAuth::resources`] names. Of an issuer, neither a neighbour on the
+    /// same site nor another port will do.
+    pub fn takes_tokens(&self, origin: &Origin) -> bool {
+        let is_gateway = self.gateway.is_some() && self.has_host(origin);
+        let named = self.oauth.iter().flat_map(|oauth| &oauth.resources);
+        origin == self.api.origin() || is_gateway || named.into_iter().any(|named| named == origin)
+    }
+
     fn has_host(&self, origin: &Origin) -> bool {
         let own = [Some(&self.api), Some(&self.app), self.gateway.as_ref()];
         own.into_iter().flatten().any(|url| self.is_beside(origin, url.origin()))
@@ -72,7 +81,7 @@ fn domain(host: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::format;
+    use alloc::{format, vec};
 
     use super::*;
     use crate::service::PensarHosts;
@@ -142,6 +151,46 @@ mod tests {
         ] {
             assert_eq!(service.has_page(&url(text)), page, "{text}");
             assert_eq!(service.has_gateway(&url(text)), gateway, "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_an_issuer_go_to_it_and_to_what_is_named() {
+        let url = url("https://auth.example.com/realms/one");
+        let mut service =
+            Service::issuer("https://auth.example.com/realms/one", "work", "box".into()).unwrap();
+        let origin = |text: &str| Origin::parse(text).unwrap();
+        let oauth = OAuth::new(url.join("/token"));
+        service =
+            service.with_oauth(OAuth { resources: vec![origin("https://api.example.com:8443")], ..oauth });
+        for (text, allowed) in [
+            ("https://auth.example.com", true),
+            ("https://api.example.com:8443", true),
+            ("https://api.example.com", false),
+            ("https://auth.example.com:8443", false),
+            ("https://www.example.com", false),
+            ("https://example.com", false),
+            ("http://127.0.0.1:8443", false),
+        ] {
+            assert_eq!(service.takes_tokens(&origin(text)), allowed, "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_a_service_go_to_its_api_and_its_gateways() {
+        let pensar = service("https://*.pensar.dev");
+        let pentify =
+            Service::pentify(url("https://api.pentify.io"), url("https://app.pentify.io"), "box".into());
+        for (text, by_pensar, by_pentify) in [
+            ("https://api.pensar.dev", true, false),
+            ("https://eu.gateway.pensar.dev", true, false),
+            ("https://api.workos.com", false, false),
+            ("https://api.pentify.io", false, true),
+            ("https://app.pentify.io", false, false),
+        ] {
+            let origin = Origin::parse(text).unwrap();
+            assert_eq!(pensar.takes_tokens(&origin), by_pensar, "{text}");
+            assert_eq!(pentify.takes_tokens(&origin), by_pentify, "{text}");
         }
     }
 

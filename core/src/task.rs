@@ -84,6 +84,11 @@ pub enum Task {
         /// Whether the issuer is told.
         revoke: bool,
     },
+    /// [`Distrust`](crate::distrust::Distrust).
+    Distrust {
+        /// The token.
+        token: Secret,
+    },
     /// [`DeviceGrant`](crate::device_grant::DeviceGrant).
     DeviceGrant {
         /// Whether a browser may be opened.

@@ -60,6 +60,16 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Parses and checks an origin written as a URL with nothing after host and port, a last `/` aside.
+    ///
+    /// # Errors
+    /// As [`Url::parse`]; or there is more.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let url = Url::parse(text)?;
+        let is_bare = url.path == "/" && !text.contains('?');
+        if is_bare { Ok(url.origin) } else { Err(UrlError::NotAnOrigin) }
+    }
+
     /// The host in lower-case ASCII; IPv6 without its brackets.
     pub fn host(&self) -> &str {
         &self.host
@@ -244,6 +254,8 @@ pub enum UrlError {
     UserInfo,
     /// It is plain http to something else than a literal loopback address.
     PlainHttp,
+    /// It has a path or a query where only an origin is meant.
+    NotAnOrigin,
 }
 
 impl fmt::Display for UrlError {
@@ -254,6 +266,7 @@ impl fmt::Display for UrlError {
             Self::Scheme => "its scheme is not https",
             Self::UserInfo => "it has a user name or password in it",
             Self::PlainHttp => "plain http is allowed for 127.0.0.0/8 and [::1] only",
+            Self::NotAnOrigin => "it has more than scheme, host and port",
         })
     }
 }
@@ -298,6 +311,24 @@ mod tests {
         ] {
             let parsed = Url::parse(text);
             assert_eq!(parsed.map(|url| url.to_string()), expected.map(ToOwned::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_origin_has_nothing_after_its_port() {
+        for (text, expected) in [
+            ("https://API.example.com", Ok("https://api.example.com")),
+            ("https://api.example.com:443/", Ok("https://api.example.com")),
+            ("http://[::1]:8080", Ok("http://[::1]:8080")),
+            ("https://api.example.com/v1", Err(UrlError::NotAnOrigin)),
+            ("https://api.example.com?", Err(UrlError::NotAnOrigin)),
+            ("https://api.example.com/?a", Err(UrlError::NotAnOrigin)),
+            ("https://a@api.example.com", Err(UrlError::UserInfo)),
+            ("http://api.example.com", Err(UrlError::PlainHttp)),
+            ("api.example.com", Err(UrlError::Scheme)),
+        ] {
+            let parsed = Origin::parse(text);
+            assert_eq!(parsed.map(|origin| origin.to_string()), expected.map(ToOwned::to_owned), "{text}");
         }
     }
 

@@ -6,7 +6,7 @@ mod world;
 use std::cell::Cell;
 use std::rc::Rc;
 
-use doorkey_core::call::{Call, Called};
+use doorkey_core::call::{Call, Called, ORIGIN_NOT_ALLOWED};
 use doorkey_core::command::Command;
 use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
@@ -21,6 +21,7 @@ use doorkey_core::task::Task;
 use doorkey_core::text::is_treacherous;
 use doorkey_core::time::Now;
 use doorkey_core::trace::{Recorder, replay};
+use doorkey_core::url::Url;
 use world::{FILE, KEYCHAIN, World, elsewhere, envelope, record, server, usage};
 
 fn call(world: &mut World, method: Method, given: Given) -> Outcome<Called> {
@@ -96,6 +97,23 @@ fn another_origin_gets_no_token() {
     let failure = get(&mut world).unwrap_err();
     assert_eq!((failure.exit, failure.code.as_ref()), (Exit::NotSignedIn, "other_issuer"));
     assert!(world.sent.is_empty());
+}
+
+#[test]
+fn a_token_goes_nowhere_but_to_the_service() {
+    for variable in [None, Some("pt_live_given".into())] {
+        for url in ["https://api.pentify.io:8443/v1", "https://app.pentify.io/v1", "https://evil.example/v1"]
+        {
+            let mut world = World::new(|_| panic!("nothing is sent"));
+            world.put(KEYCHAIN, "acme", "pt_live_old", true);
+            let request = HttpRequest::new(Method::Get, Url::parse(url).unwrap());
+            let given = Given { variable: variable.clone(), ..Given::default() };
+            let task = Task::Call { given: given.clone(), request: request.clone() };
+            let failure = world.run(&task, Call::new(given, request)).unwrap().unwrap_err();
+            assert_eq!((failure.exit, &*failure.code), (Exit::Usage, ORIGIN_NOT_ALLOWED), "{url}");
+            assert!(world.ops.is_empty(), "nothing is read");
+        }
+    }
 }
 
 #[test]

@@ -168,11 +168,20 @@ fn an_issuer_without_a_place_for_it_is_not_asked() {
 
 #[test]
 fn tokens_of_another_issuer_are_told_to_nobody() {
-    let mut world = signed_in(true, |_| panic!("nothing is sent"));
-    let slot = world.stores.get_mut(&Backend::File).unwrap().get_mut(&Slot::Active).unwrap();
-    slot.issuer = Some("https://auth.example.com via https://elsewhere.example/token".into());
-    assert_eq!(sign_out(&mut world, true).revocation, Revocation::NotAsked);
-    assert!(held(&world).is_tombstone(), "it goes all the same");
+    for (token, revocation) in [
+        ("https://elsewhere.example/token", "https://auth.example.com/revoke"),
+        ("https://auth.example.com/token", "https://elsewhere.example/revoke"),
+    ] {
+        let mut world = signed_in(true, |_| panic!("nothing is sent"));
+        let url = |text| Url::parse(text).unwrap();
+        let known = world.service.oauth.clone().unwrap();
+        let edited =
+            OAuth { token_endpoint: url(token), revocation_endpoint: Some(url(revocation)), ..known };
+        world.service = world.service.with_oauth(edited);
+        let Revocation::Refused(why) = sign_out(&mut world, true).revocation else { panic!("{token}") };
+        assert_eq!(why, "they were granted at other endpoints than are known now");
+        assert!(held(&world).is_tombstone(), "it goes all the same");
+    }
 }
 
 #[test]

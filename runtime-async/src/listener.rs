@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -12,9 +12,7 @@ use async_io::{Async, Timer};
 use doorkey_core::command::CommandId;
 use doorkey_core::event::Event;
 use doorkey_core::redirect::{RedirectPage, RedirectRequest};
-use doorkey_host::redirect::{
-    Arrived, DRAINING, Head, MOST_CONNECTIONS, PAUSE, READING, WRITING, bind, written,
-};
+use doorkey_host::redirect::{Arrived, Head, MOST_CONNECTIONS, PAUSE, READING, WRITING, bind, written};
 use futures_lite::future::yield_now;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
@@ -33,9 +31,7 @@ pub(crate) struct Listener {
     reading: VecDeque<(u32, Job<Option<Asking>>)>,
     /// Those who wait for their answer.
     asked: Vec<(u32, Stream)>,
-    writing: Vec<Job<Option<Stream>>>,
-    /// Those whose answer is on its way, the oldest first.
-    draining: VecDeque<Job<()>>,
+    writing: Vec<Job<()>>,
 }
 
 /// What somebody wants, and where the answer goes.
@@ -58,7 +54,6 @@ impl Listener {
             reading: VecDeque::new(),
             asked: Vec::new(),
             writing: Vec::new(),
-            draining: VecDeque::new(),
         };
         Ok((listener, port))
     }
@@ -125,15 +120,7 @@ impl Listener {
     }
 
     fn poll_answers(&mut self, cx: &mut Context<'_>) {
-        let Self { writing, draining, .. } = self;
-        writing.retain_mut(|job| match job.poll(cx) {
-            Poll::Pending => true,
-            Poll::Ready(written) => {
-                draining.extend(written.map(|stream| -> Job<()> { Box::pin(drain(stream)) }));
-                false
-            }
-        });
-        draining.retain_mut(|job| job.poll(cx).is_pending());
+        self.writing.retain_mut(|job| job.poll(cx).is_pending());
     }
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Stream> {
@@ -158,11 +145,8 @@ impl Listener {
     }
 
     fn receive(&mut self, stream: Stream) {
-        let open = self.reading.len() + self.asked.len() + self.writing.len() + self.draining.len();
-        if open >= MOST_CONNECTIONS
-            && self.draining.pop_front().is_none()
-            && self.reading.pop_front().is_none()
-        {
+        let open = self.reading.len() + self.asked.len() + self.writing.len();
+        if open >= MOST_CONNECTIONS && self.reading.pop_front().is_none() {
             return;
         }
         self.last = self.last.wrapping_add(1);
@@ -194,30 +178,15 @@ async fn request(mut stream: Stream) -> Option<Asking> {
     Some(Asking { stream, request })
 }
 
-/// With the stream, if all is on its way.
-async fn write(mut stream: Stream, page: RedirectPage) -> Option<Stream> {
+/// Nothing can be done for one who does not take it.
+async fn write(mut stream: Stream, page: RedirectPage) {
     let writing = async {
-        stream.write_all(&written(page)).await.ok()?;
-        stream.get_ref().shutdown(std::net::Shutdown::Write).ok()
-    };
-    let written = writing.or(async {
-        Timer::after(WRITING).await;
-        None
-    });
-    written.await?;
-    Some(stream)
-}
-
-/// Until the client has closed, too.
-async fn drain(mut stream: Stream) {
-    let dropping = async {
-        let mut dropped = [0; 1024];
-        while stream.read(&mut dropped).await.is_ok_and(|read| read > 0) {
-            yield_now().await;
+        if stream.write_all(&written(page)).await.is_ok() {
+            let _ = stream.get_ref().shutdown(Shutdown::Write);
         }
     };
     let limit = async {
-        Timer::after(DRAINING).await;
+        Timer::after(WRITING).await;
     };
-    dropping.or(limit).await;
+    writing.or(limit).await;
 }

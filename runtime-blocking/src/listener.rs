@@ -11,9 +11,7 @@ use std::time::{Duration, Instant};
 
 use doorkey_core::command::CommandId;
 use doorkey_core::redirect::{RedirectPage, RedirectRequest};
-use doorkey_host::redirect::{
-    Arrived, DRAINING, Head, MOST_CONNECTIONS, PAUSE, READING, WRITING, bind, written,
-};
+use doorkey_host::redirect::{Arrived, Head, MOST_CONNECTIONS, PAUSE, READING, WRITING, bind, written};
 
 /// A listener; it ends when it is dropped.
 pub(crate) struct Listener {
@@ -47,7 +45,6 @@ enum Stage {
     Reading,
     Asked(Sender<RedirectPage>),
     Answering,
-    Answered,
 }
 
 impl Listener {
@@ -133,8 +130,8 @@ impl Desk {
     fn enter(&self, stream: TcpStream) -> Option<u32> {
         let mut visits = self.visits();
         if visits.open.len() >= MOST_CONNECTIONS {
-            let idle = |visit: &Visit| matches!(visit.stage, Stage::Reading | Stage::Answered);
-            let (oldest, _) = visits.open.iter().find(|(_, visit)| idle(visit))?;
+            let is_silent = |visit: &Visit| matches!(visit.stage, Stage::Reading);
+            let (oldest, _) = visits.open.iter().find(|(_, visit)| is_silent(visit))?;
             let oldest = *oldest;
             if let Some(visit) = visits.open.remove(&oldest) {
                 let _ = visit.stream.shutdown(Shutdown::Both);
@@ -158,13 +155,6 @@ impl Desk {
         let (sender, receiver) = channel();
         visit.stage = Stage::Asked(sender);
         Some(Ok(receiver))
-    }
-
-    fn set(&self, number: u32, stage: Stage) {
-        if let Some(visit) = self.visits().open.get_mut(&number) {
-            visit.stage = stage;
-        }
-        self.changed.notify_all();
     }
 
     fn leave(&self, number: u32) {
@@ -203,10 +193,7 @@ fn receive(stream: TcpStream, desk: &Arc<Desk>, report: Arc<Report>) -> io::Resu
 fn serve(stream: &TcpStream, number: u32, desk: &Desk, report: &Report) {
     let page = match request(stream) {
         Err(_) | Ok(Arrived::Part) => return,
-        Ok(Arrived::NotHttp) => {
-            desk.set(number, Stage::Answering);
-            RedirectPage::NotAwaited
-        }
+        Ok(Arrived::NotHttp) => RedirectPage::NotAwaited,
         Ok(Arrived::Request(request)) => match desk.ask(number) {
             None => return,
             Some(Err(page)) => page,
@@ -219,10 +206,8 @@ fn serve(stream: &TcpStream, number: u32, desk: &Desk, report: &Report) {
             }
         },
     };
-    if write(stream, page).is_ok() {
-        desk.set(number, Stage::Answered);
-        drain(stream);
-    }
+    // Nothing can be done for one who does not take it.
+    let _ = write(stream, page);
 }
 
 fn request(mut stream: &TcpStream) -> io::Result<Arrived> {
@@ -241,17 +226,6 @@ fn write(mut stream: &TcpStream, page: RedirectPage) -> io::Result<()> {
     stream.set_write_timeout(Some(WRITING))?;
     stream.write_all(&written(page))?;
     stream.shutdown(Shutdown::Write)
-}
-
-/// Until the client has closed, too.
-fn drain(mut stream: &TcpStream) {
-    let (begun, mut dropped) = (Instant::now(), [0; 1024]);
-    while let Ok(left) = left(begun, DRAINING) {
-        let read = stream.set_read_timeout(Some(left)).and_then(|()| stream.read(&mut dropped));
-        if read.map_or(true, |read| read == 0) {
-            return;
-        }
-    }
 }
 
 /// What is left of a time; an error if it is over.

@@ -57,13 +57,16 @@ pub fn look(login: &mut Login, trusts_files: bool, keychain_answers: bool) -> St
                 records.retain(|(_, record)| !record.is_tombstone());
                 held.push((backend, records));
             }
-            answer => findings.extend(failed(&answer).map(|failure| unreadable(backend, failure))),
+            answer => {
+                let unreadable = |failure| unreadable(backend, failure, login.needs_passphrase);
+                findings.extend(failed(&answer).map(unreadable));
+            }
         }
     }
     let is_sound = findings.iter().all(|finding| !finding.is_problem());
     let leftovers = leftovers::look(login, &ledger, &held);
     let any = held.iter().any(|(_, records)| !records.is_empty());
-    if is_sound && leftovers.is_empty() {
+    if is_sound && leftovers.is_empty() && !held.is_empty() {
         findings.push(Finding::ok(Check::Credentials, whole(login, &held)));
     }
     findings.extend(leftovers);
@@ -91,7 +94,11 @@ fn lock(login: &mut Login) -> Vec<Finding> {
     }
 }
 
-fn unreadable(backend: Backend, failure: &StoreFailure) -> Finding {
+fn unreadable(backend: Backend, failure: &StoreFailure, needs_passphrase: bool) -> Finding {
+    if needs_passphrase && backend == Backend::EncryptedFile && failure.kind == StoreFailureKind::Locked {
+        let message = "they are encrypted by a passphrase, which commands ask for: not looked into";
+        return Finding::note(Check::Credentials, "passphrase_needed", message);
+    }
     let code = match (backend, failure.kind) {
         (Backend::Keychain, StoreFailureKind::Unreadable) => "unreadable_entry",
         (Backend::Keychain, kind) => keychain::code(kind),

@@ -62,6 +62,8 @@ pub struct Login {
     pub service: Service,
     /// Where it lies.
     pub vault: Vault,
+    /// Whether a command asks for a passphrase, which `doctor` does not.
+    pub needs_passphrase: bool,
 }
 
 /// A server that is asked.

@@ -1,5 +1,7 @@
 //! The command line of `doorkey`.
 
+#[cfg(feature = "issuers")]
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -72,6 +74,29 @@ pub enum Issuers {
     },
     /// Look for what could keep logins from working, without changing anything
     Doctor(crate::doctor::Args),
+    /// Run a command with the access token, renewed if need be, in a variable
+    Exec(Exec),
+    /// Send a request with the access token, and print the answer
+    Api(Api),
+    /// Hand the access token to another program, in its own protocol
+    Credential {
+        /// Whose
+        #[command(subcommand)]
+        protocol: Protocol,
+    },
+}
+
+#[cfg(feature = "issuers")]
+impl Issuers {
+    /// Whether standard output is another program's, so that nothing of ours belongs there.
+    pub fn lends_output(&self) -> bool {
+        matches!(self, Self::Exec(_) | Self::Credential { .. })
+    }
+
+    /// Whether another program asks, behind which there may be nobody.
+    pub fn is_for_programs(&self) -> bool {
+        matches!(self, Self::Credential { .. })
+    }
 }
 
 /// Arguments of `login`.
@@ -107,6 +132,10 @@ pub struct Login {
     #[cfg(feature = "qr")]
     #[arg(long)]
     pub qr: bool,
+    /// An API that the tokens are for, like https://api.example.com; repeat it. They are sent there, to the issuer, and
+    /// nowhere else
+    #[arg(long, value_name = "ORIGIN")]
+    pub api: Vec<String>,
     /// What the issuer's metadata lacks.
     #[command(flatten)]
     pub endpoints: EndpointArgs,
@@ -141,4 +170,53 @@ pub struct Status {
     /// Show every place that was looked at, in order
     #[arg(long)]
     pub explain: bool,
+}
+
+/// Arguments of `exec`.
+#[cfg(feature = "issuers")]
+#[derive(Args, Debug)]
+pub struct Exec {
+    /// The variable
+    #[arg(long, value_name = "NAME", default_value = "DOORKEY_ACCESS_TOKEN")]
+    pub variable: String,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// Arguments of `api`.
+#[cfg(feature = "issuers")]
+#[derive(Args, Debug)]
+#[command(override_usage = "doorkey api [OPTIONS] [METHOD] URL")]
+pub struct Api {
+    /// GET, POST, PUT, PATCH or DELETE (GET by default, POST with --data); then a whole URL, or a path at the
+    /// profile's first API, else at the issuer
+    #[arg(required = true, num_args = 1..=2, value_name = "[METHOD] URL")]
+    pub request: Vec<String>,
+    /// A JSON body; `-` reads standard input
+    #[arg(long, value_name = "JSON")]
+    pub data: Option<String>,
+    /// A header to add, like `accept: text/plain`; repeat it
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+}
+
+/// Whose protocol.
+#[cfg(feature = "issuers")]
+#[derive(Debug, Subcommand)]
+pub enum Protocol {
+    /// git's (gitcredentials(7)): `git config --global credential.helper '!doorkey credential git'`
+    Git {
+        /// `get`, `store` or `erase`; anything else is ignored, as git asks for
+        #[arg(allow_hyphen_values = true)]
+        operation: OsString,
+    },
+    /// cargo's: `credential-provider = "doorkey"` beside a registry in its configuration
+    Cargo {
+        /// What cargo itself adds
+        #[arg(long = "cargo-plugin", hide = true)]
+        cargo_plugin: bool,
+    },
+    /// kubectl's: `command: doorkey`, `args: [credential, kubectl]` below a user's `exec` in its configuration
+    Kubectl,
 }

@@ -10,7 +10,7 @@ use doorkey_core::service::Service;
 use doorkey_core::sign_in::{GrantKind, SignIn, SignInOptions};
 use doorkey_core::task::Task;
 use doorkey_core::text::harmless;
-use doorkey_core::url::Url;
+use doorkey_core::url::{Origin, Url};
 
 use crate::surface::Qr;
 
@@ -31,6 +31,7 @@ struct Wanted {
     /// Those of the profile's last login.
     remembered: Endpoints,
     page_hosts: Vec<String>,
+    resources: Vec<Origin>,
 }
 
 /// Signs in, begins to, or completes what was begun.
@@ -80,7 +81,11 @@ fn discover(issuing: &Issuing<'_>, profiles: &Profiles<'_>, wanted: Wanted) -> R
         remembered: Box::new(remembered.clone()),
     };
     let metadata = run.drive(task, Discover::new(issuer, given, remembered))?;
-    let oauth = OAuth { page_hosts: wanted.page_hosts, ..metadata.client(wanted.client_id, wanted.scope)? };
+    let oauth = OAuth {
+        page_hosts: wanted.page_hosts,
+        resources: wanted.resources,
+        ..metadata.client(wanted.client_id, wanted.scope)?
+    };
     Ok(Profile { name: wanted.profile, oauth })
 }
 
@@ -130,7 +135,21 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
         }
     }
     let remembered = known.as_ref().map(Profile::endpoints).unwrap_or_default();
-    Ok(Wanted { profile, issuer, client_id, scope, endpoints: given, remembered, page_hosts })
+    let mut resources = known.map(|known| known.oauth.resources).unwrap_or_default();
+    for origin in &args.api {
+        let origin = resource(origin)?;
+        if !resources.contains(&origin) {
+            resources.push(origin);
+        }
+    }
+    Ok(Wanted { profile, issuer, client_id, scope, endpoints: given, remembered, page_hosts, resources })
+}
+
+fn resource(origin: &str) -> Result<Origin, Failure> {
+    Origin::parse(origin).map_err(|why| {
+        let what = format!("--api {:?} cannot be used: {why}", harmless(origin));
+        Failure::new(Exit::Usage, "unusable_api", what).next("give it like https://api.example.com")
+    })
 }
 
 fn endpoints(args: &EndpointArgs) -> Result<Endpoints, Failure> {

@@ -1,6 +1,12 @@
 //! The command `doorkey`.
 
+#[cfg(feature = "issuers")]
+mod api;
 mod args;
+#[cfg(feature = "issuers")]
+mod credential;
+#[cfg(feature = "issuers")]
+mod exec;
 #[cfg(feature = "issuers")]
 mod login;
 #[cfg(feature = "issuers")]
@@ -21,6 +27,8 @@ mod settings;
 #[cfg(feature = "issuers")]
 mod subject;
 
+use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 #[cfg(feature = "manual")]
@@ -40,14 +48,19 @@ use self::args::{Cli, Command};
 /// Runs the command of this process and returns its exit code.
 pub fn main() -> ExitCode {
     hardening::begin();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(e) => return usage::explain("doorkey", &e),
     };
-    let printer = Printer { json: cli.json };
+    let json = cli.json && !lends_output(&cli.command);
+    let printer = Printer { json };
     let done = match cli.command {
         #[cfg(feature = "issuers")]
-        Command::Issuers(command) => run::run(command, cli.profile, cli.trace, &Environment::read(), printer),
+        Command::Issuers(command) => {
+            let mut environment = Environment::read();
+            environment.terminal &= !command.is_for_programs();
+            run::run(command, cli.profile, cli.trace, &environment, printer)
+        }
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(&args, printer),
         Command::Replay(args) => replay::run(&args, printer),
@@ -55,6 +68,33 @@ pub fn main() -> ExitCode {
         Command::Manual(manual) => manual::run(&manual, command()),
     };
     done.unwrap_or_else(|failure| printer.failure(&failure))
+}
+
+/// cargo runs its credential providers with nothing but this argument.
+#[cfg(feature = "issuers")]
+const CARGO_PLUGIN: &str = "--cargo-plugin";
+
+#[cfg(feature = "issuers")]
+fn arguments() -> Vec<OsString> {
+    let mut arguments: Vec<_> = env::args_os().collect();
+    if arguments.get(1).is_some_and(|first| first == CARGO_PLUGIN) {
+        arguments.splice(1..1, ["credential".into(), "cargo".into()]);
+    }
+    arguments
+}
+
+#[cfg(not(feature = "issuers"))]
+fn arguments() -> Vec<OsString> {
+    env::args_os().collect()
+}
+
+/// Whether standard output is another program's: then `--json` has no say.
+fn lends_output(command: &Command) -> bool {
+    match command {
+        #[cfg(feature = "issuers")]
+        Command::Issuers(command) => command.lends_output(),
+        _ => false,
+    }
 }
 
 /// The command line's definition, for completions and manual pages.

@@ -1,15 +1,20 @@
 //! Which profile a command works for, and where its credentials lie.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::record::Backend;
+use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
 use doorkey_store::{EncryptionKey, KeychainConfig, ProfileConfig, Vault, boot_id, machine_id};
 
 use crate::environment::Environment;
+use crate::input::read_hidden;
 use crate::place::{KEYCHAIN_LIMIT, Place, keychain, no_home, unusable_setting};
+
+use crate::signals::Watch;
 
 use super::settings::{Profile, Settings, SettingsFile};
 
@@ -30,6 +35,12 @@ pub struct Profiles<'a> {
     pub folder: PathBuf,
     /// `--profile`.
     named: Option<String>,
+    /// Who hears signals while a passphrase is typed.
+    watch: Watch,
+    /// Whether a passphrase may be asked for.
+    may_ask: bool,
+    /// Asked for once.
+    passphrase: OnceCell<Secret>,
 }
 
 impl<'a> Profiles<'a> {
@@ -37,11 +48,25 @@ impl<'a> Profiles<'a> {
     ///
     /// # Errors
     /// There is no home folder, or they cannot be read.
-    pub fn read(environment: &'a Environment, named: Option<String>) -> Result<Self, Failure> {
+    pub fn read(environment: &'a Environment, named: Option<String>, watch: Watch) -> Result<Self, Failure> {
         let folder = folder(environment).ok_or_else(no_home)?;
         let file = SettingsFile::new(folder.join("config.toml"));
         let settings = file.read()?;
-        Ok(Self { environment, file, settings, folder, named })
+        Ok(Self {
+            environment,
+            file,
+            settings,
+            folder,
+            named,
+            watch,
+            may_ask: true,
+            passphrase: OnceCell::new(),
+        })
+    }
+
+    /// As with `--profile`, which it overrules.
+    pub fn name(&mut self, profile: String) {
+        self.named = Some(profile);
     }
 
     /// The name that was given, by the flag or else by the environment.
@@ -95,10 +120,25 @@ impl<'a> Profiles<'a> {
         let vault = Vault::profile(ProfileConfig {
             locked_at_home: Some(Path::new(".config").join(FOLDER)),
             keychain: keychain(&service),
-            key: self.key(),
+            key: self.key()?,
             ..ProfileConfig::in_folder(&self.folder, profile)
         });
         Ok(Place::real(service, vault))
+    }
+
+    /// The same, where nobody is asked for a passphrase: what needs one stays closed.
+    #[must_use]
+    pub fn without_asking(self) -> Self {
+        Self { may_ask: false, ..self }
+    }
+
+    /// Whether a passphrase is the only key that there can be, and somebody is here to ask for it.
+    ///
+    /// # Errors
+    /// The settings name no store that there is.
+    pub fn needs_passphrase(&self) -> Result<bool, Failure> {
+        let is_only = self.backends()? == [Backend::EncryptedFile];
+        Ok(is_only && self.environment.terminal && self.key_file().is_none())
     }
 
     /// The stores to use, best first.
@@ -123,12 +163,46 @@ impl<'a> Profiles<'a> {
     }
 
     /// What the encrypted store is encrypted with: the service manager's credential, else the file that the settings
-    /// name.
-    fn key(&self) -> Option<EncryptionKey> {
+    /// name, else, where only that store is used and somebody can be asked, a passphrase.
+    fn key(&self) -> Result<Option<EncryptionKey>, Failure> {
+        if let Some(file) = self.key_file() {
+            return Ok(Some(EncryptionKey::KeyFile(file)));
+        }
+        if !self.may_ask || !self.needs_passphrase()? {
+            return Ok(None);
+        }
+        let passphrase = match self.passphrase.get() {
+            Some(passphrase) => passphrase.clone(),
+            None => self.ask_for_passphrase()?,
+        };
+        Ok(Some(EncryptionKey::Passphrase(self.passphrase.get_or_init(|| passphrase).clone())))
+    }
+
+    fn key_file(&self) -> Option<PathBuf> {
         let managed =
             self.environment.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join(CREDENTIAL));
         let named = || self.settings.key_file().map(PathBuf::from);
-        managed.filter(|path| path.exists()).or_else(named).map(EncryptionKey::KeyFile)
+        managed.filter(|path| path.exists()).or_else(named)
+    }
+
+    /// Twice for a file that is still to be made: whoever mistypes then could never open it.
+    fn ask_for_passphrase(&self) -> Result<Secret, Failure> {
+        let typed = read_hidden(&self.watch, "Passphrase of the credentials (not shown): ")?;
+        if typed.expose_secret().is_empty() {
+            return Err(Failure::new(Exit::Usage, "no_passphrase", "an empty passphrase protects nothing"));
+        }
+        if !self.folder.join("credentials.enc").exists() {
+            let again = read_hidden(&self.watch, "The same again: ")?;
+            if again != typed {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "no_passphrase",
+                    "the two passphrases differ; nothing was stored",
+                )
+                .next("try again"));
+            }
+        }
+        Ok(typed)
     }
 }
 

@@ -29,7 +29,7 @@ pub type Told = Result<(Profile, ConnectionReport), Failure>;
 /// The end of a login.
 pub fn signed_in(printer: Printer, service: &Service, profile: &Profile, kept: &Kept) {
     let access = access_of(&kept.record);
-    let left = access.and_then(|access| left(service, access));
+    let left = access.and_then(|access| left_of(service, access));
     if printer.json {
         printer.json(&json!({
             "event": "signed_in",
@@ -87,13 +87,19 @@ pub fn switched(printer: Printer, profile: &str, variable: Option<&str>) {
 ///
 /// # Errors
 /// There is none in what was found.
-pub fn found(printer: Printer, service: &Service, found: &Resolved) -> Result<ExitCode, Failure> {
-    let bearer = bearer_of(&found.record);
-    let bearer =
-        bearer.ok_or_else(|| Failure::new(Exit::Internal, "internal", "a session without a token"))?;
-    let left = access_of(&found.record).and_then(|access| left(service, access));
-    token(printer, bearer, left);
+pub fn found(printer: Printer, service: &Service, found: Option<&Resolved>) -> Result<ExitCode, Failure> {
+    let (bearer, access) = bearer(found)?;
+    token(printer, bearer, access.and_then(|access| left_of(service, access)));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The token that was found, and what is known of its life.
+///
+/// # Errors
+/// There is none. Where nothing was refused before, so that there is nothing to be newer than, that is a bug.
+pub fn bearer(found: Option<&Resolved>) -> Result<(&Secret, Option<&Access>), Failure> {
+    let bearer = found.and_then(|found| Some((bearer_of(&found.record)?, access_of(&found.record))));
+    bearer.ok_or_else(|| Failure::new(Exit::Internal, "internal", "no token was found"))
 }
 
 /// A token, and nothing else.
@@ -246,7 +252,7 @@ fn show_status(
             printer.line(&format!("  Profile: {}", harmless(&profile.name)));
             printer.line(&format!("  Tokens: in the {}", name(kept.backend)));
             if let Some(access) = access_of(&kept.record) {
-                let left = left(service, access);
+                let left = left_of(service, access);
                 printer.line(&match left {
                     None => "  Access token: its end is not known".to_owned(),
                     Some(left) if left.is_zero() => "  Access token: expired".to_owned(),
@@ -329,7 +335,7 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport) 
         "backend": kept.map(|kept| kept.backend.as_str()),
         "generation": kept.and_then(|kept| kept.record.generation.as_ref()).map(ToString::to_string),
         "renewable": kept.map(|kept| is_renewable(&kept.record)),
-        "expires_in": seconds(access.and_then(|access| left(service, access))),
+        "expires_in": seconds(access.and_then(|access| left_of(service, access))),
         "expires_in_since_receipt": seconds(mono),
         "expires_in_by_wall_clock": seconds(wall),
         "access_fingerprint": access.map(|access| fingerprint(&access.token)),
@@ -381,7 +387,8 @@ fn is_renewable(record: &Record) -> bool {
     matches!(journal, Some(Journal::Settled | Journal::Spending(_)))
 }
 
-fn left(service: &Service, access: &Access) -> Option<Duration> {
+/// How long an access token lives from now on, if that is known.
+pub fn left_of(service: &Service, access: &Access) -> Option<Duration> {
     access.left(SystemClock.now(), &service.boot_id)
 }
 

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use doorkey_core::connection::Connection;
-use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::failure::Failure;
 use doorkey_core::find::Find;
-use doorkey_core::resolve::Given;
+use doorkey_core::resolve::{Given, Resolved};
 use doorkey_core::secret::Secret;
+use doorkey_core::service::Service;
 use doorkey_core::sign_out::SignOut;
 use doorkey_core::task::Task;
 use doorkey_core::token::bearer_given;
@@ -23,7 +24,7 @@ use crate::surface::Qr;
 use super::args::{Issuers, Status};
 use super::place::{Profiles, unknown};
 use super::subject::subject;
-use super::{login, report};
+use super::{api, credential, exec, login, report};
 
 /// How requests name their sender.
 pub const USER_AGENT: &str = concat!("doorkey/", env!("CARGO_PKG_VERSION"));
@@ -32,10 +33,13 @@ pub const TOKEN: &str = "DOORKEY_TOKEN";
 
 /// What all machines of one command are driven with.
 pub struct Issuing<'a> {
-    environment: &'a Environment,
-    printer: Printer,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Where results and messages go.
+    pub printer: Printer,
+    /// Who hears signals.
+    pub watch: Watch,
     trace: Option<PathBuf>,
-    watch: Watch,
 }
 
 /// Runs one command.
@@ -49,16 +53,28 @@ pub fn run(
     environment: &Environment,
     printer: Printer,
 ) -> Result<ExitCode, Failure> {
-    let issuing = Issuing { environment, printer, trace, watch: Watch::new(printer) };
-    if let (Issuers::Token, Some(text)) = (&command, environment.get(TOKEN)) {
-        report::token(printer, &bearer_given(Secret::from(text), TOKEN)?, None);
+    let watch = match command {
+        Issuers::Exec(_) => Watch::before_exec(printer),
+        _ => Watch::new(printer),
+    };
+    let issuing = Issuing { environment, printer, trace, watch };
+    if let Issuers::Exec(args) = &command {
+        exec::check(args)?;
+    }
+    if let (Issuers::Token | Issuers::Exec(_), Some(text)) = (&command, environment.get(TOKEN)) {
+        let token = bearer_given(Secret::from(text), TOKEN)?;
+        if let Issuers::Exec(args) = &command {
+            return exec::exec(args, &token);
+        }
+        report::token(printer, &token, None);
         return Ok(ExitCode::SUCCESS);
     }
     if let Issuers::Doctor(args) = command {
         doctor::only_the_real(issuing.trace.as_deref(), false)?;
-        return Ok(doctor::run(args, environment, printer, subject(environment, profile)));
+        let subject = subject(environment, profile, issuing.watch);
+        return Ok(doctor::run(args, environment, printer, subject));
     }
-    let profiles = Profiles::read(environment, profile)?;
+    let profiles = Profiles::read(environment, profile, issuing.watch.clone())?;
     match command {
         Issuers::Login(args) => login::login(&issuing, &profiles, &args),
         Issuers::List => list(&issuing, &profiles),
@@ -71,7 +87,17 @@ pub fn run(
             Ok(ExitCode::SUCCESS)
         }
         Issuers::Status(args) => status(&issuing, &profiles, &args),
-        Issuers::Token => token(&issuing, &profiles),
+        Issuers::Token => {
+            let (service, found) = find(&issuing, &profiles)?;
+            report::found(printer, &service, found.as_ref())
+        }
+        Issuers::Exec(args) => {
+            let (_, found) = find(&issuing, &profiles)?;
+            let (token, _) = report::bearer(found.as_ref())?;
+            exec::exec(&args, token)
+        }
+        Issuers::Api(args) => api::api(&issuing, &profiles, &args),
+        Issuers::Credential { protocol } => credential::run(&issuing, profiles, &protocol),
         Issuers::Doctor(_) => Ok(ExitCode::SUCCESS),
         Issuers::Logout { revoke } => {
             let profile = profiles.current()?;
@@ -97,15 +123,14 @@ impl Issuing<'_> {
     }
 }
 
-fn token(issuing: &Issuing<'_>, profiles: &Profiles<'_>) -> Result<ExitCode, Failure> {
+/// What the profile holds, renewed if need be.
+fn find(issuing: &Issuing<'_>, profiles: &Profiles<'_>) -> Result<(Service, Option<Resolved>), Failure> {
     let profile = profiles.current()?;
     let run = issuing.run(profiles.place(&profile)?);
-    let (printer, service) = (run.printer, run.place.service.clone());
+    let service = run.place.service.clone();
     let given = Given::default();
     let found = run.drive(Task::Find { given: given.clone() }, Find::new(given, None))?;
-    // Nothing was refused, so there is nothing to be newer than.
-    let found = found.ok_or_else(|| Failure::new(Exit::Internal, "internal", "no token was found"))?;
-    report::found(printer, &service, &found)
+    Ok((service, found))
 }
 
 fn status(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Status) -> Result<ExitCode, Failure> {

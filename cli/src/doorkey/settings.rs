@@ -8,9 +8,9 @@ use doorkey_core::oauth::OAuth;
 use doorkey_core::resolve::store_failure;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
-use doorkey_core::url::Url;
+use doorkey_core::url::{Origin, Url};
 use doorkey_store::ConfigFile;
-use toml_edit::{Array, DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
 
 /// The names in the file.
 const ACTIVE: &str = "active";
@@ -26,6 +26,7 @@ const TOKEN: &str = "token_endpoint";
 const REVOCATION: &str = "revocation_endpoint";
 const NAMES_ISSUER: &str = "names_issuer";
 const PAGE_HOSTS: &str = "page_hosts";
+const API: &str = "api";
 
 /// The file.
 #[derive(Debug)]
@@ -159,6 +160,23 @@ impl Settings {
 }
 
 impl Profile {
+    /// Where a path without a host goes: the first API, else the issuer.
+    ///
+    /// # Errors
+    /// It cannot be written as a URL.
+    pub fn base(&self, service: &Service) -> Result<Url, Failure> {
+        let origin = self.oauth.resources.first().unwrap_or_else(|| service.api.origin());
+        Url::parse(&origin.to_string()).map_err(|e| unusable(&self.name, &format!("{API}: {e}")))
+    }
+
+    /// Whether its tokens may be sent there (invariant 17).
+    ///
+    /// # Errors
+    /// Its issuer is none.
+    pub fn may_send_to(&self, origin: &Origin) -> Result<bool, Failure> {
+        Ok(self.service(String::new())?.takes_tokens(origin))
+    }
+
     /// What is known of its issuer's endpoints.
     pub fn endpoints(&self) -> Endpoints {
         Endpoints {
@@ -211,7 +229,7 @@ fn parse(text: &str) -> Result<DocumentMut, String> {
 /// Into a table.
 fn write(entry: &mut Item, oauth: &OAuth) {
     let url = |url: Option<&Url>| url.map(|url| url.expose().expose_secret().to_owned());
-    let hosts = oauth.page_hosts.iter().collect::<Array>();
+    let list = |list: Array| (!list.is_empty()).then(|| value(list));
     let values = [
         (ISSUER, oauth.issuer.clone().map(value)),
         (CLIENT_ID, oauth.client_id.clone().map(value)),
@@ -221,7 +239,8 @@ fn write(entry: &mut Item, oauth: &OAuth) {
         (TOKEN, url(Some(&oauth.token_endpoint)).map(value)),
         (REVOCATION, url(oauth.revocation_endpoint.as_ref()).map(value)),
         (NAMES_ISSUER, oauth.names_issuer.then(|| value(true))),
-        (PAGE_HOSTS, (!hosts.is_empty()).then(|| value(hosts))),
+        (PAGE_HOSTS, list(oauth.page_hosts.iter().collect())),
+        (API, list(oauth.resources.iter().map(Origin::to_string).collect())),
     ];
     for (key, value) in values {
         match (value, entry.as_table_like_mut()) {
@@ -241,7 +260,9 @@ fn read(entry: &Item) -> Result<OAuth, String> {
         let url = text(key)?.map(|text| Url::parse(&text).map_err(|e| format!("{key}: {e}")));
         url.transpose()
     };
-    let hosts = entry.get(PAGE_HOSTS).and_then(Item::as_array).into_iter().flatten();
+    let texts =
+        |key: &str| entry.get(key).and_then(Item::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let origin = |text| Origin::parse(text).map_err(|e| format!("{API}: {e}"));
     Ok(OAuth {
         issuer: Some(text(ISSUER)?.ok_or("it has no issuer")?),
         authorization_endpoint: url(AUTHORIZATION)?,
@@ -249,7 +270,8 @@ fn read(entry: &Item) -> Result<OAuth, String> {
         revocation_endpoint: url(REVOCATION)?,
         scope: text(SCOPE)?,
         names_issuer: entry.get(NAMES_ISSUER).and_then(Item::as_bool).unwrap_or_default(),
-        page_hosts: hosts.filter_map(|host| Some(host.as_str()?.to_ascii_lowercase())).collect(),
+        page_hosts: texts(PAGE_HOSTS).map(str::to_ascii_lowercase).collect(),
+        resources: texts(API).map(origin).collect::<Result<_, _>>()?,
         client_id: text(CLIENT_ID)?,
         ..OAuth::new(url(TOKEN)?.ok_or("it has no token_endpoint")?)
     })

@@ -8,13 +8,14 @@ use doorkey_core::url::Url;
 
 use crate::doctor::{GivenToken, Host, Login, Subject};
 use crate::environment::Environment;
+use crate::signals::Watch;
 
 use super::place::{Profiles, any_entry, folder, unknown};
 use super::run::{TOKEN, USER_AGENT};
 use super::settings::Profile;
 
 /// What there is, and what of it cannot be used.
-pub fn subject(environment: &Environment, named: Option<String>) -> Subject {
+pub fn subject(environment: &Environment, named: Option<String>, watch: Watch) -> Subject {
     let mut subject = Subject {
         folder: folder(environment),
         user_agent: USER_AGENT,
@@ -25,8 +26,8 @@ pub fn subject(environment: &Environment, named: Option<String>) -> Subject {
         ..Subject::default()
     };
     let only = named.clone();
-    let profiles = match Profiles::read(environment, named) {
-        Ok(profiles) => profiles,
+    let profiles = match Profiles::read(environment, named, watch) {
+        Ok(profiles) => profiles.without_asking(),
         Err(failure) => {
             subject.settings.push(failure);
             return subject;
@@ -64,7 +65,8 @@ fn add(subject: &mut Subject, profiles: &Profiles<'_>, name: &str) -> Result<(),
         }
     }
     let (service, vault) = (place.service, place.vault);
-    subject.logins.push(Login { profile: Some(profile.name), service, vault });
+    let needs_passphrase = profiles.needs_passphrase()?;
+    subject.logins.push(Login { profile: Some(profile.name), service, vault, needs_passphrase });
     Ok(())
 }
 

@@ -58,7 +58,7 @@ pub fn subject(environment: &Environment, user_agent: &'static str) -> Subject {
     let issuer = service.oauth.as_ref().map(|oauth| &oauth.token_endpoint);
     let asked = [Some(&service.api), issuer, service.gateway.as_ref()].into_iter().flatten();
     subject.hosts = asked.map(Host::of).chain([Host::of_page(&service.app)]).collect();
-    subject.logins = vec![Login { profile: None, service, vault }];
+    subject.logins = vec![Login { profile: None, service, vault, needs_passphrase: false }];
     subject
 }
 

@@ -46,7 +46,7 @@ pub fn subject(environment: &Environment, user_agent: &'static str) -> Subject {
         let given = Given { variable: Some(Secret::from(text)), ..Given::default() };
         GivenToken { variable: TOKEN, usable: given_token(&service, &given).map(drop) }
     });
-    subject.logins = vec![Login { profile: None, service, vault }];
+    subject.logins = vec![Login { profile: None, service, vault, needs_passphrase: false }];
     subject
 }
 

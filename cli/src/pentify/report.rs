@@ -208,17 +208,6 @@ pub fn body_of(service: &Service, response: &HttpResponse) -> Result<Value, Fail
     json_object(response).ok_or_else(|| not_the_api(service))
 }
 
-/// The body of any successful answer as JSON, `null` if there is none.
-///
-/// # Errors
-/// If it is something else.
-pub fn any_json(service: &Service, body: &[u8]) -> Result<Value, Failure> {
-    match body {
-        [] => Ok(Value::Null),
-        body => serde_json::from_slice(body).map_err(|_| not_the_api(service)),
-    }
-}
-
 /// `GET /v1/profile`.
 pub fn profile(printer: Printer, body: &Value) {
     let text = |path: &str| shown(body.pointer(path));

@@ -1,6 +1,5 @@
 //! What the commands do: build a machine, drive it, show what came of it.
 
-use std::io::{self, Read};
 use std::process::ExitCode;
 
 use doorkey_core::call::{Call, Called};
@@ -15,13 +14,12 @@ use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::status::{Status, StatusOptions};
 use doorkey_core::task::Task;
-use doorkey_core::text::harmless_lines;
-use doorkey_core::url::Url;
 use doorkey_core::use_token::UseToken;
-use zeroize::Zeroizing;
 
+use crate::api;
 use crate::doctor;
 use crate::environment::Environment;
+use crate::input::{read_hidden, read_input};
 #[cfg(feature = "manual")]
 use crate::manual;
 use crate::printer::Printer;
@@ -35,8 +33,6 @@ use super::report;
 
 /// How requests name their sender.
 const USER_AGENT: &str = concat!("pentify-terminal/", env!("CARGO_PKG_VERSION"));
-/// No token and no request body typed by hand is longer.
-const LONGEST_INPUT: u64 = 1024 * 1024;
 /// What a good request looks like.
 const PATH_EXAMPLE: &str = "write it like `pentify api GET /v1/scans`";
 
@@ -125,7 +121,12 @@ impl Session<'_> {
         let token = match argument.as_deref() {
             Some("-") => Secret::new(read_input(&self.run.watch)?.trim().to_owned()),
             Some(token) => Secret::from(token),
-            None if self.run.environment.terminal => self.read_hidden()?,
+            None if self.run.environment.terminal => {
+                let typed = read_hidden(&self.run.watch, "API token (not shown): ").map_err(|failure| {
+                    failure.next("pass it on standard input: `pentify auth use-token -`")
+                })?;
+                Secret::from(typed.expose_secret().trim())
+            }
             None => {
                 return Err(Failure::new(
                     Exit::Usage,
@@ -187,33 +188,10 @@ impl Session<'_> {
 
     fn api(self, args: ApiArgs) -> Result<ExitCode, Failure> {
         let service = self.run.place.service.clone();
-        let request = api_request(&service, args, &self.run.watch)?;
+        let request = api_request(&service, &args, &self.run.watch)?;
         let (printer, on_terminal) = (self.run.printer, self.run.environment.stdout_is_terminal);
         let called = self.call(request)?;
-        let body = called.response.body.as_bytes();
-        if printer.json {
-            printer.json(&report::any_json(&service, body)?);
-        } else if on_terminal {
-            printer.line(&harmless_lines(&String::from_utf8_lossy(body)));
-        } else {
-            printer.bytes(body);
-        }
-        Ok(ExitCode::SUCCESS)
-    }
-
-    /// Asks for a token without showing it.
-    fn read_hidden(&self) -> Result<Secret, Failure> {
-        let _terminal = self.run.watch.keep_terminal();
-        let typed = rpassword::prompt_password("API token (not shown): ").map_err(|e| {
-            while e.kind() == io::ErrorKind::Interrupted {
-                // Ctrl-C came as a key; the prompt has made a signal of it, and whoever watches for those is about to
-                // end the process.
-                std::thread::park();
-            }
-            Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
-                .next("pass it on standard input: `pentify auth use-token -`")
-        })?;
-        Ok(Secret::from(Secret::new(typed).expose_secret().trim()))
+        api::show(printer, on_terminal, &service, &called.response)
     }
 
     fn call(self, request: HttpRequest) -> Outcome<Called> {
@@ -224,62 +202,10 @@ impl Session<'_> {
 }
 
 /// A request to the API as `api METHOD PATH` asks for it. The path cannot lead to another host.
-fn api_request(service: &Service, args: ApiArgs, watch: &Watch) -> Result<HttpRequest, Failure> {
-    let usage = |message: String| Failure::new(Exit::Usage, "bad_request", message);
-    let method = Method::parse(&args.method).ok_or_else(|| {
-        usage("the method is none of GET, POST, PUT, PATCH and DELETE".to_owned()).next(PATH_EXAMPLE)
-    })?;
-    let url = url_below(&service.api, &args.path).map_err(|e| usage(e.to_owned()).next(PATH_EXAMPLE))?;
+fn api_request(service: &Service, args: &ApiArgs, watch: &Watch) -> Result<HttpRequest, Failure> {
+    let method = api::method(&args.method, PATH_EXAMPLE)?;
+    let url = api::url_below(&service.api, &args.path, PATH_EXAMPLE)?;
     let request = HttpRequest::new(method, url);
-    let data = match args.data.as_deref() {
-        None => return Ok(request),
-        Some("-") => read_input(watch)?,
-        Some(data) => data.to_owned(),
-    };
-    if let Err(e) = serde_json::from_str::<serde::de::IgnoredAny>(&data) {
-        let (line, column) = (e.line(), e.column());
-        return Err(usage(format!("the data is not JSON (line {line}, column {column})"))
-            .next("correct it, then try again"));
-    }
-    Ok(request.body("application/json", data))
-}
-
-/// The address of a path below the API's. It cannot lead anywhere else, whatever the person pasted and whatever a
-/// proxy on the way makes of it.
-fn url_below(api: &Url, path: &str) -> Result<Url, &'static str> {
-    if !path.starts_with('/') {
-        return Err("the path does not begin with /");
-    }
-    if path.starts_with("//") {
-        return Err("the path begins with //, which would name another host");
-    }
-    let is_plain = |c: char| c.is_ascii_graphic() && c != '#' && c != '\\';
-    if !path.chars().all(is_plain) {
-        return Err("the path has characters that must be percent-encoded");
-    }
-    let segments = path.split('?').next().unwrap_or_default().split('/');
-    if segments.map(|segment| segment.to_ascii_lowercase().replace("%2e", ".")).any(|s| s == "." || s == "..")
-    {
-        return Err("the path has . or .. in it");
-    }
-    let url = Url::parse(&format!("{}{path}", api.join(""))).map_err(|_| "the path cannot stand in a URL")?;
-    if url.origin() == api.origin() { Ok(url) } else { Err("the path leads to another host") }
-}
-
-fn read_input(watch: &Watch) -> Result<String, Failure> {
-    watch.start();
-    let unreadable = |why: &str| {
-        Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {why}"))
-            .next("correct what is piped in, then try again")
-    };
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = io::stdin().lock().take(LONGEST_INPUT + 1).read_to_end(&mut bytes);
-    read.map_err(|e| unreadable(&e.to_string()))?;
-    if bytes.len() as u64 > LONGEST_INPUT {
-        return Err(unreadable("it is longer than 1 MiB"));
-    }
-    match str::from_utf8(&bytes) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(_) => Err(unreadable("it is not UTF-8")),
-    }
+    let Some(data) = &args.data else { return Ok(request) };
+    Ok(request.body("application/json", api::json_data(data, watch)?))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use doorkey_store::{CredentialStore as _, EmergencyFile, EncryptionKey, Lock, ProfileFile};
 
 use crate::sealed::apex::Apex;
+use crate::sealed::pty::Terminal;
 use crate::setup::{STRANGER, Seen, Setup};
 
 #[test]
@@ -84,6 +85,20 @@ fn an_encrypted_file_and_its_key() {
     with(named(&setup.config().join("gone"))).expect(6, &["no_key"]);
     with(named(&wrong)).expect(6, &["undecryptable"]);
     with(named(&setup.put("s", "short"))).expect(6, &["unusable_key"]);
+}
+
+/// A person at a terminal has it, and is not asked for it here.
+#[test]
+fn a_passphrase_is_not_asked_for() {
+    let setup = Setup::new("passphrase");
+    let path = setup.put("credentials", "");
+    fs::rename(path, setup.config().join("credentials.enc")).unwrap();
+    setup.configure("store = \"encrypted-file\"\n");
+    let command = setup.sealed.command(env!("CARGO_BIN_EXE_doorkey"), &["doctor", "--offline"]);
+    let mut terminal = Terminal::start(&command);
+    terminal.wait_for("which commands ask for: not looked into");
+    assert_eq!(terminal.finish(), Some(0));
+    assert!(!terminal.screen().contains("not shown"), "{}", terminal.screen());
 }
 
 #[test]

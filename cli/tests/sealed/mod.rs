@@ -5,6 +5,7 @@
 pub mod apex;
 pub mod bus;
 pub mod hostile;
+pub mod issuer;
 pub mod pty;
 pub mod recorder;
 pub mod scene;

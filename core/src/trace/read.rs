@@ -120,6 +120,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         },
         "start_grant" => Task::StartGrant,
         "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },
+        "distrust" => Task::Distrust { token: Secret::from(text(fields, "token")?) },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
         "browser_grant" => Task::BrowserGrant { open_browser: flag(fields, "open_browser")? },
         other => return Err(format!("unknown task {other:?}")),

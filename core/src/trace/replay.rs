@@ -14,6 +14,7 @@ use crate::credits::Credits;
 use crate::device_grant::DeviceGrant;
 use crate::disconnect::Disconnect;
 use crate::discover::Discover;
+use crate::distrust::Distrust;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::find::Find;
@@ -145,6 +146,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         )),
         Task::StartGrant => Box::new(Machine::new(service, StartGrant::default())),
         Task::SignOut { revoke } => Box::new(Machine::new(service, SignOut::new(revoke))),
+        Task::Distrust { token } => Box::new(Machine::new(service, Distrust::new(token))),
         Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
         Task::BrowserGrant { open_browser } => {
             Box::new(Machine::new(service, BrowserGrant::new(open_browser)))

@@ -12,7 +12,7 @@ use crate::metadata::Endpoints;
 use crate::oauth::{Dialect, OAuth};
 use crate::record::Backend;
 use crate::service::{PensarHosts, SANDBOX_ISSUER, Service};
-use crate::url::Url;
+use crate::url::{Origin, Url};
 
 use super::read::{Read, flag, list, optional, text};
 
@@ -41,6 +41,7 @@ pub(super) fn write(service: &Service) -> Value {
             "scope": oauth.scope,
             "names_issuer": oauth.names_issuer,
             "page_hosts": oauth.page_hosts,
+            "resources": oauth.resources.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "dialect": dialect(oauth.dialect),
             "client_id": oauth.client_id,
             "grace_ms": oauth.grace.map(millis),
@@ -107,6 +108,7 @@ fn whole(endpoint: &Url) -> String {
 fn issuer(value: &Value) -> Read<OAuth> {
     let time = |key: &str| value.get(key).and_then(Value::as_u64).map(Duration::from_millis);
     let hosts = list(value, "page_hosts")?.iter().filter_map(Value::as_str);
+    let resources = list(value, "resources")?.iter().filter_map(Value::as_str);
     Ok(OAuth {
         issuer: optional(value, "issuer"),
         authorization_endpoint: optional_url(value, "authorization_endpoint")?,
@@ -115,6 +117,10 @@ fn issuer(value: &Value) -> Read<OAuth> {
         scope: optional(value, "scope"),
         names_issuer: flag(value, "names_issuer")?,
         page_hosts: hosts.map(ToOwned::to_owned).collect(),
+        resources: resources
+            .map(Origin::parse)
+            .collect::<Result<_, _>>()
+            .map_err(|e| format!("resources: {e}"))?,
         dialect: known_dialect(text(value, "dialect")?)?,
         client_id: optional(value, "client_id"),
         grace: time("grace_ms"),

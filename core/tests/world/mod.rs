@@ -151,7 +151,7 @@ impl World {
         }
     }
 
-    fn now(&self) -> Now {
+    pub fn now(&self) -> Now {
         Now {
             mono: Timestamp::from_millis(self.millis),
             wall: WallTime::from_unix_millis(1_700_000_000_000 + self.millis),
@@ -188,6 +188,8 @@ impl World {
                 Event::PageOpened { id }
             }
             Command::Ask { id, .. } => Event::Answered { id, yes: false },
+            // Nothing can listen in this world.
+            Command::Listen { id, .. } => Event::NotListening { id, reason: "it is forbidden".into() },
             Command::Show(notice) => {
                 self.notices.push(notice);
                 return None;
@@ -236,7 +238,9 @@ impl World {
             | StoreOp::Delete { backend, .. } => *backend,
             // Nothing of a session's that is beside its record is in this world.
             StoreOp::ReadEmergency | StoreOp::ReadPlaintext => return StoreAnswer::Records(Vec::new()),
-            StoreOp::RemoveEmergency => return StoreAnswer::Done,
+            StoreOp::RemoveEmergency | StoreOp::ReserveEmergency { .. } | StoreOp::CheckLock => {
+                return StoreAnswer::Done;
+            }
             other => panic!("no operation of this world: {other:?}"),
         };
         if let Some(kind) = self.broken.get(&backend) {

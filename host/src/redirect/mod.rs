@@ -17,9 +17,7 @@ pub const MOST_CONNECTIONS: usize = 16;
 /// How long the head of a request may take.
 pub const READING: Duration = Duration::from_secs(10);
 /// How long a page may take to be written.
-pub const WRITING: Duration = Duration::from_secs(2);
-/// How long whatever a client still sends is read and dropped: closed before, its page might be lost to it.
-pub const DRAINING: Duration = Duration::from_secs(1);
+pub const WRITING: Duration = Duration::from_secs(5);
 /// How long to wait after a connection that could not be accepted for want of something.
 pub const PAUSE: Duration = Duration::from_millis(100);
 

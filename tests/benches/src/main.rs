@@ -16,6 +16,7 @@ mod sample;
 mod session;
 mod sessions;
 mod startup;
+mod token;
 
 use std::path::PathBuf;
 
@@ -23,10 +24,11 @@ use std::path::PathBuf;
 type Table = (&'static str, fn(&Binaries) -> String);
 
 /// The minimal build comes first: the others measure its binary, too.
-const TABLES: [Table; 10] = [
+const TABLES: [Table; 11] = [
     ("minimal", minimal::measure),
     ("startup", startup::measure),
     ("instructions", instructions::measure),
+    ("token", token::measure),
     ("keychain", keychain::measure),
     ("login", login::measure),
     ("session", session::measure),
@@ -40,6 +42,8 @@ const TABLES: [Table; 10] = [
 struct Binaries {
     /// The command as it is shipped.
     pentify: PathBuf,
+    /// The command for any issuer.
+    doorkey: PathBuf,
     /// The command for rotating sessions.
     pensar: PathBuf,
     /// The client for experiments with rotating sessions.
@@ -65,6 +69,7 @@ fn main() {
     let minimal_target = folder.join("minimal-build");
     let binaries = Binaries {
         pentify: folder.join("pentify"),
+        doorkey: folder.join("doorkey"),
         pensar: folder.join("pensar"),
         storm_client: folder.join("storm-client"),
         empty: folder.join("empty"),

@@ -1,5 +1,10 @@
 // What happens, one JSON object a line, each written before the answer that tells the client.
 
+import { Console } from "node:console";
+
+// What the provider has to say to whoever runs it is for standard error.
+globalThis.console = new Console(process.stderr, process.stderr);
+
 // Writes to a pipe are synchronous.
 export function tell(event, details) {
   process.stdout.write(`${JSON.stringify({ event, at: Date.now(), ...details })}\n`);

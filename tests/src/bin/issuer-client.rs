@@ -23,8 +23,8 @@ use doorkey_tests::PATIENCE;
 use doorkey_tests::issuer::{Asked, Client, Endpoints};
 use serde_json::Value;
 
-/// Between two asks.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Between two asks. All processes ask at the same moments, which is when they could get into each other's way.
+const TICK_MILLIS: u64 = 100;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -41,7 +41,8 @@ fn main() {
         line.push(b'\n');
         std::io::stdout().write_all(&line).unwrap();
         seen.insert(asked.token);
-        thread::sleep(PAUSE);
+        let left = TICK_MILLIS - SystemClock.now().mono.as_millis() % TICK_MILLIS;
+        thread::sleep(Duration::from_millis(left));
     }
 }
 

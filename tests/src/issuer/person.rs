@@ -39,10 +39,14 @@ impl Person<'_> {
     /// Types the code and signs in, but does not consent.
     pub fn refuse_consent(&self, page: &str, user_code: &str) {
         self.type_code(page, user_code);
-        self.browser.await_heading("Is this your code?");
-        self.browser.press("It is");
-        self.browse_to("Allow access?");
-        self.browser.press("Deny");
+        self.answer("Deny");
+        self.browser.await_heading("Denied");
+    }
+
+    /// Says yes to everything, and is told that it was denied: nothing had been asked for.
+    pub fn connect_in_vain(&self, page: &str, user_code: &str) {
+        self.type_code(page, user_code);
+        self.answer("Allow");
         self.browser.await_heading("Denied");
     }
 
@@ -71,11 +75,16 @@ impl Person<'_> {
     }
 
     fn approve(&self) {
+        self.answer("Allow");
+        self.browser.await_heading("Device connected");
+    }
+
+    /// To the question for consent, which comes after the one for the code and, perhaps, the name.
+    fn answer(&self, answer: &str) {
         self.browser.await_heading("Is this your code?");
         self.browser.press("It is");
         self.browse_to("Allow access?");
-        self.browser.press("Allow");
-        self.browser.await_heading("Device connected");
+        self.browser.press(answer);
     }
 
     /// Signs in if that is asked for first.

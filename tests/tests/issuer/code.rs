@@ -1,16 +1,21 @@
-//! The authorization code grant as the issuer has it, with a real browser (RFC 8252, 7636, 9207).
+//! The authorization code grant with a real browser (RFC 8252, 7636, 9207): as the issuer has it, and as our machine does
+//! it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::thread::{self, JoinHandle};
 
 use doorkey_blocking::Transport as _;
+use doorkey_core::device_grant::Granted;
+use doorkey_core::failure::Exit;
 use doorkey_core::oauth::TokenReply;
 use doorkey_core::url::{Text, Url};
 use doorkey_tests::PATIENCE;
 use doorkey_tests::browser::Browser;
 use doorkey_tests::issuer::{Client, Issuer, Options, Person, What};
 use doorkey_tests::scratch::Scratch;
+
+use crate::logins::{DRIVERS, Login};
 
 /// RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -97,14 +102,29 @@ fn a_code_is_good_once_and_only_with_its_verifier() {
 }
 
 #[test]
-fn a_refusal_comes_back_with_the_state_and_the_issuer() {
-    let issuer = Issuer::start(&Options::default());
-    let browser = Browser::start("refusal");
-    let (redirect, heard) = listen();
-    Person { browser: &browser, account: "somebody" }.refuse(&authorization_request(&issuer, &redirect));
-    let url = heard.join().unwrap();
-    assert_eq!(url.query_value("error"), Some("access_denied"));
-    assert_eq!(url.query_value("state"), Some("the-state"));
-    assert_eq!(url.query_value("iss"), Some(issuer.at.issuer.as_str()));
-    assert!(!issuer.events().iter().any(|event| matches!(event.what, What::Granted { .. })));
+fn a_login_in_the_browser_ends_with_the_page_that_says_so() {
+    let (folder, issuer) = (Scratch::new("in-browser"), Issuer::start(&Options::default()));
+    let client = Client::discover(&issuer.at, &folder);
+    assert!(client.oauth().names_issuer, "so that no answer without its name is taken");
+    let browser = Browser::start("in-browser");
+    let person = Person { browser: &browser, account: "somebody" };
+    for runtime in DRIVERS {
+        let login = Login::in_browser(&client, runtime);
+        person.authorize(&login.link());
+        browser.await_heading("You are signed in");
+        let Granted::Tokens { tokens, .. } = login.end().unwrap() else { panic!("no tokens") };
+        assert!(tokens.refresh.is_some());
+        assert_eq!(issuer.resource(&tokens.access).status, 200);
+
+        let login = Login::in_browser(&client, runtime);
+        person.refuse(&login.link());
+        browser.await_heading("Not signed in");
+        let failure = login.end().unwrap_err();
+        assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Denied, "access_denied"), "{failure:?}");
+    }
+    let granted =
+        |what: &What| matches!(what, What::Granted { grant_type, .. } if grant_type == "authorization_code");
+    let events = issuer.events();
+    assert_eq!(events.iter().filter(|event| granted(&event.what)).count(), 2, "{events:?}");
+    assert_eq!(events.len(), 2, "{events:?}");
 }

@@ -2,21 +2,22 @@
 
 use doorkey_core::bearer::bearer_of;
 use doorkey_core::failure::Exit;
+use doorkey_core::keep::Kept;
 use doorkey_tests::browser::Browser;
 use doorkey_tests::issuer::{Client, Event, Issuer, Options, Person, What};
 use doorkey_tests::scratch::Scratch;
 
-use crate::logins::{DRIVERS, Login, Runtime, Shown};
+use crate::logins::{Code, DRIVERS, Login, Runtime};
 
 /// It never says an interval, so that is five seconds (RFC 8628 §3.2).
 const INTERVAL_MILLIS: u64 = 5_000;
 
 /// Both drivers with a code each.
-fn two_logins(issuer: &Issuer, folders: [&Scratch; 2]) -> [(Login, Shown); 2] {
+fn two_logins(issuer: &Issuer, folders: [&Scratch; 2]) -> [(Login<Kept>, Code); 2] {
     let mut started = folders.into_iter().zip(DRIVERS).map(|(folder, runtime)| {
         let login = Login::start(&Client::discover(&issuer.at, folder), runtime);
-        let shown = login.shown();
-        (login, shown)
+        let code = login.code();
+        (login, code)
     });
     [(); 2].map(|()| started.next().unwrap())
 }
@@ -45,15 +46,15 @@ fn a_code_that_was_typed_and_one_that_came_with_the_link_are_granted() {
 #[test]
 fn polls_are_five_seconds_apart_where_the_issuer_says_nothing() {
     let folder = Scratch::new("interval");
-    // Three polls, and the end.
-    let issuer = Issuer::start(&Options { device_code_lifetime: 17, ..Options::default() });
+    // Two polls, and the end.
+    let issuer = Issuer::start(&Options { device_code_lifetime: 12, ..Options::default() });
     let login = Login::start(&Client::discover(&issuer.at, &folder), Runtime::Async);
     let failure = login.end().unwrap_err();
     assert_eq!((failure.exit, failure.code.as_ref()), (Exit::TimedOut, "expired_token"), "{failure:?}");
     let events = issuer.events();
     let polls: Vec<u64> = events.iter().map(|event| event.at).collect();
     let between: Vec<u64> = polls.windows(2).map(|two| two[1] - two[0]).collect();
-    assert!(between.len() >= 2, "{events:?}");
+    assert!(!between.is_empty(), "{events:?}");
     assert!(between.iter().all(|millis| *millis >= INTERVAL_MILLIS), "{events:?}");
 }
 

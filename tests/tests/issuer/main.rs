@@ -2,9 +2,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod at_once;
 mod code;
 mod command;
 mod device;
 mod logins;
 mod session;
-mod storm;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use doorkey_core::browser_grant::BrowserGrant;
@@ -50,6 +51,7 @@ macro_rules! for_both {
 
 pub struct Login {
     links: Receiver<Url>,
+    heard: Receiver<()>,
     interrupt: Box<dyn Fn()>,
     ended: Receiver<(Outcome<Granted>, Vec<String>)>,
 }
@@ -64,11 +66,10 @@ pub struct Link {
 impl Kind {
     pub fn login(self, issuer: &Issuer) -> Login {
         let (service, (link, links), (end, ended)) = (issuer.service(), channel(), channel());
-        let mut seen = Seen(link);
-        let (lines, interrupt): (_, Box<dyn Fn()>) = match self {
+        let (mut seen, (lines, heard)) = (Seen(link), Lines::begin(&service));
+        let interrupt: Box<dyn Fn()> = match self {
             Self::Blocking => {
-                let (lines, (give, given)) = (Lines::begin(&service), channel());
-                let mut observer = lines.clone();
+                let (mut observer, (give, given)) = (lines.clone(), channel());
                 thread::spawn(move || {
                     let transport = doorkey_blocking::HttpTransport::new(ProxySettings::default(), "test/1");
                     let mut driver = doorkey_blocking::Driver::new(transport, Vault::new(nowhere()))
@@ -79,11 +80,10 @@ impl Kind {
                     let _ = end.send(outcome);
                 });
                 let interrupter = given.recv_timeout(LIMIT).unwrap();
-                (lines, Box::new(move || interrupter.interrupt()))
+                Box::new(move || interrupter.interrupt())
             }
             Self::Async => {
-                let (lines, (give, given)) = (Lines::begin(&service), channel());
-                let observer = Box::new(lines.clone());
+                let (observer, (give, given)) = (Box::new(lines.clone()), channel());
                 thread::spawn(move || {
                     let transport = doorkey_async::HttpTransport::new(ProxySettings::default(), "test/1");
                     let driver = doorkey_async::Driver::new(transport, || Vault::new(nowhere()));
@@ -93,12 +93,16 @@ impl Kind {
                     let _ = end.send(block_on(run));
                 });
                 let interrupter = given.recv_timeout(LIMIT).unwrap();
-                (lines, Box::new(move || interrupter.interrupt()))
+                Box::new(move || interrupter.interrupt())
             }
         };
         let (told, all) = channel();
-        thread::spawn(move || ended.recv().map(|outcome| told.send((outcome.clone(), lines.end(&outcome)))));
-        Login { links, interrupt, ended: all }
+        thread::spawn(move || {
+            let outcome = ended.recv().unwrap();
+            let lines = lines.end(&outcome);
+            let _ = told.send((outcome, lines));
+        });
+        Login { links, heard, interrupt, ended: all }
     }
 }
 
@@ -110,6 +114,13 @@ impl Login {
         assert_eq!((redirect.origin().host(), redirect.path()), ("127.0.0.1", "/callback"));
         let address = SocketAddr::new([127, 0, 0, 1].into(), redirect.origin().port());
         Link { url, address }
+    }
+
+    /// Waits until so many more visitors have been heard.
+    pub fn hears(&self, visitors: usize) {
+        for _ in 0..visitors {
+            self.heard.recv_timeout(LIMIT).expect("somebody is heard");
+        }
     }
 
     pub fn interrupt(&self) {
@@ -158,17 +169,21 @@ impl Surface for Seen {
 
 /// The trace.
 #[derive(Clone)]
-struct Lines(std::sync::Arc<std::sync::Mutex<(Recorder, Vec<String>)>>);
+struct Lines {
+    trace: Arc<Mutex<(Recorder, Vec<String>)>>,
+    heard: Sender<()>,
+}
 
 impl Lines {
-    fn begin(service: &Service) -> Self {
+    fn begin(service: &Service) -> (Self, Receiver<()>) {
         let mut recorder = Recorder::default();
         let begun = recorder.begin(&Task::BrowserGrant { open_browser: false }, service);
-        Self(std::sync::Arc::new(std::sync::Mutex::new((recorder, vec![begun]))))
+        let (sender, heard) = channel();
+        (Self { trace: Arc::new(Mutex::new((recorder, vec![begun]))), heard: sender }, heard)
     }
 
     fn end(&self, outcome: &Outcome<Granted>) -> Vec<String> {
-        let (recorder, lines) = &mut *self.0.lock().unwrap();
+        let (recorder, lines) = &mut *self.trace.lock().unwrap();
         lines.push(recorder.end(outcome.as_ref().err()));
         lines.clone()
     }
@@ -176,8 +191,11 @@ impl Lines {
 
 impl Observer for Lines {
     fn handled(&mut self, now: Now, event: &Event, disposition: Disposition, commands: &[Command]) {
-        let (recorder, lines) = &mut *self.0.lock().unwrap();
+        let (recorder, lines) = &mut *self.trace.lock().unwrap();
         lines.push(recorder.line(now, event, disposition, commands));
+        if matches!(event, Event::Redirected { .. }) {
+            let _ = self.heard.send(());
+        }
     }
 }
 

@@ -5,9 +5,7 @@ use doorkey_core::connect::Connect;
 use doorkey_core::connection::Connection;
 use doorkey_core::credits::Credits;
 use doorkey_core::disconnect::Disconnect;
-use doorkey_core::discover::Discover;
 use doorkey_core::failure::Failure;
-use doorkey_core::find::Find;
 use doorkey_core::login::Login;
 use doorkey_core::logout::Logout;
 use doorkey_core::machine::{Logic, Machine};
@@ -15,8 +13,6 @@ use doorkey_core::record::{Backend, Record};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::session::Session;
-use doorkey_core::sign_in::SignIn;
-use doorkey_core::sign_out::SignOut;
 use doorkey_core::status::Status;
 use doorkey_core::task::Task;
 use doorkey_core::url::Url;
@@ -120,14 +116,6 @@ fn drive(column: &mut impl Column, task: Task, service: Service) -> Result<(), F
             column.drive(Machine::new(service, refusal.map_or_else(Session::new, Session::after)))
         }
         Task::Call { given, request } => column.drive(Machine::new(service, Call::new(given, request))),
-        Task::Find { given } => column.drive(Machine::new(service, Find::new(given, None))),
-        Task::Discover { issuer, given, remembered } => {
-            column.drive(Machine::new(service, Discover::new(issuer, *given, *remembered)))
-        }
-        Task::SignIn { options, .. } => column.drive(Machine::new(service, SignIn::new(options))),
-        Task::SignOut { revoke } => column.drive(Machine::new(service, SignOut::new(revoke))),
-        Task::BrowserGrant { .. } | Task::StartGrant | Task::SharedCall { .. } | Task::DeviceGrant { .. } => {
-            unreachable!("no command is only that")
-        }
+        _ => unreachable!("no scenario has it"),
     }
 }

@@ -61,9 +61,11 @@ fn it_is_sent_nothing_that_another_issuer_granted() {
         let line = line.unwrap_or_else(|| panic!("{endpoint}: {settings}"));
         *line = line.replace(&origin, &listener.origin);
         fs::write(home.folder().join(SETTINGS), edited.join("\n")).unwrap();
-        let ended = [&["token"][..], &["logout", "--revoke"]].map(|args| home.doorkey(args));
+        let token = home.doorkey(&["token"]).expect(3);
+        let (_, signed_out) = home.doorkey_json(&["logout", "--revoke"]);
         let heard = listener.heard.lock().unwrap().clone();
-        assert!(heard.is_empty(), "{endpoint}: {heard:?} {ended:?}");
+        assert!(heard.is_empty(), "{endpoint}: {heard:?} {token:?} {signed_out}");
+        assert_eq!(signed_out["revocation"], "refused", "and that is said: {endpoint}: {signed_out}");
         fs::remove_dir_all(&used).unwrap();
     }
 }

@@ -68,6 +68,26 @@ fn a_denied_login_ends_with_5_and_one_that_nobody_saw_with_4() {
     assert!(!home.folder().join(SESSIONS).exists());
 }
 
+/// RFC 6749 §3.3 leaves it to the issuer what a request without a scope is for. For this one it is for nothing.
+#[test]
+fn who_asks_for_nothing_is_granted_nothing() {
+    let home = Home::new("doorkey-nothing");
+    let issuer = Issuer::start(&Options::default());
+    let browser = Browser::start("doorkey-nothing");
+    let mut login = home.start_doorkey(&[
+        "login",
+        &issuer.at.issuer,
+        "--client-id",
+        &issuer.at.client_id,
+        "--no-browser",
+        "--json",
+    ]);
+    let DeviceCode { page, code, .. } = DeviceCode::of(&mut login);
+    Person { browser: &browser, account: "somebody" }.connect_in_vain(&page, &code);
+    let failure = login.end().expect(5).json();
+    assert_eq!(failure["error"]["code"], "access_denied", "{failure}");
+}
+
 fn userinfo(issuer: &Issuer, access: &Secret) -> u16 {
     let folder = Scratch::new("userinfo");
     let request =

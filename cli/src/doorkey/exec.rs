@@ -1,0 +1,72 @@
+//! `doorkey exec`: a command that finds the access token in a variable.
+
+use std::ffi::OsStr;
+use std::io;
+use std::process::{Command, ExitCode};
+
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::secret::Secret;
+use doorkey_core::text::harmless;
+
+use crate::environment::TOKEN_VARIABLES;
+
+use super::args::Exec;
+
+/// Whether the variable's name can be one, before a token is asked for.
+///
+/// # Errors
+/// It cannot.
+pub fn check(args: &Exec) -> Result<(), Failure> {
+    let name = &args.variable;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.chars().all(is_plain) && name.starts_with(|c: char| !c.is_ascii_digit()) {
+        return Ok(());
+    }
+    let what = format!("{:?} is no name of a variable", harmless(name));
+    Err(Failure::new(Exit::Usage, "usage", what).next("give --variable a name of letters, digits and _"))
+}
+
+/// Runs the command: on Unix in the place of this process, so that signals and the exit code are its own.
+///
+/// # Errors
+/// It cannot be started.
+pub fn exec(args: &Exec, token: &Secret) -> Result<ExitCode, Failure> {
+    let Some((program, rest)) = args.command.split_first() else {
+        return Err(Failure::new(Exit::Usage, "usage", "there is no command to run"));
+    };
+    let mut command = Command::new(program);
+    command.args(rest);
+    for variable in TOKEN_VARIABLES {
+        command.env_remove(variable);
+    }
+    command.env(&args.variable, token.expose_secret());
+    run(command).map_err(|e| not_started(program, &e))
+}
+
+#[cfg(unix)]
+fn run(mut command: Command) -> io::Result<ExitCode> {
+    use std::os::unix::process::CommandExt as _;
+
+    Err(command.exec())
+}
+
+#[cfg(not(unix))]
+fn run(mut command: Command) -> io::Result<ExitCode> {
+    let code = command.status()?.code();
+    // Codes are wider there than what this process can end with.
+    Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+fn not_started(program: &OsStr, why: &io::Error) -> Failure {
+    let name = harmless(&program.to_string_lossy());
+    match why.kind() {
+        io::ErrorKind::NotFound => {
+            Failure::new(Exit::Usage, "command_not_found", format!("there is no command {name:?}"))
+                .next("check its name, or give its whole path")
+        }
+        _ => {
+            let what = format!("the command {name:?} cannot be run: {}", harmless(&why.to_string()));
+            Failure::new(Exit::Usage, "command_not_started", what).next("mend that, then try again")
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What is piped in.
+
+use std::io::{self, Read};
+
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::secret::Secret;
+use zeroize::Zeroizing;
+
+use crate::signals::Watch;
+
+/// No token and no request body typed by hand is longer.
+const LONGEST_INPUT: u64 = 1024 * 1024;
+
+/// All of standard input.
+///
+/// # Errors
+/// It cannot be read, is longer than 1 MiB, or is not UTF-8.
+pub fn read_input(watch: &Watch) -> Result<String, Failure> {
+    watch.start();
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = io::stdin().lock().take(LONGEST_INPUT + 1).read_to_end(&mut bytes);
+    read.map_err(|e| unreadable(&e.to_string()))?;
+    if bytes.len() as u64 > LONGEST_INPUT {
+        return Err(unreadable("it is longer than 1 MiB"));
+    }
+    match str::from_utf8(&bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Err(unreadable("it is not UTF-8")),
+    }
+}
+
+fn unreadable(why: &str) -> Failure {
+    Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {why}"))
+        .next("correct what is piped in, then try again")
+}
+
+/// Asks at the terminal for something that is not shown.
+///
+/// # Errors
+/// There is no terminal to read from.
+pub fn read_hidden(watch: &Watch, prompt: &str) -> Result<Secret, Failure> {
+    let _terminal = watch.keep_terminal();
+    let typed = rpassword::prompt_password(prompt).map_err(|e| {
+        while e.kind() == io::ErrorKind::Interrupted {
+            // Ctrl-C came as a key; the prompt has made a signal of it, and whoever watches for those is about to end
+            // the process.
+            std::thread::park();
+        }
+        Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
+    })?;
+    Ok(Secret::new(typed))
+}
