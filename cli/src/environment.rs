@@ -48,6 +48,11 @@ impl Environment {
         self.texts.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// A variable as it is, empty or not Unicode as it may be: for those that not we but a library reads.
+    pub fn raw(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
     /// The user's home folder: `$HOME`, else the one in the password database.
     pub fn home(&self) -> Option<PathBuf> {
         self.path("HOME").or_else(home_of_effective_user)

@@ -31,6 +31,22 @@ fn no_core_dumps() {
     let _ = nix::sys::prctl::set_dumpable(false);
 }
 
+/// Whether the system did as it was asked; `None` where it writes none of its own accord.
+#[cfg(unix)]
+pub fn core_dumps_are_off() -> Option<bool> {
+    use nix::sys::resource::{Resource, getrlimit};
+    let limited = getrlimit(Resource::RLIMIT_CORE).is_ok_and(|(soft, _)| soft == 0);
+    #[cfg(target_os = "linux")]
+    let limited = limited && nix::sys::prctl::get_dumpable().is_ok_and(|dumpable| !dumpable);
+    Some(limited)
+}
+
+/// Whether the system did as it was asked; `None` where it writes none of its own accord.
+#[cfg(not(unix))]
+pub fn core_dumps_are_off() -> Option<bool> {
+    None
+}
+
 /// Windows writes no core files of its own accord.
 #[cfg(not(unix))]
 fn no_core_dumps() {}

@@ -13,7 +13,7 @@ use doorkey_store::{KeychainConfig, Vault};
 use crate::environment::Environment;
 
 /// How long the keychain may take for one call.
-const KEYCHAIN_LIMIT: Duration = Duration::from_secs(3);
+pub const KEYCHAIN_LIMIT: Duration = Duration::from_secs(3);
 
 /// A service, its credential store, and the embedded sandbox if that plays the service.
 pub struct Place {

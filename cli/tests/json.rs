@@ -23,8 +23,8 @@ const COMMANDS: [&[&str]; 8] = [
     &["usage"],
     &["api", "GET", "/v1/scans"],
 ];
-/// Those whose output is a script or a folder.
-const EXEMPT: [&str; 2] = ["completions", "man"];
+/// Those whose output is a script or a folder, and the one that finds faults instead of failing (`cli/tests/doctor`).
+const EXEMPT: [&str; 3] = ["completions", "man", "doctor"];
 
 /// Standard output, which must be lines of JSON, at least one.
 fn lines(ended: &Ended) -> Vec<Value> {
@@ -100,7 +100,8 @@ fn every_shape_is_as_documented() {
         "unusable store",
         status["stores"].as_array().unwrap().iter().find(|s| s["state"] != "ok").unwrap(),
     );
-    shapes.expect_all_seen(|heading| !heading.contains(": "));
+    // The others are of other commands.
+    shapes.expect_all_seen(|heading| !heading.contains(": ") && heading != "doctor");
 }
 
 #[test]

@@ -77,7 +77,7 @@ pub mod failure;
 pub mod find;
 mod granted;
 pub mod http;
-mod http_date;
+pub mod http_date;
 mod jwt;
 pub mod keep;
 pub mod login;

@@ -158,7 +158,7 @@ impl Logic for Resolve {
 ///
 /// # Errors
 /// A token without a token's form.
-pub(crate) fn given_token(service: &Service, given: &Given) -> Result<Option<Resolved>, Failure> {
+pub fn given_token(service: &Service, given: &Given) -> Result<Option<Resolved>, Failure> {
     let variable = given.variable.as_ref().filter(|token| !token.expose_secret().is_empty());
     let (token, source, place) = match (&given.flag, variable) {
         (Some(token), _) => (token, Source::Flag, "--api-token"),

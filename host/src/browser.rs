@@ -49,6 +49,16 @@ impl Browser {
         Err(reason)
     }
 
+    /// The programs that opening a page would try, best first; none where there is no display to show one on.
+    pub fn programs(&self) -> Vec<OsString> {
+        const ANY_PAGE: &str = "https://example.com";
+        let mut candidates = self.preferred_commands(ANY_PAGE);
+        if candidates.is_empty() && self.has_display {
+            candidates = open::commands(ANY_PAGE);
+        }
+        candidates.iter().map(|command| command.get_program().to_owned()).collect()
+    }
+
     fn preferred_commands(&self, page: &str) -> Vec<Command> {
         let preferred = self.preferred.as_deref().unwrap_or_default();
         preferred.split(':').filter_map(|entry| command_of(entry, page)).collect()

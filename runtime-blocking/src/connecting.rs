@@ -10,26 +10,44 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnecto
 
 /// The error of ureq that came before a connection was there.
 #[derive(Debug)]
-pub(crate) struct Unconnected(ureq::Error);
+pub(crate) struct Unconnected {
+    stage: Stage,
+    error: ureq::Error,
+}
+
+/// How far a connection got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The name was looked up.
+    Resolving,
+    /// Everything after that.
+    Connecting,
+}
 
 impl Unconnected {
-    /// The error within `error`, if it is one of these.
-    pub(crate) fn within(error: &ureq::Error) -> Option<&ureq::Error> {
+    /// The error within `error`, if it is one of these, and how far the connection had got.
+    pub(crate) fn within(error: &ureq::Error) -> Option<(Stage, &ureq::Error)> {
         match error {
-            ureq::Error::Other(other) => other.downcast_ref::<Self>().map(|inner| &inner.0),
+            ureq::Error::Other(other) => {
+                other.downcast_ref::<Self>().map(|inner| (inner.stage, &inner.error))
+            }
             _ => None,
         }
     }
 
     /// The way to a proxy is a connection of its own: its failure is marked already.
-    fn mark(error: ureq::Error) -> ureq::Error {
-        if Self::within(&error).is_some() { error } else { ureq::Error::Other(Box::new(Self(error))) }
+    fn mark(stage: Stage, error: ureq::Error) -> ureq::Error {
+        if Self::within(&error).is_some() {
+            error
+        } else {
+            ureq::Error::Other(Box::new(Self { stage, error }))
+        }
     }
 }
 
 impl fmt::Display for Unconnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.error.fmt(f)
     }
 }
 
@@ -46,7 +64,7 @@ impl Resolver for Resolving {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        self.0.resolve(uri, config, timeout).map_err(Unconnected::mark)
+        self.0.resolve(uri, config, timeout).map_err(|error| Unconnected::mark(Stage::Resolving, error))
     }
 }
 
@@ -62,6 +80,6 @@ impl Connector<()> for Connecting {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        self.0.connect(details, chained).map_err(Unconnected::mark)
+        self.0.connect(details, chained).map_err(|error| Unconnected::mark(Stage::Connecting, error))
     }
 }

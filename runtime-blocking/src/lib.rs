@@ -55,6 +55,7 @@ mod client;
 mod connecting;
 mod driver;
 mod listener;
+mod reach;
 mod transport;
 
 pub use client::Client;
@@ -63,4 +64,5 @@ pub use doorkey_store::{
     EncryptionKey, KeychainConfig, ProfileConfig, SessionConfig, Vault, VaultConfig, boot_id, machine_id,
 };
 pub use driver::{Driver, Interrupter};
+pub use reach::Obstacle;
 pub use transport::{HttpTransport, Transport};

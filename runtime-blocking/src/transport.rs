@@ -89,12 +89,25 @@ fn tls() -> TlsConfig {
         .build()
 }
 
-impl Transport for HttpTransport {
-    fn send(&mut self, request: &HttpRequest, limit: Duration) -> Result<HttpResponse, RequestFailure> {
-        let agent = self.agent(request)?;
+/// Why there is not even the head of an answer.
+pub(crate) enum Unanswered {
+    /// It was not tried.
+    Unsent(RequestFailure),
+    /// It was tried.
+    Http(ureq::Error),
+}
+
+impl HttpTransport {
+    /// Sends a request, and waits for the head of its answer; `limit` is also for the rest.
+    pub(crate) fn answer(
+        &mut self,
+        request: &HttpRequest,
+        limit: Duration,
+    ) -> Result<http::Response<ureq::Body>, Unanswered> {
+        let agent = self.agent(request).map_err(Unanswered::Unsent)?;
         // ureq has no clock that could show such an end.
         let limit = Some(limit).filter(|limit| *limit < ENDLESS);
-        let unsendable = |e: http::Error| failure(FailureKind::NotSent, e);
+        let unsendable = |e: http::Error| Unanswered::Unsent(failure(FailureKind::NotSent, e));
         let prepared = request.to_http().map_err(unsendable)?;
         let has_no_body = request.body.is_empty() && matches!(request.method, Method::Get | Method::Delete);
         let answer = if has_no_body {
@@ -104,7 +117,16 @@ impl Transport for HttpTransport {
         } else {
             agent.run(agent.configure_request(prepared).timeout_global(limit).build())
         };
-        let mut answer = answer.map_err(|e| failed(&e))?;
+        answer.map_err(Unanswered::Http)
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send(&mut self, request: &HttpRequest, limit: Duration) -> Result<HttpResponse, RequestFailure> {
+        let mut answer = self.answer(request, limit).map_err(|why| match why {
+            Unanswered::Unsent(failure) => failure,
+            Unanswered::Http(error) => failed(&error),
+        })?;
         // ureq refuses a body of exactly the limit, too.
         let body = answer.body_mut().with_config().limit(BODY_CAP as u64 + 1).read_to_vec();
         match body {
@@ -123,10 +145,10 @@ fn failure(kind: FailureKind, error: impl ToString) -> RequestFailure {
 }
 
 /// What is not surely unsent may have been acted on.
-fn failed(error: &ureq::Error) -> RequestFailure {
+pub(crate) fn failed(error: &ureq::Error) -> RequestFailure {
     let (kind, error) = match Unconnected::within(error) {
-        Some(error @ ureq::Error::InvalidProxyUrl) => (FailureKind::Misconfigured, error),
-        Some(error) => (FailureKind::NotSent, error),
+        Some((_, error @ ureq::Error::InvalidProxyUrl)) => (FailureKind::Misconfigured, error),
+        Some((_, error)) => (FailureKind::NotSent, error),
         None => (FailureKind::AnswerLost, error),
     };
     failure(kind, in_words(error))

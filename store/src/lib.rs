@@ -14,6 +14,7 @@ mod envelope;
 mod failure;
 mod file;
 mod file_system;
+mod inspect;
 #[cfg(feature = "keychain")]
 mod keychain;
 mod ledger_file;
@@ -29,6 +30,7 @@ mod plaintext;
 mod private_file;
 mod profile_config;
 mod profile_file;
+mod room;
 #[cfg(feature = "encrypted")]
 mod sealed;
 mod settings_file;
@@ -40,18 +42,20 @@ pub use config_file::ConfigFile;
 pub use credential_store::{CredentialStore, Swap};
 pub use emergency_file::EmergencyFile;
 pub use file::FileStore;
+pub use inspect::{Access, Fault, Flaw, inspect_file, inspect_folder, inspect_owner};
 #[cfg(feature = "keychain")]
 pub use keychain::{KeychainStore, SessionKeychain};
 pub use ledger_file::LedgerFile;
 pub use ledger_store::LedgerStore;
 pub use limited::LimitedStore;
-pub use lock::{Lock, lock_beside};
+pub use lock::{Lock, LockState, lock_beside};
 pub use machine::{boot_id, machine_id};
 pub use memory::MemoryStore;
 pub use ownership::{create_folders, home_of_effective_user};
 pub use pending_file::{Claim, PendingFile};
 pub use profile_config::{EncryptionKey, ProfileConfig};
 pub use profile_file::ProfileFile;
+pub use room::inspect_room;
 pub use settings_file::SettingsFile;
 pub use vault::Vault;
 pub use vault_config::{KeychainConfig, SessionConfig, VaultConfig};

@@ -6,6 +6,7 @@
 //! separately ([`StoreOp::CheckLock`](doorkey_core::store::StoreOp::CheckLock)), since only rotation depends on it.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -79,6 +80,32 @@ impl Lock {
     /// Locking the same file twice, under two names, would wait for ourselves.
     fn holds(&self, path: &Path, opened: Option<(u64, u64)>) -> bool {
         self.held.iter().any(|held| held.path == path || (opened.is_some() && held.identity == opened))
+    }
+}
+
+/// How a lock stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockState {
+    /// Nobody has it now.
+    Free,
+    /// A process has it now.
+    Held,
+}
+
+/// Looks at a lock without taking it for longer than the look. Nothing is created; whoever asks for the lock in that
+/// very moment finds it busy, and asks again after a pause.
+pub(crate) fn look_at(path: &Path) -> Result<LockState, StoreFailure> {
+    let file = match private_options().read(true).open(path) {
+        Ok(file) => file,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(LockState::Free),
+        Err(cause) => return Err(io_failure("open the lock file", path, &cause)),
+    };
+    let found = file.metadata().map_err(|cause| io_failure("look at", path, &cause))?;
+    check_file(path, &found, WRITE_ACCESS)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(LockState::Free),
+        Err(TryLockError::WouldBlock) => Ok(LockState::Held),
+        Err(TryLockError::Error(cause)) => Err(io_failure("lock", path, &cause)),
     }
 }
 

@@ -4,11 +4,11 @@
 //! checks find nothing to say.
 
 #[cfg(not(unix))]
-pub(crate) use elsewhere::{check_file, check_folder, check_link, identity, is_ours, private_options};
+pub(crate) use elsewhere::{check_file, check_folder, check_link, identity, is_ours, owner, private_options};
 #[cfg(not(unix))]
 pub use elsewhere::{create_folders, home_of_effective_user};
 #[cfg(unix)]
-pub(crate) use unix::{check_file, check_folder, check_link, identity, is_ours, private_options};
+pub(crate) use unix::{check_file, check_folder, check_link, identity, is_ours, owner, private_options};
 #[cfg(unix)]
 pub use unix::{create_folders, home_of_effective_user};
 
@@ -16,6 +16,17 @@ pub use unix::{create_folders, home_of_effective_user};
 pub(crate) const ANY_ACCESS: u32 = 0o077;
 /// Mode bits that nobody but the owner may have on a file that steers us but holds no secret.
 pub(crate) const WRITE_ACCESS: u32 = 0o022;
+
+/// Whose something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The effective user's.
+    Us,
+    /// Root's, and we are not root.
+    Root,
+    /// Anybody else's.
+    Another,
+}
 
 #[cfg(unix)]
 mod unix {
@@ -28,7 +39,7 @@ mod unix {
     use nix::fcntl::OFlag;
     use nix::unistd::{User, geteuid};
 
-    use super::WRITE_ACCESS;
+    use super::{Owner, WRITE_ACCESS};
     use crate::failure::{failure, io_failure, shown};
 
     const ROOT: u32 = 0;
@@ -120,6 +131,15 @@ mod unix {
         check_folder(folder)
     }
 
+    /// Whose this is.
+    pub(crate) fn owner(found: &Metadata) -> Owner {
+        match found.uid() {
+            uid if uid == geteuid().as_raw() => Owner::Us,
+            ROOT => Owner::Root,
+            _ => Owner::Another,
+        }
+    }
+
     /// Whether a folder is there and belongs to the effective user.
     pub(crate) fn is_ours(folder: &Path) -> bool {
         fs::metadata(folder).is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw())
@@ -183,6 +203,11 @@ mod elsewhere {
     /// `Refused` if it cannot be made.
     pub fn create_folders(folder: &Path) -> Result<(), StoreFailure> {
         fs::create_dir_all(folder).map_err(|cause| io_failure("create the folder", folder, &cause))
+    }
+
+    /// Whose it is cannot be told.
+    pub(crate) fn owner(_: &Metadata) -> super::Owner {
+        super::Owner::Us
     }
 
     /// Whether a folder is there; whose it is cannot be told.

@@ -16,7 +16,7 @@ use crate::file::FileStore;
 use crate::file_system::{check_local, shared};
 use crate::ledger_file::LedgerFile;
 use crate::ledger_store::LedgerStore;
-use crate::lock::{Lock, lock_beside};
+use crate::lock::{Lock, LockState, lock_beside, look_at};
 use crate::ownership::{home_of_effective_user, is_ours};
 use crate::private_file::{folder_of, follow};
 use crate::profile_config::{EncryptionKey, ProfileConfig, folder_of_profile};
@@ -125,6 +125,19 @@ impl Vault {
             Backend::EncryptedFile => self.encrypted_file = Some(store),
         }
         self
+    }
+
+    /// How the lock of the credential stands, found out without taking it or creating anything.
+    ///
+    /// # Errors
+    /// `Refused` if a lock file cannot be looked at or is not ours.
+    pub fn lock_state(&self) -> Result<LockState, StoreFailure> {
+        for path in self.locks()? {
+            if look_at(&path)? == LockState::Held {
+                return Ok(LockState::Held);
+            }
+        }
+        Ok(LockState::Free)
     }
 
     /// Performs one operation; whatever goes wrong is [`StoreAnswer::Failed`]. Blocks for as long as the operation

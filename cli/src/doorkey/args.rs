@@ -75,6 +75,8 @@ pub enum Issuers {
         #[arg(long)]
         revoke: bool,
     },
+    /// Look for what could keep logins from working, without changing anything
+    Doctor(crate::doctor::Args),
     /// Run a command with the access token, renewed if need be, in a variable
     Exec(Exec),
     /// Send a request with the access token, and print the answer

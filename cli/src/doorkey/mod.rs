@@ -24,6 +24,8 @@ mod run;
 mod sandbox;
 #[cfg(feature = "issuers")]
 mod settings;
+#[cfg(feature = "issuers")]
+mod subject;
 
 use std::env;
 use std::ffi::OsString;

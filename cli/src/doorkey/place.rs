@@ -8,11 +8,11 @@ use doorkey_core::record::Backend;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
-use doorkey_store::{EncryptionKey, ProfileConfig, Vault, boot_id, machine_id};
+use doorkey_store::{EncryptionKey, KeychainConfig, ProfileConfig, Vault, boot_id, machine_id};
 
 use crate::environment::Environment;
 use crate::input::read_hidden;
-use crate::place::{Place, keychain, no_home, unusable_setting};
+use crate::place::{KEYCHAIN_LIMIT, Place, keychain, no_home, unusable_setting};
 
 use crate::signals::Watch;
 
@@ -37,6 +37,8 @@ pub struct Profiles<'a> {
     named: Option<String>,
     /// Who hears signals while a passphrase is typed.
     watch: Watch,
+    /// Whether a passphrase may be asked for.
+    may_ask: bool,
     /// Asked for once.
     passphrase: OnceCell<Secret>,
 }
@@ -47,10 +49,19 @@ impl<'a> Profiles<'a> {
     /// # Errors
     /// There is no home folder, or they cannot be read.
     pub fn read(environment: &'a Environment, named: Option<String>, watch: Watch) -> Result<Self, Failure> {
-        let folder = environment.config_home().ok_or_else(no_home)?.join(FOLDER);
+        let folder = folder(environment).ok_or_else(no_home)?;
         let file = SettingsFile::new(folder.join("config.toml"));
         let settings = file.read()?;
-        Ok(Self { environment, file, settings, folder, named, watch, passphrase: OnceCell::new() })
+        Ok(Self {
+            environment,
+            file,
+            settings,
+            folder,
+            named,
+            watch,
+            may_ask: true,
+            passphrase: OnceCell::new(),
+        })
     }
 
     /// As with `--profile`, which it overrules.
@@ -109,14 +120,32 @@ impl<'a> Profiles<'a> {
         let vault = Vault::profile(ProfileConfig {
             locked_at_home: Some(Path::new(".config").join(FOLDER)),
             keychain: keychain(&service),
-            key: self.key(service.backends)?,
+            key: self.key()?,
             ..ProfileConfig::in_folder(&self.folder, profile)
         });
         Ok(Place::real(service, vault))
     }
 
+    /// The same, where nobody is asked for a passphrase: what needs one stays closed.
+    #[must_use]
+    pub fn without_asking(self) -> Self {
+        Self { may_ask: false, ..self }
+    }
+
+    /// Whether a passphrase is the only key that there can be, and somebody is here to ask for it.
+    ///
+    /// # Errors
+    /// The settings name no store that there is.
+    pub fn needs_passphrase(&self) -> Result<bool, Failure> {
+        let is_only = self.backends()? == [Backend::EncryptedFile];
+        Ok(is_only && self.environment.terminal && self.key_file().is_none())
+    }
+
     /// The stores to use, best first.
-    fn backends(&self) -> Result<&'static [Backend], Failure> {
+    ///
+    /// # Errors
+    /// The settings name no store that there is.
+    pub fn backends(&self) -> Result<&'static [Backend], Failure> {
         let (store, place) = match self.environment.get("DOORKEY_STORE") {
             Some(store) => (Some(store), "DOORKEY_STORE"),
             None => (self.settings.store(), "`store` in config.toml"),
@@ -135,14 +164,11 @@ impl<'a> Profiles<'a> {
 
     /// What the encrypted store is encrypted with: the service manager's credential, else the file that the settings
     /// name, else, where only that store is used and somebody can be asked, a passphrase.
-    fn key(&self, backends: &[Backend]) -> Result<Option<EncryptionKey>, Failure> {
-        let managed =
-            self.environment.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join(CREDENTIAL));
-        let named = || self.settings.key_file().map(PathBuf::from);
-        if let Some(file) = managed.filter(|path| path.exists()).or_else(named) {
+    fn key(&self) -> Result<Option<EncryptionKey>, Failure> {
+        if let Some(file) = self.key_file() {
             return Ok(Some(EncryptionKey::KeyFile(file)));
         }
-        if backends != [Backend::EncryptedFile] || !self.environment.terminal {
+        if !self.may_ask || !self.needs_passphrase()? {
             return Ok(None);
         }
         let passphrase = match self.passphrase.get() {
@@ -150,6 +176,13 @@ impl<'a> Profiles<'a> {
             None => self.ask_for_passphrase()?,
         };
         Ok(Some(EncryptionKey::Passphrase(self.passphrase.get_or_init(|| passphrase).clone())))
+    }
+
+    fn key_file(&self) -> Option<PathBuf> {
+        let managed =
+            self.environment.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join(CREDENTIAL));
+        let named = || self.settings.key_file().map(PathBuf::from);
+        managed.filter(|path| path.exists()).or_else(named)
     }
 
     /// Twice for a file that is still to be made: whoever mistypes then could never open it.
@@ -171,6 +204,16 @@ impl<'a> Profiles<'a> {
         }
         Ok(typed)
     }
+}
+
+/// The folder of all profiles; `None` without a home.
+pub fn folder(environment: &Environment) -> Option<PathBuf> {
+    Some(environment.config_home()?.join(FOLDER))
+}
+
+/// The names in the keychain of what is no profile yet: enough to ask whether it answers.
+pub fn any_entry() -> KeychainConfig {
+    KeychainConfig { service: FOLDER.to_owned(), account: String::new(), limit: KEYCHAIN_LIMIT }
 }
 
 /// No profile has this name.

@@ -13,6 +13,7 @@ use doorkey_core::sign_out::SignOut;
 use doorkey_core::task::Task;
 use doorkey_core::token::bearer_given;
 
+use crate::doctor;
 use crate::environment::Environment;
 use crate::place::Place;
 use crate::printer::Printer;
@@ -22,10 +23,11 @@ use crate::surface::Qr;
 
 use super::args::{Issuers, Status};
 use super::place::{Profiles, unknown};
+use super::subject::subject;
 use super::{api, credential, exec, login, report};
 
 /// How requests name their sender.
-const USER_AGENT: &str = concat!("doorkey/", env!("CARGO_PKG_VERSION"));
+pub const USER_AGENT: &str = concat!("doorkey/", env!("CARGO_PKG_VERSION"));
 /// The variable with a token.
 pub const TOKEN: &str = "DOORKEY_TOKEN";
 
@@ -67,6 +69,11 @@ pub fn run(
         report::token(printer, &token, None);
         return Ok(ExitCode::SUCCESS);
     }
+    if let Issuers::Doctor(args) = command {
+        doctor::only_the_real(issuing.trace.as_deref(), false)?;
+        let subject = subject(environment, profile, issuing.watch);
+        return Ok(doctor::run(args, environment, printer, subject));
+    }
     let profiles = Profiles::read(environment, profile, issuing.watch.clone())?;
     match command {
         Issuers::Login(args) => login::login(&issuing, &profiles, &args),
@@ -91,6 +98,7 @@ pub fn run(
         }
         Issuers::Api(args) => api::api(&issuing, &profiles, &args),
         Issuers::Credential { protocol } => credential::run(&issuing, profiles, &protocol),
+        Issuers::Doctor(_) => Ok(ExitCode::SUCCESS),
         Issuers::Logout { revoke } => {
             let profile = profiles.current()?;
             let run = issuing.run(profiles.place(&profile)?);

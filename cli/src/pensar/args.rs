@@ -38,6 +38,8 @@ pub enum Command {
     Auth(Auth),
     /// Show the workspace's credit balance
     Credits(CreditsArgs),
+    /// Look for what could keep the login from working, without changing anything
+    Doctor(crate::doctor::Args),
     /// Describe the command line
     #[cfg(feature = "manual")]
     #[command(flatten)]

@@ -9,6 +9,7 @@ use doorkey_core::disconnect::Disconnect;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::task::Task;
 
+use crate::doctor;
 use crate::environment::Environment;
 #[cfg(feature = "manual")]
 use crate::manual;
@@ -33,9 +34,17 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
     if let Command::Manual(manual) = &command {
         return manual::run(manual, super::command());
     }
+    #[cfg(feature = "sandbox")]
+    let sandbox = cli.sandbox;
+    #[cfg(not(feature = "sandbox"))]
+    let sandbox = false;
+    if let Command::Doctor(args) = command {
+        doctor::only_the_real(cli.trace.as_deref(), sandbox)?;
+        return Ok(doctor::run(args, environment, printer, place::subject(environment, USER_AGENT)));
+    }
     let run = Run {
         #[cfg(feature = "sandbox")]
-        place: if cli.sandbox { place::sandbox(environment)? } else { place::real(environment)? },
+        place: if sandbox { place::sandbox(environment)? } else { place::real(environment)? },
         #[cfg(not(feature = "sandbox"))]
         place: place::real(environment)?,
         environment,
@@ -61,6 +70,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             let told = run.drive(Task::Credits, Credits::default())?;
             Ok(credits::show(printer, &service, &told, args.open.then_some(&browser)))
         }
+        Command::Doctor(_) => Ok(ExitCode::SUCCESS),
         #[cfg(feature = "manual")]
         Command::Manual(_) => Ok(ExitCode::SUCCESS),
     }

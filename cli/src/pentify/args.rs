@@ -62,6 +62,8 @@ pub enum Command {
     Usage,
     /// Send any request to the API with the token, and print the answer
     Api(ApiArgs),
+    /// Look for what could keep a login from working, without changing anything
+    Doctor(crate::doctor::Args),
     /// Describe the command line
     #[cfg(feature = "manual")]
     #[command(flatten)]

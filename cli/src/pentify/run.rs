@@ -17,6 +17,7 @@ use doorkey_core::task::Task;
 use doorkey_core::use_token::UseToken;
 
 use crate::api;
+use crate::doctor;
 use crate::environment::Environment;
 use crate::input::{read_hidden, read_input};
 #[cfg(feature = "manual")]
@@ -44,15 +45,23 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
     if let Command::Manual(manual) = &cli.command {
         return manual::run(manual, super::command());
     }
+    #[cfg(feature = "sandbox")]
+    let sandbox = cli.sandbox;
+    #[cfg(not(feature = "sandbox"))]
+    let sandbox = false;
+    if let Command::Doctor(args) = cli.command {
+        doctor::only_the_real(cli.trace.as_deref(), sandbox)?;
+        return Ok(doctor::run(args, environment, printer, place::subject(environment, USER_AGENT)));
+    }
     let session = Session {
         given: Given {
             flag: cli.api_token.map(Secret::new),
-            variable: environment.get("PENTIFY_API_TOKEN").map(Secret::from),
+            variable: environment.get(place::TOKEN).map(Secret::from),
             workspace: cli.workspace,
         },
         run: Run {
             #[cfg(feature = "sandbox")]
-            place: if cli.sandbox { place::sandbox(environment)? } else { place::real(environment)? },
+            place: if sandbox { place::sandbox(environment)? } else { place::real(environment)? },
             #[cfg(not(feature = "sandbox"))]
             place: place::real(environment)?,
             environment,
@@ -72,6 +81,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         Command::Scans { command: ScansCommand::List } => session.scans(),
         Command::Usage => session.get(|service| service.paths.usage, report::usage),
         Command::Api(args) => session.api(args),
+        Command::Doctor(_) => Ok(ExitCode::SUCCESS),
         #[cfg(feature = "manual")]
         Command::Manual(_) => Ok(ExitCode::SUCCESS),
     }

@@ -5,11 +5,13 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
+use doorkey_blocking::{HttpTransport, Obstacle, ProxySettings};
 use doorkey_core::http::FailureKind;
 use doorkey_core::url::Url;
 
 use super::authority::Shown;
 use super::{for_both_inside, https};
+use crate::LIMIT;
 use crate::client::Kind;
 use crate::server::{Server, ok, serve, serve_at};
 
@@ -37,6 +39,7 @@ fn a_private_authority_is_trusted(kind: Kind) {
         assert_eq!(client.get(&https(&server)).unwrap().body.as_bytes(), b"hi");
     }
     assert_eq!((server.accepted(), server.requests().len()), (1, 3));
+    assert_eq!(obstacle(&https(&server)), None);
     // By its name, too.
     let server = showing(&Shown::For("localhost"));
     let url = Url::parse(&format!("https://localhost:{}", server.address.port())).unwrap();
@@ -57,8 +60,15 @@ fn a_host_whose_certificate_is_not_accepted_is_sent_nothing(kind: Kind) {
         let server = showing(&shown);
         let failure = kind.get(&https(&server)).unwrap_err();
         assert_eq!(failure.kind, FailureKind::NotSent, "{failure:?}");
+        assert_eq!(obstacle(&https(&server)), Some(Obstacle::Tls));
         assert_eq!(server.requests(), Vec::<String>::new());
     }
+}
+
+/// What the blocking transport says is in the way there.
+fn obstacle(url: &Url) -> Option<Obstacle> {
+    let mut transport = HttpTransport::new(ProxySettings::default(), "test");
+    transport.reach(url, LIMIT).err().map(|(obstacle, _)| obstacle)
 }
 
 fn a_server_that_talks_no_tls_was_sent_nothing(kind: Kind) {
@@ -76,6 +86,7 @@ fn a_server_that_talks_no_tls_was_sent_nothing(kind: Kind) {
         });
         let failure = kind.get(&url).unwrap_err();
         assert_eq!(failure.kind, FailureKind::NotSent, "{answer:?} {failure:?}");
+        assert_eq!(obstacle(&url), Some(Obstacle::Tls), "{answer:?}");
     }
 }
 
