@@ -19,9 +19,7 @@ impl Shelf {
         Some(match op {
             StoreOp::ReadLedger => StoreAnswer::Ledger(self.ledger.clone()),
             StoreOp::WriteLedger(ledger) => {
-                // What only sessions have is not remembered.
-                self.ledger =
-                    Ledger { workspace_id: None, gateway_url: None, session: false, ..ledger.clone() };
+                self.ledger = ledger.clone();
                 StoreAnswer::Done
             }
             StoreOp::Probe(_) => StoreAnswer::Done,
