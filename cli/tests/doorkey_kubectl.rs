@@ -6,6 +6,7 @@ mod sealed;
 
 use sealed::hostile::Answer;
 use sealed::issuer::{Home, Issuer};
+use sealed::pty::Terminal;
 use serde_json::json;
 
 const COMMAND: [&str; 2] = ["credential", "kubectl"];
@@ -51,4 +52,18 @@ fn another_cluster_is_told_nothing() {
         assert_eq!(ended.stdout, "", "{info}");
         assert!(ended.stderr.starts_with("error: "), "{ended:?}");
     }
+}
+
+/// kubectl leaves its terminal to us. Whoever is there typed `kubectl`, and is not asked for anything else.
+#[test]
+fn on_a_terminal_nobody_is_asked_either() {
+    let issuer = Issuer::start(|_| Answer::json(404, "{}"));
+    let mut home = Home::signed_in("kubectl-terminal", &issuer, &[]);
+    home.sealed.set("DOORKEY_STORE", "encrypted-file");
+    let doorkey = env!("CARGO_BIN_EXE_doorkey");
+    let mut terminal = Terminal::start(&home.sealed.command(doorkey, &COMMAND));
+    let asks = |terminal: &Terminal| terminal.screen().contains("Passphrase of");
+    terminal.wait_until(|terminal| asks(terminal) || terminal.screen().contains("error: "));
+    assert!(!asks(&terminal), "{:?}", terminal.screen());
+    assert_eq!(terminal.finish(), Some(6));
 }

@@ -2,9 +2,12 @@
 
 #[cfg(feature = "issuers")]
 use std::ffi::OsString;
+#[cfg(feature = "issuers")]
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+#[cfg(feature = "issuers")]
+use clap::Args;
+use clap::{Parser, Subcommand};
 
 /// doorkey: a login for command-line programs, with any OAuth issuer
 #[derive(Debug, Parser)]
@@ -126,7 +129,10 @@ pub struct Login {
     #[arg(long, conflicts_with = "finish")]
     pub start: bool,
     /// Complete the login that `--start` began
-    #[arg(long, value_name = "HANDLE", exclusive = true)]
+    #[arg(long, value_name = "HANDLE", conflicts_with_all = [
+        "issuer", "client_id", "scope", "no_browser", "device", "browser", "authorization_endpoint",
+        "device_authorization_endpoint", "token_endpoint", "revocation_endpoint", "page_host", "api",
+    ])]
     pub finish: Option<String>,
     /// Draw the link as a QR code, too
     #[cfg(feature = "qr")]
@@ -219,4 +225,23 @@ pub enum Protocol {
     },
     /// kubectl's: `command: doorkey`, `args: [credential, kubectl]` below a user's `exec` in its configuration
     Kubectl,
+    /// docker's: a link `docker-credential-doorkey` to this program, and `"credHelpers": {"HOST": "doorkey"}`
+    Docker {
+        /// Its question
+        operation: Docker,
+    },
+}
+
+/// What docker wants to have done.
+#[cfg(feature = "issuers")]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Docker {
+    /// A registry's credential
+    Get,
+    /// Refused: sign in with `doorkey login`
+    Store,
+    /// Nothing: sign out with `doorkey logout`
+    Erase,
+    /// The registries of all profiles
+    List,
 }

@@ -29,6 +29,8 @@ mod subject;
 
 use std::env;
 use std::ffi::OsString;
+#[cfg(feature = "issuers")]
+use std::path::Path;
 use std::process::ExitCode;
 
 #[cfg(feature = "manual")]
@@ -73,13 +75,23 @@ pub fn main() -> ExitCode {
 /// cargo runs its credential providers with nothing but this argument.
 #[cfg(feature = "issuers")]
 const CARGO_PLUGIN: &str = "--cargo-plugin";
+/// docker finds its credential helpers by this name.
+#[cfg(feature = "issuers")]
+const DOCKER_HELPER: &str = "docker-credential-doorkey";
 
+/// The command line; those who cannot write one have theirs written out.
 #[cfg(feature = "issuers")]
 fn arguments() -> Vec<OsString> {
     let mut arguments: Vec<_> = env::args_os().collect();
-    if arguments.get(1).is_some_and(|first| first == CARGO_PLUGIN) {
-        arguments.splice(1..1, ["credential".into(), "cargo".into()]);
-    }
+    let is_docker =
+        arguments.first().is_some_and(|own| Path::new(own).file_stem() == Some(DOCKER_HELPER.as_ref()));
+    let is_cargo = arguments.get(1).is_some_and(|first| first == CARGO_PLUGIN);
+    let protocol = match (is_docker, is_cargo) {
+        (true, _) => "docker",
+        (false, true) => "cargo",
+        (false, false) => return arguments,
+    };
+    arguments.splice(1..1, ["credential".into(), protocol.into()]);
     arguments
 }
 

@@ -1,6 +1,7 @@
 //! `doorkey credential`: other programs ask for tokens, each in its own protocol, and nobody is there to be asked.
 
 mod cargo;
+mod docker;
 mod git;
 mod kubectl;
 mod lines;
@@ -31,6 +32,7 @@ pub fn run(issuing: &Issuing<'_>, profiles: Profiles<'_>, protocol: &Protocol) -
     match protocol {
         Protocol::Git { operation } => git::run(issuing, &profiles, operation),
         Protocol::Cargo { .. } => cargo::run(issuing, profiles),
+        Protocol::Docker { operation } => docker::run(issuing, &profiles, *operation),
         Protocol::Kubectl => kubectl::run(issuing, &profiles),
     }
 }
