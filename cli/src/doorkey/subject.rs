@@ -70,13 +70,14 @@ fn add(subject: &mut Subject, profiles: &Profiles<'_>, name: &str) -> Result<(),
     Ok(())
 }
 
-/// The issuer, for its metadata, and its endpoints. That of authorization is a page.
+/// The issuer, for its metadata, its endpoints, and the APIs that take its tokens. The authorization endpoint is a page.
 fn hosts(profile: &Profile) -> Vec<Host> {
     let oauth = &profile.oauth;
     let issuer = oauth.issuer.as_deref().and_then(|issuer| Url::parse(issuer).ok());
     let token = Some(oauth.token_endpoint.clone());
     let others = [oauth.device_authorization_endpoint.clone(), oauth.revocation_endpoint.clone()];
-    let asked = [token, issuer].into_iter().chain(others).flatten();
+    let apis = oauth.resources.iter().filter_map(|origin| Url::parse(&origin.to_string()).ok());
+    let asked = [token, issuer].into_iter().chain(others).flatten().chain(apis);
     let page = oauth.authorization_endpoint.as_ref().map(Host::of_page);
     asked.map(|url| Host::of(&url)).chain(page).collect()
 }

@@ -53,12 +53,12 @@ fn the_findings_are_as_documented() {
     std::fs::write(setup.config().join("credentials"), "{").unwrap();
     for args in [&[][..], &["--offline"]] {
         let seen = setup.doctor(args);
-        shapes.check("doctor", &seen.json);
+        shapes.check("doctor: findings", &seen.json);
         for check in seen.json["checks"].as_array().unwrap() {
             shapes.check("doctor: check", check);
         }
     }
-    shapes.expect_all_seen(|heading| heading.starts_with("doctor"));
+    shapes.expect_all_seen(|heading| heading.starts_with("doctor: "));
 }
 
 #[test]
