@@ -187,6 +187,7 @@ fn a_login_survives_every_fault_at_once() {
     // Somebody else's trace: what it shows must not steer the terminal.
     let steering = "{\"trace\":1,\"task\":{\"logout\":{\"workspace\":\"\u{9b}2J\u{202e}\",\"revoke\":false,\"x\":0}},\
         \"service\":{\"api\":\"https://a.example\",\"app\":\"https://a.example\",\"device_name\":\"x\",\
+        \"name\":\"x\",\"command\":\"x\",\"login\":\"x\",\"token_variable\":\"X\",\"api_variable\":\"X\",\"backends\":[],\
         \"issuer\":\"https://a.example\",\"bare_issuer\":\"https://a.example\",\"person_present\":false}}";
     std::fs::write(sealed.home.join("steering.jsonl"), steering).unwrap();
     let output =
