@@ -127,7 +127,9 @@ pub struct Login {
     #[arg(long, conflicts_with = "finish")]
     pub start: bool,
     /// Complete the login that `--start` began
-    #[arg(long, value_name = "HANDLE", exclusive = true)]
+    #[arg(long, value_name = "HANDLE", conflicts_with_all = [
+        "issuer", "client_id", "scope", "no_browser", "device", "browser", "api", "EndpointArgs", "profile",
+    ])]
     pub finish: Option<String>,
     /// Draw the link as a QR code, too
     #[cfg(feature = "qr")]
