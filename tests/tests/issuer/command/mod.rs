@@ -3,6 +3,7 @@
 mod discovery;
 mod elsewhere;
 mod profiles;
+mod scripts;
 mod sessions;
 
 use doorkey_core::secret::Secret;
