@@ -115,13 +115,15 @@ impl Discover {
         if self.found.is_none() && !endpoints.suffice() {
             return Step::fail(no_metadata(&self.issuer));
         }
-        let names_issuer = self.found.as_ref().is_some_and(|found| found.names_issuer);
+        let found = |says: fn(&Metadata) -> bool| self.found.as_ref().is_some_and(says);
+        let names_issuer = found(|found| found.names_issuer);
+        let speaks_openid = found(|found| found.speaks_openid);
         if let Ok(issuer) = Url::parse(&self.issuer) {
             for (name, url) in endpoints.elsewhere(&issuer) {
                 cx.show(Notice::EndpointElsewhere { name, origin: url.origin().clone() });
             }
         }
-        Step::Done(Ok(Metadata { issuer: self.issuer.clone(), endpoints, names_issuer }))
+        Step::Done(Ok(Metadata { issuer: self.issuer.clone(), endpoints, names_issuer, speaks_openid }))
     }
 
     fn known(&self) -> Endpoints {

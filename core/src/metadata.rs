@@ -34,8 +34,12 @@ pub struct Metadata {
     pub endpoints: Endpoints,
     /// It names itself in every answer that a browser brings (RFC 9207 §3).
     pub names_issuer: bool,
+    /// It knows the scope `openid` (OpenID Connect Core 1.0 §3.1.2.1).
+    pub speaks_openid: bool,
 }
 
+/// The scope of every OpenID request.
+const OPENID: &str = "openid";
 /// The names of the endpoints in metadata.
 const AUTHORIZATION: &str = "authorization_endpoint";
 const DEVICE_AUTHORIZATION: &str = "device_authorization_endpoint";
@@ -87,10 +91,14 @@ impl Metadata {
         };
         let names_issuer =
             body.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true));
-        Some(endpoints().map(|endpoints| Self { issuer: named.to_owned(), endpoints, names_issuer }))
+        let scopes = body.get("scopes_supported").and_then(Value::as_array);
+        let speaks_openid = scopes.is_some_and(|scopes| scopes.iter().any(|scope| scope == OPENID));
+        let issuer = named.to_owned();
+        Some(endpoints().map(|endpoints| Self { issuer, endpoints, names_issuer, speaks_openid }))
     }
 
-    /// The issuer, for this client.
+    /// The issuer, for this client. Who names no scope asks an OpenID provider for `openid`: without it, some let a person
+    /// approve, and then grant nothing.
     ///
     /// # Errors
     /// It has no token endpoint.
@@ -104,7 +112,7 @@ impl Metadata {
             revocation_endpoint: revocation,
             names_issuer: self.names_issuer,
             client_id: Some(client_id),
-            scope,
+            scope: scope.or_else(|| self.speaks_openid.then(|| OPENID.to_owned())),
             ..OAuth::new(token)
         })
     }

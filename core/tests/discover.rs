@@ -288,3 +288,19 @@ fn an_earlier_login_fills_what_is_left_open_and_hides_nothing() {
     let other = again(|_| Ok(metadata("https://evil.example", TOKEN)));
     assert_eq!(failure(other).1, "other_issuer", "it does not hide that another answers");
 }
+
+#[test]
+fn an_openid_provider_is_asked_for_openid_unless_a_scope_is_named() {
+    for (scopes, named, asked) in [
+        (r#","scopes_supported":["profile","openid"]"#, None, Some("openid")),
+        (r#","scopes_supported":["profile","openid"]"#, Some("api"), Some("api")),
+        (r#","scopes_supported":["profile"]"#, None, None),
+        (r#","scopes_supported":"openid""#, None, None),
+        ("", None, None),
+    ] {
+        let answer = metadata(ISSUER, &format!("{TOKEN}{DEVICE}{scopes}"));
+        let (end, _) = discover(ISSUER, Endpoints::default(), at(OPENID, answer));
+        let oauth = end.unwrap().client("cli".into(), named.map(str::to_owned)).unwrap();
+        assert_eq!(oauth.scope.as_deref(), asked, "{scopes}");
+    }
+}

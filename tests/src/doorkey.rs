@@ -44,6 +44,19 @@ impl DeviceCode {
     }
 }
 
+/// The first line of a login by the browser of this machine: its link.
+pub fn authorization_link(login: &mut Running) -> String {
+    let line = wait_for("the login tells its link", || {
+        let said = login.stdout();
+        let line =
+            said.lines().find(|line| line.contains(r#""authorization_request""#) && line.ends_with('}'));
+        assert!(line.is_some() || login.is_running(), "it has ended: {}", login.stderr());
+        line.map(str::to_owned)
+    });
+    let told: Value = serde_json::from_str(&line).unwrap();
+    told["link"].as_str().unwrap().to_owned()
+}
+
 impl Home {
     /// Runs `doorkey` to its end.
     pub fn doorkey(&self, args: &[&str]) -> Ended {

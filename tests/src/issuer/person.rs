@@ -43,13 +43,6 @@ impl Person<'_> {
         self.browser.await_heading("Denied");
     }
 
-    /// Says yes to everything, and is told that it was denied: nothing had been asked for.
-    pub fn connect_in_vain(&self, page: &str, user_code: &str) {
-        self.type_code(page, user_code);
-        self.answer("Allow");
-        self.browser.await_heading("Denied");
-    }
-
     /// Opens the page of an authorization request (RFC 6749 §4.1.1) and says yes, which leads to where the request
     /// wanted the answer.
     pub fn authorize(&self, request: &str) {

@@ -2,6 +2,8 @@
 
 mod discovery;
 mod elsewhere;
+mod json;
+mod pending;
 mod profiles;
 mod scripts;
 mod sessions;

@@ -5,7 +5,7 @@ use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::secret::Secret;
 use doorkey_core::url::Url;
 use doorkey_tests::browser::Browser;
-use doorkey_tests::doorkey::{DeviceCode, SESSIONS};
+use doorkey_tests::doorkey::{DeviceCode, SESSIONS, SETTINGS};
 use doorkey_tests::home::Home;
 use doorkey_tests::issuer::{Client, Issuer, Options, Person, What};
 use doorkey_tests::scratch::Scratch;
@@ -68,9 +68,10 @@ fn a_denied_login_ends_with_5_and_one_that_nobody_saw_with_4() {
     assert!(!home.folder().join(SESSIONS).exists());
 }
 
-/// RFC 6749 §3.3 leaves it to the issuer what a request without a scope is for. For this one it is for nothing.
+/// RFC 6749 §3.3 leaves it to the issuer what a request without a scope is for. For this one it is for nothing: it lets
+/// the person approve, and then denies.
 #[test]
-fn who_asks_for_nothing_is_granted_nothing() {
+fn who_names_no_scope_asks_for_openid() {
     let home = Home::new("doorkey-nothing");
     let issuer = Issuer::start(&Options::default());
     let browser = Browser::start("doorkey-nothing");
@@ -83,9 +84,11 @@ fn who_asks_for_nothing_is_granted_nothing() {
         "--json",
     ]);
     let DeviceCode { page, code, .. } = DeviceCode::of(&mut login);
-    Person { browser: &browser, account: "somebody" }.connect_in_vain(&page, &code);
-    let failure = login.end().expect(5).json();
-    assert_eq!(failure["error"]["code"], "access_denied", "{failure}");
+    Person { browser: &browser, account: "somebody" }.connect(&page, &code);
+    let signed_in = login.end().expect(0).json();
+    assert_eq!(signed_in["event"], "signed_in", "{signed_in}");
+    let settings = std::fs::read_to_string(home.folder().join(SETTINGS)).unwrap();
+    assert!(settings.contains("scope = \"openid\""), "{settings}");
 }
 
 fn userinfo(issuer: &Issuer, access: &Secret) -> u16 {
