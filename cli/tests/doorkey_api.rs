@@ -131,6 +131,13 @@ fn apis_are_remembered_with_the_profile() {
     let config = home.sealed.file(".config/doorkey/config.toml");
     let line = "api = [\"https://api.example.com\", \"https://two.example.com:8443\"]";
     assert!(config.contains(line), "{config}");
+    for wrong in ["\"https://two.example.com\"", "[1]", "[\"https://two.example.com/v1\"]"] {
+        let edited = config.replace(line, &format!("api = {wrong}"));
+        fs::write(home.sealed.home.join(".config/doorkey/config.toml"), edited).unwrap();
+        let ended = home.doorkey(&["api", "/v1", "--json"]).expect(2);
+        assert_eq!(ended.json()["error"]["code"], "unusable_profile", "{wrong}");
+    }
+    fs::write(home.sealed.home.join(".config/doorkey/config.toml"), config).unwrap();
     for wrong in ["https://api.example.com/v1", "http://api.example.com", "api.example.com"] {
         let ended = home.doorkey(&["login", &url, "--api", wrong, "--json"]).expect(2);
         assert_eq!(ended.json()["error"]["code"], "unusable_api", "{wrong}");

@@ -86,8 +86,9 @@ impl Client {
         token.cloned().ok_or_else(|| Failure::new(Exit::Internal, "internal", "a record without a token"))
     }
 
-    /// Sends a request to the service's API with the token added; a failed one again where that is safe, and one whose
-    /// token was refused once more with a newer token. A 2xx answer.
+    /// Sends a request to the service's API, or wherever else its tokens may go
+    /// ([`Service::takes_tokens`](doorkey_core::service::Service::takes_tokens)), with the token added; a failed one again
+    /// where that is safe, and one whose token was refused once more with a newer token. A 2xx answer.
     ///
     /// # Errors
     /// As [`token`](Self::token), or why there is no such answer.

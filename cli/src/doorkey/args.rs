@@ -130,8 +130,7 @@ pub struct Login {
     pub start: bool,
     /// Complete the login that `--start` began
     #[arg(long, value_name = "HANDLE", conflicts_with_all = [
-        "issuer", "client_id", "scope", "no_browser", "device", "browser", "authorization_endpoint",
-        "device_authorization_endpoint", "token_endpoint", "revocation_endpoint", "page_host", "api",
+        "issuer", "client_id", "scope", "no_browser", "device", "browser", "api", "EndpointArgs", "profile",
     ])]
     pub finish: Option<String>,
     /// Draw the link as a QR code, too

@@ -10,7 +10,7 @@ use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
 use doorkey_core::url::{Origin, Url};
 use doorkey_store::ConfigFile;
-use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
+use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 /// The names in the file.
 const ACTIVE: &str = "active";
@@ -260,8 +260,12 @@ fn read(entry: &Item) -> Result<OAuth, String> {
         let url = text(key)?.map(|text| Url::parse(&text).map_err(|e| format!("{key}: {e}")));
         url.transpose()
     };
-    let texts =
-        |key: &str| entry.get(key).and_then(Item::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let texts = |key: &str| {
+        let no_list = || format!("{key} is no list of texts");
+        let list = entry.get(key).map(|item| item.as_array().ok_or_else(no_list)).transpose()?;
+        let texts = list.into_iter().flatten().map(|item| item.as_str().ok_or_else(no_list));
+        texts.collect::<Result<Vec<_>, _>>()
+    };
     let origin = |text| Origin::parse(text).map_err(|e| format!("{API}: {e}"));
     Ok(OAuth {
         issuer: Some(text(ISSUER)?.ok_or("it has no issuer")?),
@@ -270,8 +274,8 @@ fn read(entry: &Item) -> Result<OAuth, String> {
         revocation_endpoint: url(REVOCATION)?,
         scope: text(SCOPE)?,
         names_issuer: entry.get(NAMES_ISSUER).and_then(Item::as_bool).unwrap_or_default(),
-        page_hosts: texts(PAGE_HOSTS).map(str::to_ascii_lowercase).collect(),
-        resources: texts(API).map(origin).collect::<Result<_, _>>()?,
+        page_hosts: texts(PAGE_HOSTS)?.into_iter().map(str::to_ascii_lowercase).collect(),
+        resources: texts(API)?.into_iter().map(origin).collect::<Result<_, _>>()?,
         client_id: text(CLIENT_ID)?,
         ..OAuth::new(url(TOKEN)?.ok_or("it has no token_endpoint")?)
     })

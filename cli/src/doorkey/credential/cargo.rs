@@ -10,8 +10,9 @@ use doorkey_core::url::{Origin, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::place::Profiles;
-use super::super::run::Issuing;
+use crate::doorkey::place::Profiles;
+use crate::doorkey::run::Issuing;
+
 use super::lines::next_line;
 use super::{Lent, lend, profile_for};
 

@@ -9,9 +9,10 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::url::Origin;
 use serde_json::json;
 
-use super::super::args::Docker;
-use super::super::place::Profiles;
-use super::super::run::Issuing;
+use crate::doorkey::args::Docker;
+use crate::doorkey::place::Profiles;
+use crate::doorkey::run::Issuing;
+
 use super::lines::next_line;
 use super::{lend, profile_for};
 

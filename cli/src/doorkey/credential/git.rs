@@ -11,8 +11,9 @@ use doorkey_core::task::Task;
 use doorkey_core::url::Origin;
 use zeroize::Zeroizing;
 
-use super::super::place::Profiles;
-use super::super::run::Issuing;
+use crate::doorkey::place::Profiles;
+use crate::doorkey::run::Issuing;
+
 use super::lines::lines_until_empty;
 use super::{Lent, lend, profile_for};
 

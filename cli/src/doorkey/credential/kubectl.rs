@@ -9,8 +9,9 @@ use doorkey_core::url::Url;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::place::Profiles;
-use super::super::run::Issuing;
+use crate::doorkey::place::Profiles;
+use crate::doorkey::run::Issuing;
+
 use super::lend;
 
 /// What kubectl says of itself.

@@ -5,6 +5,7 @@ mod elsewhere;
 mod json;
 mod pending;
 mod profiles;
+mod scripts;
 mod sessions;
 
 use doorkey_core::secret::Secret;
