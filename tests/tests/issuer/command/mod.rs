@@ -2,7 +2,7 @@
 
 mod discovery;
 mod elsewhere;
-mod json;
+mod in_browser;
 mod pending;
 mod profiles;
 mod scripts;
