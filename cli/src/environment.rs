@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 use doorkey_blocking::{Browser, ProxySettings};
 use doorkey_store::home_of_effective_user;
 
-/// Variables that may hold tokens: no child process inherits them. The last is the one that `doorkey exec` sets.
-pub const TOKEN_VARIABLES: &[&str] = &["PENTIFY_API_TOKEN", "DOORKEY_TOKEN", "DOORKEY_ACCESS_TOKEN"];
+/// Variables that may hold tokens: no child process inherits them. Some of them are what
+/// `exec` sets.
+pub const TOKEN_VARIABLES: &[&str] =
+    &["PENTIFY_API_TOKEN", "PENSAR_ACCESS_TOKEN", "DOORKEY_TOKEN", "DOORKEY_ACCESS_TOKEN"];
 
 /// Everything that the commands take from the environment.
 #[derive(Clone)]

@@ -4,6 +4,7 @@ pub mod api;
 pub mod doctor;
 pub mod doorkey;
 pub mod environment;
+pub mod exec;
 pub mod hardening;
 pub mod input;
 #[cfg(feature = "manual")]
@@ -17,5 +18,6 @@ pub mod run;
 pub mod sandbox;
 pub mod signals;
 pub mod surface;
+pub mod token;
 pub mod trace_file;
 pub mod usage;

@@ -78,7 +78,7 @@ pub enum Issuers {
     /// Look for what could keep logins from working, without changing anything
     Doctor(crate::doctor::Args),
     /// Run a command with the access token, renewed if need be, in a variable
-    Exec(Exec),
+    Exec(crate::exec::Args),
     /// Send a request with the access token, and print the answer
     Api(Api),
     /// Hand the access token to another program, in its own protocol
@@ -175,18 +175,6 @@ pub struct Status {
     /// Show every place that was looked at, in order
     #[arg(long)]
     pub explain: bool,
-}
-
-/// Arguments of `exec`.
-#[cfg(feature = "issuers")]
-#[derive(Args, Debug)]
-pub struct Exec {
-    /// The variable
-    #[arg(long, value_name = "NAME", default_value = "DOORKEY_ACCESS_TOKEN")]
-    pub variable: String,
-    /// The command and its arguments
-    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
 }
 
 /// Arguments of `api`.

@@ -6,8 +6,6 @@ mod args;
 #[cfg(feature = "issuers")]
 mod credential;
 #[cfg(feature = "issuers")]
-mod exec;
-#[cfg(feature = "issuers")]
 mod login;
 #[cfg(feature = "issuers")]
 mod pending;

@@ -4,13 +4,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use doorkey_blocking::{Clock, SystemClock};
-use doorkey_core::bearer::bearer_of;
 use doorkey_core::connection::{ConnectionReport, ConnectionState};
 use doorkey_core::disconnect::{Cleared, Place};
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
 use doorkey_core::record::Record;
-use doorkey_core::resolve::Resolved;
 use doorkey_core::rotation::{Access, Journal};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
@@ -20,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW};
 use crate::surface::name;
+use crate::token::{access_of, left_of};
 
 use super::settings::Profile;
 
@@ -80,37 +79,6 @@ pub fn switched(printer: Printer, profile: &str, variable: Option<&str>) {
     }
     if let Some(other) = variable.filter(|other| *other != profile) {
         printer.warning(&format!("DOORKEY_PROFILE is set to {:?} and will be used instead", harmless(other)));
-    }
-}
-
-/// A token that was found.
-///
-/// # Errors
-/// There is none in what was found.
-pub fn found(printer: Printer, service: &Service, found: Option<&Resolved>) -> Result<ExitCode, Failure> {
-    let (bearer, access) = bearer(found)?;
-    token(printer, bearer, access.and_then(|access| left_of(service, access)));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The token that was found, and what is known of its life.
-///
-/// # Errors
-/// There is none. Where nothing was refused before, so that there is nothing to be newer than, that is a bug.
-pub fn bearer(found: Option<&Resolved>) -> Result<(&Secret, Option<&Access>), Failure> {
-    let bearer = found.and_then(|found| Some((bearer_of(&found.record)?, access_of(&found.record))));
-    bearer.ok_or_else(|| Failure::new(Exit::Internal, "internal", "no token was found"))
-}
-
-/// A token, and nothing else.
-pub fn token(printer: Printer, token: &Secret, left: Option<Duration>) {
-    if printer.json {
-        let left = left.map(|left| left.as_secs());
-        printer.json(
-            &json!({"access_token": token.expose_secret(), "token_type": "Bearer", "expires_in": left}),
-        );
-    } else {
-        printer.bytes(token.expose_secret().as_bytes());
     }
 }
 
@@ -378,18 +346,9 @@ fn place_name(place: Place) -> &'static str {
     }
 }
 
-fn access_of(record: &Record) -> Option<&Access> {
-    record.rotation.as_ref()?.access.as_ref()
-}
-
 fn is_renewable(record: &Record) -> bool {
     let journal = record.rotation.as_ref().map(|rotation| &rotation.journal);
     matches!(journal, Some(Journal::Settled | Journal::Spending(_)))
-}
-
-/// How long an access token lives from now on, if that is known.
-pub fn left_of(service: &Service, access: &Access) -> Option<Duration> {
-    access.left(SystemClock.now(), &service.boot_id)
 }
 
 /// By the clock that runs since the machine was started, if it still does, and by the wall clock.

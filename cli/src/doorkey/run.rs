@@ -5,31 +5,33 @@ use std::process::ExitCode;
 
 use doorkey_core::connection::Connection;
 use doorkey_core::failure::Failure;
-use doorkey_core::find::Find;
-use doorkey_core::resolve::{Given, Resolved};
+use doorkey_core::resolve::Given;
 use doorkey_core::secret::Secret;
-use doorkey_core::service::Service;
 use doorkey_core::sign_out::SignOut;
 use doorkey_core::task::Task;
 use doorkey_core::token::bearer_given;
 
 use crate::doctor;
 use crate::environment::Environment;
+use crate::exec;
 use crate::place::Place;
 use crate::printer::Printer;
 use crate::run::Run;
 use crate::signals::Watch;
 use crate::surface::Qr;
+use crate::token::Found;
 
 use super::args::{Issuers, Status};
 use super::place::{Profiles, unknown};
 use super::subject::subject;
-use super::{api, credential, exec, login, report};
+use super::{api, credential, login, report};
 
 /// How requests name their sender.
 pub const USER_AGENT: &str = concat!("doorkey/", env!("CARGO_PKG_VERSION"));
 /// The variable with a token.
 pub const TOKEN: &str = "DOORKEY_TOKEN";
+/// The variable in which a command that is run finds one. Not the same: that one hides the profiles.
+const CHILDS: &str = "DOORKEY_ACCESS_TOKEN";
 
 /// What all machines of one command are driven with.
 pub struct Issuing<'a> {
@@ -53,21 +55,14 @@ pub fn run(
     environment: &Environment,
     printer: Printer,
 ) -> Result<ExitCode, Failure> {
-    let watch = match command {
-        Issuers::Exec(_) => Watch::before_exec(printer),
-        _ => Watch::new(printer),
-    };
-    let issuing = Issuing { environment, printer, trace, watch };
-    if let Issuers::Exec(args) = &command {
-        exec::check(args)?;
-    }
+    let runs = if let Issuers::Exec(args) = &command { Some(args) } else { None };
+    let issuing = Issuing { environment, printer, trace, watch: exec::watch(runs, printer)? };
     if let (Issuers::Token | Issuers::Exec(_), Some(text)) = (&command, environment.get(TOKEN)) {
-        let token = bearer_given(Secret::from(text), TOKEN)?;
-        if let Issuers::Exec(args) = &command {
-            return exec::exec(args, &token);
-        }
-        report::token(printer, &token, None);
-        return Ok(ExitCode::SUCCESS);
+        let given = Found { token: bearer_given(Secret::from(text), TOKEN)?, left: None };
+        return match &command {
+            Issuers::Exec(args) => exec::exec(args, CHILDS, &given.token),
+            _ => Ok(given.print(printer)),
+        };
     }
     if let Issuers::Doctor(args) = command {
         doctor::only_the_real(issuing.trace.as_deref(), false)?;
@@ -87,15 +82,8 @@ pub fn run(
             Ok(ExitCode::SUCCESS)
         }
         Issuers::Status(args) => status(&issuing, &profiles, &args),
-        Issuers::Token => {
-            let (service, found) = find(&issuing, &profiles)?;
-            report::found(printer, &service, found.as_ref())
-        }
-        Issuers::Exec(args) => {
-            let (_, found) = find(&issuing, &profiles)?;
-            let (token, _) = report::bearer(found.as_ref())?;
-            exec::exec(&args, token)
-        }
+        Issuers::Token => Ok(find(&issuing, &profiles)?.print(printer)),
+        Issuers::Exec(args) => exec::exec(&args, CHILDS, &find(&issuing, &profiles)?.token),
         Issuers::Api(args) => api::api(&issuing, &profiles, &args),
         Issuers::Credential { protocol } => credential::run(&issuing, profiles, &protocol),
         Issuers::Doctor(_) => Ok(ExitCode::SUCCESS),
@@ -124,13 +112,9 @@ impl Issuing<'_> {
 }
 
 /// What the profile holds, renewed if need be.
-fn find(issuing: &Issuing<'_>, profiles: &Profiles<'_>) -> Result<(Service, Option<Resolved>), Failure> {
+fn find(issuing: &Issuing<'_>, profiles: &Profiles<'_>) -> Result<Found, Failure> {
     let profile = profiles.current()?;
-    let run = issuing.run(profiles.place(&profile)?);
-    let service = run.place.service.clone();
-    let given = Given::default();
-    let found = run.drive(Task::Find { given: given.clone() }, Find::new(given, None))?;
-    Ok((service, found))
+    Found::find(issuing.run(profiles.place(&profile)?), Given::default())
 }
 
 fn status(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Status) -> Result<ExitCode, Failure> {

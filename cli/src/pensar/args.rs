@@ -38,6 +38,10 @@ pub enum Command {
     Auth(Auth),
     /// Show the workspace's credit balance
     Credits(CreditsArgs),
+    /// Print the access token or API key, renewed if need be, and nothing else
+    Token,
+    /// Run a command that finds the token in a variable
+    Exec(crate::exec::Args),
     /// Look for what could keep the login from working, without changing anything
     Doctor(crate::doctor::Args),
     /// Describe the command line

@@ -7,16 +7,18 @@ use doorkey_core::connection::Connection;
 use doorkey_core::credits::Credits;
 use doorkey_core::disconnect::Disconnect;
 use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::resolve::Given;
 use doorkey_core::task::Task;
 
 use crate::doctor;
 use crate::environment::Environment;
+use crate::exec;
 #[cfg(feature = "manual")]
 use crate::manual;
 use crate::printer::Printer;
 use crate::run::Run;
-use crate::signals::Watch;
 use crate::surface::Qr;
+use crate::token::Found;
 
 use super::args::{Auth, AuthCommand, Cli, Command, ConnectArgs, Login, Other};
 use super::{credits, place, report};
@@ -42,6 +44,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         doctor::only_the_real(cli.trace.as_deref(), sandbox)?;
         return Ok(doctor::run(args, environment, printer, place::subject(environment, USER_AGENT)));
     }
+    let runs = if let Command::Exec(args) = &command { Some(args) } else { None };
     let run = Run {
         #[cfg(feature = "sandbox")]
         place: if sandbox { place::sandbox(environment)? } else { place::real(environment)? },
@@ -50,7 +53,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         environment,
         printer,
         trace: cli.trace,
-        watch: Watch::new(printer),
+        watch: exec::watch(runs, printer)?,
         user_agent: USER_AGENT,
         qr: Qr::Never,
     };
@@ -71,6 +74,11 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             Ok(credits::show(printer, &service, &told, args.open.then_some(&browser)))
         }
         Command::Doctor(_) => Ok(ExitCode::SUCCESS),
+        Command::Token => Ok(Found::find(run, Given::default())?.print(printer)),
+        Command::Exec(args) => {
+            let found = Found::find(run, Given::default())?;
+            exec::exec(&args, "PENSAR_ACCESS_TOKEN", &found.token)
+        }
         #[cfg(feature = "manual")]
         Command::Manual(_) => Ok(ExitCode::SUCCESS),
     }

@@ -62,6 +62,10 @@ pub enum Command {
     Usage,
     /// Send any request to the API with the token, and print the answer
     Api(ApiArgs),
+    /// Print the token, and nothing else
+    Token,
+    /// Run a command that finds the token in a variable
+    Exec(crate::exec::Args),
     /// Look for what could keep a login from working, without changing anything
     Doctor(crate::doctor::Args),
     /// Describe the command line

@@ -19,6 +19,7 @@ use doorkey_core::use_token::UseToken;
 use crate::api;
 use crate::doctor;
 use crate::environment::Environment;
+use crate::exec;
 use crate::input::{read_hidden, read_input};
 #[cfg(feature = "manual")]
 use crate::manual;
@@ -26,6 +27,7 @@ use crate::printer::Printer;
 use crate::run::Run;
 use crate::signals::Watch;
 use crate::surface::Qr;
+use crate::token::Found;
 
 use super::args::{ApiArgs, AuthCommand, Cli, Command, LoginArgs, LogoutArgs, ScansCommand, StatusArgs};
 use super::place;
@@ -53,6 +55,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         doctor::only_the_real(cli.trace.as_deref(), sandbox)?;
         return Ok(doctor::run(args, environment, printer, place::subject(environment, USER_AGENT)));
     }
+    let runs = if let Command::Exec(args) = &cli.command { Some(args) } else { None };
     let session = Session {
         given: Given {
             flag: cli.api_token.map(Secret::new),
@@ -67,7 +70,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             environment,
             printer,
             trace: cli.trace,
-            watch: Watch::new(printer),
+            watch: exec::watch(runs, printer)?,
             user_agent: USER_AGENT,
             qr: Qr::Never,
         },
@@ -81,6 +84,11 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         Command::Scans { command: ScansCommand::List } => session.scans(),
         Command::Usage => session.get(|service| service.paths.usage, report::usage),
         Command::Api(args) => session.api(args),
+        Command::Token => Ok(Found::find(session.run, session.given)?.print(printer)),
+        Command::Exec(args) => {
+            let found = Found::find(session.run, session.given)?;
+            exec::exec(&args, "PENTIFY_API_TOKEN", &found.token)
+        }
         Command::Doctor(_) => Ok(ExitCode::SUCCESS),
         #[cfg(feature = "manual")]
         Command::Manual(_) => Ok(ExitCode::SUCCESS),

@@ -11,16 +11,15 @@ use std::time::Duration;
 
 use doorkey_blocking::{Clock, SystemClock};
 use doorkey_core::failure::Failure;
-use doorkey_core::find::Find;
 use doorkey_core::resolve::Given;
 use doorkey_core::secret::Secret;
-use doorkey_core::task::Task;
 use doorkey_core::text::harmless;
 use doorkey_core::url::Origin;
 
+use crate::token::Found;
+
 use super::args::Protocol;
 use super::place::{Profiles, unknown};
-use super::report::{bearer, left_of};
 use super::run::Issuing;
 use super::settings::Profile;
 
@@ -47,13 +46,8 @@ struct Lent {
 /// The stored token of a profile, renewed if need be. One from the environment is for the commands that name their
 /// profile: here the question does.
 fn lend(issuing: &Issuing<'_>, profiles: &Profiles<'_>, profile: &Profile) -> Result<Lent, Failure> {
-    let run = issuing.run(profiles.place(profile)?);
-    let service = run.place.service.clone();
-    let given = Given::default();
-    let found = run.drive(Task::Find { given: given.clone() }, Find::new(given, None))?;
-    let (token, access) = bearer(found.as_ref())?;
-    let expires_at = access.and_then(|access| left_of(&service, access)).map(unix_time_in);
-    Ok(Lent { token: token.clone(), expires_at })
+    let Found { token, left } = Found::find(issuing.run(profiles.place(profile)?), Given::default())?;
+    Ok(Lent { token, expires_at: left.map(unix_time_in) })
 }
 
 /// The one profile whose tokens may be sent there: the named one, else the only one of all. `None`: there is none, or
