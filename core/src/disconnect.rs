@@ -1,5 +1,6 @@
 //! `logout` of a rotating session: every place that may hold a piece of it is cleared, and each is told.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::command::CommandId;
@@ -15,6 +16,8 @@ use crate::time::Timestamp;
 /// The machine. Interrupted, it can be repeated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Disconnect {
+    /// Only this login's; `None`: whatever there is.
+    only: Option<String>,
     ledger: Ledger,
     done: Disconnected,
     rounds: u32,
@@ -89,6 +92,17 @@ impl Disconnected {
 }
 
 impl Disconnect {
+    /// Ends this login, by its random id, and leaves any other one where it is.
+    pub fn of_login(login: String) -> Self {
+        Self { only: Some(login), ..Self::default() }
+    }
+
+    /// Whether a record is none of this machine's business.
+    fn spares(&self, record: &Record) -> bool {
+        let login = record.generation.as_ref().map(|generation| &generation.login);
+        self.only.is_some() && self.only.as_ref() != login
+    }
+
     fn backends(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
         let order = reading_order(cx.service, &self.ledger);
         self.next_backend(cx, order)
@@ -112,7 +126,7 @@ impl Disconnect {
         rest: Vec<Backend>,
         record: Option<&Record>,
     ) -> Step<Disconnected> {
-        if record.is_some_and(Record::is_tombstone) {
+        if record.is_some_and(|record| record.is_tombstone() || self.spares(record)) {
             self.note(Place::Backend(backend), Cleared::Empty);
             return self.next_backend(cx, rest);
         }
@@ -206,14 +220,17 @@ impl Disconnect {
                 Phase::Removing(_, backend, rest) | Phase::Sweeping(_, backend, rest),
                 StoreAnswer::Conflict,
             ) => {
-                let detail = "another program keeps changing the entry; end it, then try again".into();
-                let failure = StoreFailure { kind: StoreFailureKind::Busy, detail };
-                self.note(Place::Backend(backend), Cleared::Failed(failure));
+                self.note(Place::Backend(backend), Cleared::Failed(keeps_changing()));
                 self.next_backend(cx, rest)
             }
             (Phase::Sweeping(_, backend, rest), _) => {
                 self.note(Place::Backend(backend), Cleared::Empty);
                 self.next_backend(cx, rest)
+            }
+            (Phase::ReadingEmergency(_), StoreAnswer::Records(records))
+                if records.iter().any(|(_, record)| self.spares(record)) =>
+            {
+                self.write_ledger(cx)
             }
             (Phase::ReadingEmergency(_), answer) => {
                 let holds = matches!(answer, StoreAnswer::Records(records) if !records.is_empty());
@@ -287,6 +304,12 @@ impl Logic for Disconnect {
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         None
     }
+}
+
+/// Somebody writes between each of our looks and our write.
+pub(crate) fn keeps_changing() -> StoreFailure {
+    let detail = "another program keeps changing the entry; end it, then try again".into();
+    StoreFailure { kind: StoreFailureKind::Busy, detail }
 }
 
 impl Phase {

@@ -26,7 +26,7 @@ use crate::url::Url;
 pub struct Discover {
     issuer: String,
     given: Endpoints,
-    remembered: Endpoints,
+    remembered: Option<Metadata>,
     found: Option<Metadata>,
     phase: Phase,
 }
@@ -49,7 +49,7 @@ enum Place {
 impl Discover {
     /// Asks the issuer with this identifier. What is `given` counts more than what it says, and is enough if it suffices;
     /// what is `remembered` of an earlier login fills what is left open.
-    pub fn new(issuer: String, given: Endpoints, remembered: Endpoints) -> Self {
+    pub fn new(issuer: String, given: Endpoints, remembered: Option<Metadata>) -> Self {
         Self { issuer, given, remembered, found: None, phase: Phase::New }
     }
 
@@ -85,7 +85,7 @@ impl Discover {
             None => self.next(cx, place),
             Some(Ok(metadata)) if metadata.issuer == self.issuer => {
                 match &mut self.found {
-                    Some(found) => found.endpoints.fill(metadata.endpoints),
+                    Some(found) => found.fill(metadata),
                     None => self.found = Some(metadata),
                 }
                 self.next(cx, place)
@@ -115,7 +115,9 @@ impl Discover {
         if self.found.is_none() && !endpoints.suffice() {
             return Step::fail(no_metadata(&self.issuer));
         }
-        let found = |says: fn(&Metadata) -> bool| self.found.as_ref().is_some_and(says);
+        // Without metadata nothing is unlearned: least of all that an issuer names itself.
+        let known = self.found.as_ref().or(self.remembered.as_ref());
+        let found = |says: fn(&Metadata) -> bool| known.is_some_and(says);
         let names_issuer = found(|found| found.names_issuer);
         let speaks_openid = found(|found| found.speaks_openid);
         if let Ok(issuer) = Url::parse(&self.issuer) {
@@ -129,7 +131,7 @@ impl Discover {
     fn known(&self) -> Endpoints {
         let mut known = self.given.clone();
         known.fill(self.found.as_ref().map(|found| found.endpoints.clone()).unwrap_or_default());
-        known.fill(self.remembered.clone());
+        known.fill(self.remembered.as_ref().map(|known| known.endpoints.clone()).unwrap_or_default());
         known
     }
 }

@@ -97,6 +97,13 @@ impl Metadata {
         Some(endpoints().map(|endpoints| Self { issuer, endpoints, names_issuer, speaks_openid }))
     }
 
+    /// Takes over what is missing here.
+    pub(crate) fn fill(&mut self, other: Self) {
+        self.endpoints.fill(other.endpoints);
+        self.names_issuer |= other.names_issuer;
+        self.speaks_openid |= other.speaks_openid;
+    }
+
     /// The issuer, for this client. Who names no scope asks an OpenID provider for `openid`: without it, some let a person
     /// approve, and then grant nothing.
     ///

@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::command::CommandId;
-use crate::disconnect::{Disconnect, Disconnected};
+use crate::disconnect::{Disconnect, Disconnected, keeps_changing};
 use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ use crate::lookup::{Found, Lookup, check_issuer};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::oauth::{OAuth, TokenReply};
 use crate::record::{Generation, Record, Slot};
-use crate::resolve::unexpected;
+use crate::resolve::{store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::rotation::{Journal, Rotation};
 use crate::secret::Secret;
@@ -39,6 +39,8 @@ pub struct SignOut {
     revoke: bool,
     revocation: Revocation,
     rounds: u32,
+    /// The login whose tokens are revoked: no other one is removed.
+    told_login: Option<String>,
     phase: Phase,
 }
 
@@ -85,7 +87,7 @@ enum Phase {
 impl SignOut {
     /// Signs out; with `revoke` the issuer is told.
     pub fn new(revoke: bool) -> Self {
-        Self { revoke, revocation: Revocation::NotAsked, rounds: 0, phase: Phase::New }
+        Self { revoke, revocation: Revocation::NotAsked, rounds: 0, told_login: None, phase: Phase::New }
     }
 
     fn look(&mut self, cx: &mut Context<'_>) -> Step<SignedOut> {
@@ -101,7 +103,10 @@ impl SignOut {
     }
 
     fn clear(&mut self, cx: &mut Context<'_>) -> Step<SignedOut> {
-        let mut disconnect = Box::new(Disconnect::default());
+        let mut disconnect = Box::new(match self.told_login.take() {
+            Some(login) => Disconnect::of_login(login),
+            None => Disconnect::default(),
+        });
         let step = disconnect.start(cx);
         self.phase = Phase::Clearing(disconnect);
         self.cleared(step)
@@ -123,7 +128,9 @@ impl SignOut {
         let found = match step {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
-            // What cannot be read cannot be revoked; clearing tells why, place by place.
+            // Once it is removed it can never be revoked: it stays until it can be read.
+            Step::Done(Err(failure)) if self.revoke => return Step::fail(failure),
+            // Clearing tells why, place by place.
             Step::Done(Err(_)) => return self.unlock(cx, None),
             Step::Done(Ok(found)) => found,
         };
@@ -201,7 +208,10 @@ impl SignOut {
                 let revocation = core::mem::replace(&mut self.revocation, Revocation::NotAsked);
                 Step::Done(Ok(SignedOut { cleared: None, revocation }))
             }
-            Step::Done(_) => self.clear(cx),
+            Step::Done(_) => {
+                self.told_login = told.generation.as_ref().map(|generation| generation.login.clone());
+                self.clear(cx)
+            }
         }
     }
 
@@ -218,9 +228,12 @@ impl SignOut {
                 self.rounds += 1;
                 self.look(cx)
             }
-            // A place that cannot be locked or written to: clearing says so.
-            (Phase::Locking(_), _) | (Phase::Unlocking(_, None), _) => self.clear(cx),
-            (Phase::Marking(..), _) => self.unlock(cx, None),
+            (Phase::Unlocking(_, None), _) => self.clear(cx),
+            // Nothing is removed that was to be revoked first.
+            (Phase::Locking(_) | Phase::Marking(..), StoreAnswer::Failed(failure)) => {
+                Step::fail(store_failure(failure.clone()))
+            }
+            (Phase::Marking(..), StoreAnswer::Conflict) => Step::fail(store_failure(keeps_changing())),
             (Phase::Unlocking(_, Some(record)), _) => {
                 let requests = cx.service.oauth.as_ref().map(|oauth| requests(oauth, &record));
                 self.tell(cx, record, requests.unwrap_or_default())

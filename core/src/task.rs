@@ -7,7 +7,7 @@ use crate::connect::ConnectOptions;
 use crate::http::HttpRequest;
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
-use crate::metadata::Endpoints;
+use crate::metadata::{Endpoints, Metadata};
 use crate::pending_grant::PendingGrant;
 use crate::resolve::Given;
 use crate::secret::Secret;
@@ -68,7 +68,7 @@ pub enum Task {
         /// What is known without it.
         given: Box<Endpoints>,
         /// What is known of an earlier login.
-        remembered: Box<Endpoints>,
+        remembered: Option<Box<Metadata>>,
     },
     /// [`SignIn`](crate::sign_in::SignIn).
     SignIn {

@@ -44,20 +44,20 @@ fn discover(
 ) -> (Result<Metadata, Failure>, World) {
     let mut world = World::new(move |request: &HttpRequest| answers(request.url.path()));
     world.service = Service::issuer(issuer, "work", "build-box".into()).unwrap();
-    (run(&mut world, issuer, given, Endpoints::default()), world)
+    (run(&mut world, issuer, given, None), world)
 }
 
 fn run(
     world: &mut World,
     issuer: &str,
     given: Endpoints,
-    remembered: Endpoints,
+    remembered: Option<Metadata>,
 ) -> Result<Metadata, Failure> {
     let issuer = issuer.to_owned();
     let task = Task::Discover {
         issuer: issuer.clone(),
         given: Box::new(given.clone()),
-        remembered: Box::new(remembered.clone()),
+        remembered: remembered.clone().map(Box::new),
     };
     world.run(&task, Discover::new(issuer, given, remembered)).unwrap()
 }
@@ -265,26 +265,33 @@ fn what_is_no_metadata_is_none() {
 fn only_an_address_is_an_issuer() {
     for odd in ["https://auth.example.com/?a=b", "http://auth.example.com", "auth.example.com", ""] {
         let mut world = World::new(|_| panic!("nothing is sent"));
-        let end = run(&mut world, odd, Endpoints::default(), Endpoints::default());
+        let end = run(&mut world, odd, Endpoints::default(), None);
         assert_eq!(failure(end).1, "no_issuer", "{odd}");
     }
 }
 
 #[test]
 fn an_earlier_login_fills_what_is_left_open_and_hides_nothing() {
-    let remembered = Endpoints {
+    let endpoints = Endpoints {
         device_authorization: Some(url("https://auth.example.com/old-device")),
         token: Some(url("https://auth.example.com/old-token")),
         ..Endpoints::default()
     };
+    let remembered = Metadata {
+        issuer: ISSUER.into(),
+        endpoints: endpoints.clone(),
+        names_issuer: true,
+        speaks_openid: false,
+    };
     let again = |answer: fn(&str) -> Answer| {
         let mut world = World::new(move |request: &HttpRequest| answer(request.url.path()));
-        run(&mut world, ISSUER, Endpoints::default(), remembered.clone())
+        run(&mut world, ISSUER, Endpoints::default(), Some(remembered.clone()))
     };
-    assert_eq!(again(|_| not_found()).unwrap().endpoints, remembered);
+    assert_eq!(again(|_| not_found()).unwrap(), remembered, "without metadata nothing is unlearned");
     let moved = again(|path| if path == OPENID { Ok(metadata(ISSUER, TOKEN)) } else { not_found() }).unwrap();
     assert_eq!(moved.endpoints.token, Some(url("https://auth.example.com/token")), "what it says now counts");
-    assert_eq!(moved.endpoints.device_authorization, remembered.device_authorization);
+    assert_eq!(moved.endpoints.device_authorization, endpoints.device_authorization);
+    assert!(!moved.names_issuer);
     let other = again(|_| Ok(metadata("https://evil.example", TOKEN)));
     assert_eq!(failure(other).1, "other_issuer", "it does not hide that another answers");
 }

@@ -16,6 +16,7 @@ use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::sign_out::{Revocation, SignOut, SignedOut};
+use doorkey_core::store::{StoreFailureKind, StoreOp};
 use doorkey_core::task::Task;
 use doorkey_core::url::Url;
 use world::World;
@@ -186,23 +187,47 @@ fn tokens_of_another_issuer_are_told_to_nobody() {
 
 #[test]
 fn a_login_that_comes_in_between_stays() {
-    let mut world = signed_in(true, ok);
-    let before = sign_out(&mut world, true);
-    let reads = world.ops.len();
-    assert_eq!(before.revocation, Revocation::Done);
-    // At whatever operation after the lock was given back another login is stored.
-    let marked =
-        world.ops.iter().position(|op| matches!(op, doorkey_core::store::StoreOp::Unlock)).unwrap() + 2;
-    assert!(marked < reads);
-    let mut world = signed_in(true, ok);
-    world.meddling = Some((marked, |world| {
-        let other = record(&world.service, "m");
-        world.stores.get_mut(&Backend::File).unwrap().insert(Slot::Active, other);
-    }));
-    let done = sign_out(&mut world, true);
-    assert_eq!((done.revocation, done.cleared), (Revocation::Done, None));
-    assert_eq!(held(&world).generation, Generation::parse("m.3"));
-    assert_eq!(find(&mut world), Ok(Some("access-1".into())));
+    let mut whole = signed_in(true, ok);
+    assert_eq!(sign_out(&mut whole, true).revocation, Revocation::Done);
+    // At whatever operation after the record was marked another login is stored.
+    let marked = whole.ops.iter().position(|op| matches!(op, StoreOp::Unlock)).unwrap() + 1;
+    for op in marked + 1..=whole.ops.len() {
+        let mut world = signed_in(true, ok);
+        world.meddling = Some((op, |world| {
+            // Nobody stores under the lock that we hold.
+            if !world.lock_held {
+                let other = record(&world.service, "m");
+                world.stores.get_mut(&Backend::File).unwrap().insert(Slot::Active, other);
+            }
+        }));
+        let done = sign_out(&mut world, true);
+        assert_eq!(done.revocation, Revocation::Done);
+        if held(&world).generation == Generation::parse("m.3") {
+            assert_eq!(find(&mut world), Ok(Some("access-1".into())), "before operation {op}");
+        } else {
+            assert!(held(&world).is_tombstone(), "before operation {op}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_marked_is_not_removed() {
+    let untouched = |world: &mut World, code: &str| {
+        let before = held(world).clone();
+        let end = world.run(&Task::SignOut { revoke: true }, SignOut::new(true)).unwrap();
+        let failure = end.unwrap_err();
+        assert_eq!((failure.exit, &*failure.code), (Exit::Store, code));
+        assert!(world.sent.is_empty() && *held(world) == before);
+    };
+    let mut busy = signed_in(true, |_| panic!("nothing is sent"));
+    busy.locked_by_another = true;
+    untouched(&mut busy, "store_busy");
+    let mut unwritable = signed_in(true, |_| panic!("nothing is sent"));
+    unwritable.unwritable.insert(Backend::File, StoreFailureKind::Refused);
+    untouched(&mut unwritable, "store_refused");
+    let mut unreadable = signed_in(true, |_| panic!("nothing is sent"));
+    unreadable.broken.insert(Backend::File, StoreFailureKind::Unreadable);
+    untouched(&mut unreadable, "store_unreadable");
 }
 
 #[test]

@@ -3,10 +3,14 @@
 //! Elsewhere than on Unix (never compiled here) the profile folder's access list protects the files, and these
 //! checks find nothing to say.
 
+#[cfg(all(not(unix), feature = "encrypted"))]
+pub(crate) use elsewhere::check_key_file;
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{check_file, check_folder, check_link, identity, is_ours, owner, private_options};
 #[cfg(not(unix))]
 pub use elsewhere::{create_folders, home_of_effective_user};
+#[cfg(all(unix, feature = "encrypted"))]
+pub(crate) use unix::check_key_file;
 #[cfg(unix)]
 pub(crate) use unix::{check_file, check_folder, check_link, identity, is_ours, owner, private_options};
 #[cfg(unix)]
@@ -73,6 +77,17 @@ mod unix {
             )));
         }
         Ok(())
+    }
+
+    /// A file with a key that root gave us, as service managers do (systemd's `$CREDENTIALS_DIRECTORY`: root's, and by its
+    /// access list readable for the service, which shows as the group's), or one of ours alone.
+    #[cfg(feature = "encrypted")]
+    pub(crate) fn check_key_file(path: &Path, found: &Metadata) -> Result<(), StoreFailure> {
+        let is_roots = found.uid() == 0 && geteuid().as_raw() != 0;
+        if is_roots && found.is_file() && found.mode() & 0o037 == 0 {
+            return Ok(());
+        }
+        check_file(path, found, super::ANY_ACCESS)
     }
 
     /// Accepts a symlink of ours or of root's, who could change anything anyway.
@@ -186,6 +201,11 @@ mod elsewhere {
     }
 
     pub(crate) fn check_file(_: &Path, _: &Metadata, _: u32) -> Result<(), StoreFailure> {
+        Ok(())
+    }
+
+    #[cfg(feature = "encrypted")]
+    pub(crate) fn check_key_file(_: &Path, _: &Metadata) -> Result<(), StoreFailure> {
         Ok(())
     }
 

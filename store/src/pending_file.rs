@@ -59,6 +59,16 @@ impl PendingFile {
         sync_folder(folder_of(&self.path))
     }
 
+    /// What is in it, without taking it; `None` if it is not there.
+    ///
+    /// # Errors
+    /// As [`claim`](Self::claim), which alone finds it `Busy`.
+    pub fn read(&self) -> Result<Option<Secret>, StoreFailure> {
+        let Some(bytes) = read_private(&self.path, ANY_ACCESS)? else { return Ok(None) };
+        let text = str::from_utf8(&bytes).map_err(|_| unreadable(&self.path, "is not text"))?;
+        Ok(Some(Secret::from(text)))
+    }
+
     /// Takes it; `None` if it is not there, or not any more.
     ///
     /// # Errors
@@ -84,9 +94,8 @@ impl PendingFile {
         if !fs::metadata(path).is_ok_and(|there| identity(&there) == identity(&found)) {
             return Ok(None);
         }
-        let Some(bytes) = read_private(path, ANY_ACCESS)? else { return Ok(None) };
-        let text = str::from_utf8(&bytes).map_err(|_| unreadable(path, "is not text"))?;
-        Ok(Some(Claim { text: Secret::from(text), path: path.clone(), _file: file }))
+        let Some(text) = self.read()? else { return Ok(None) };
+        Ok(Some(Claim { text, path: path.clone(), _file: file }))
     }
 }
 

@@ -97,13 +97,21 @@ impl PrivateFile {
 /// The content of a file of ours on which others have none of the `forbidden` mode bits; `None` if there is no such
 /// file. A symlink in the last place is not followed.
 pub(crate) fn read_private(path: &Path, forbidden: u32) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
+    read_checked(path, |found| check_file(path, found, forbidden))
+}
+
+/// The same of a file that `check` finds good.
+pub(crate) fn read_checked(
+    path: &Path,
+    check: impl FnOnce(&fs::Metadata) -> Result<(), StoreFailure>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {
     let file = match private_options().read(true).open(path) {
         Ok(file) => file,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(cause) => return Err(io_failure("open", path, &cause)),
     };
     let found = file.metadata().map_err(|cause| io_failure("look at", path, &cause))?;
-    check_file(path, &found, forbidden)?;
+    check(&found)?;
     // One allocation of the right size: growing would leave copies of secrets behind.
     let length = usize::try_from(found.len()).unwrap_or(LONGEST).min(LONGEST);
     let mut bytes = Zeroizing::new(Vec::with_capacity(length + 1));

@@ -46,7 +46,8 @@ pub enum EncryptionKey {
     /// What a person remembers. It goes through Argon2id with the second recommended parameters of RFC 9106 §4 (64 MiB,
     /// three passes, four lanes), once for each [`Vault`](crate::Vault).
     Passphrase(Secret),
-    /// A file of at least 32 random bytes, all of which count. It must be ours, and closed to others.
+    /// A file of at least 32 random bytes, all of which count. It must be ours and closed to others, or root's and
+    /// readable for us alone, as a service manager's are.
     KeyFile(PathBuf),
 }
 

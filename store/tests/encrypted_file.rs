@@ -237,7 +237,7 @@ fn without_a_key_or_with_one_of_another_kind_it_is_locked() {
         nothing().delete(&Slot::Active, &small(1).version()).unwrap_err(),
     ] {
         assert_eq!(failure.kind, StoreFailureKind::Locked, "{failure}");
-        assert_eq!(failure.parts().1, Some("give one and try again"));
+        assert_eq!(failure.parts().1, Some("give a key file, or a passphrase at a terminal, and try again"));
     }
     assert!(!place.path.parent().unwrap().exists(), "nothing was made");
 

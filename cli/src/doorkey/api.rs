@@ -46,7 +46,7 @@ pub fn api(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Api) -> Result
     let on_terminal = run.environment.stdout_is_terminal;
     let request = request(&profile, &service, args, &run.watch)?;
     let origin = request.url.origin().clone();
-    let variable = run.environment.get(TOKEN).map(Secret::from);
+    let variable = run.environment.get(TOKEN).filter(|_| !profiles.is_named_by_flag()).map(Secret::from);
     let given = Given { variable, ..Given::default() };
     let task = Task::Call { given: given.clone(), request: request.clone() };
     let called = run.drive(task, Call::new(given, request)).map_err(|f| explain(f, &service, &origin))?;

@@ -175,6 +175,9 @@ pub struct Status {
     /// Show every place that was looked at, in order
     #[arg(long)]
     pub explain: bool,
+    /// Get a token, too, which asks the issuer if one is due
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Arguments of `api`.

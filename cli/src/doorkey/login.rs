@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use doorkey_core::discover::Discover;
 use doorkey_core::failure::{Exit, Failure};
-use doorkey_core::metadata::Endpoints;
+use doorkey_core::metadata::{Endpoints, Metadata};
 use doorkey_core::oauth::OAuth;
 use doorkey_core::service::Service;
 use doorkey_core::sign_in::{GrantKind, SignIn, SignInOptions};
@@ -28,8 +28,8 @@ struct Wanted {
     client_id: String,
     scope: Option<String>,
     endpoints: Endpoints,
-    /// Those of the profile's last login.
-    remembered: Endpoints,
+    /// What the profile's last login knew.
+    remembered: Option<Metadata>,
     page_hosts: Vec<String>,
     resources: Vec<Origin>,
 }
@@ -78,7 +78,7 @@ fn discover(issuing: &Issuing<'_>, profiles: &Profiles<'_>, wanted: Wanted) -> R
     let task = Task::Discover {
         issuer: issuer.clone(),
         given: Box::new(given.clone()),
-        remembered: Box::new(remembered.clone()),
+        remembered: remembered.clone().map(Box::new),
     };
     let metadata = run.drive(task, Discover::new(issuer, given, remembered))?;
     let oauth = OAuth {
@@ -95,7 +95,11 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
         return Err(Failure::new(Exit::Usage, "usage", "there is no issuer to sign in at")
             .next("run `doorkey login ISSUER --client-id ID`"));
     };
-    let known = profiles.settings.profile(asked)?;
+    let known = match profiles.settings.profile(asked) {
+        // One that cannot be used is made anew.
+        Err(_) if asked.contains("://") => None,
+        known => known?,
+    };
     let preset = if known.is_none() { Preset::find(asked)? } else { None };
     let issuer = match (&known, &preset) {
         (Some(known), _) => known.oauth.issuer.clone().unwrap_or_default(),
@@ -109,6 +113,12 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
         (Some(name), _) if args.issuer.is_none() || profiles.is_named_by_flag() => name.to_owned(),
         (_, Some(known)) => known.name.clone(),
         (_, None) => issuer.clone(),
+    };
+    // Whatever else is said of that profile stays; which issuer it is for does not change under the tokens that it has.
+    let known = match profiles.settings.profile(&profile) {
+        Ok(Some(named)) if named.oauth.issuer.as_ref() != Some(&issuer) => return Err(taken(&named)),
+        Ok(Some(named)) => Some(named),
+        Ok(None) | Err(_) => known,
     };
     let stored_id = known.as_ref().and_then(|known| known.oauth.client_id.clone());
     let Some(client_id) = args.client_id.clone().or(stored_id) else {
@@ -129,12 +139,13 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
         given.fill(preset.endpoints);
         page_hosts.extend(preset.page_hosts);
     }
-    for host in args.endpoints.page_host.iter().map(|host| host.to_ascii_lowercase()) {
+    for host in &args.endpoints.page_host {
+        let host = page_host(host)?;
         if !page_hosts.contains(&host) {
             page_hosts.push(host);
         }
     }
-    let remembered = known.as_ref().map(Profile::endpoints).unwrap_or_default();
+    let remembered = known.as_ref().map(Profile::metadata);
     let mut resources = known.map(|known| known.oauth.resources).unwrap_or_default();
     for origin in &args.api {
         let origin = resource(origin)?;
@@ -150,6 +161,23 @@ fn resource(origin: &str) -> Result<Origin, Failure> {
         let what = format!("--api {:?} cannot be used: {why}", harmless(origin));
         Failure::new(Exit::Usage, "unusable_api", what).next("give it like https://api.example.com")
     })
+}
+
+/// A host, and nothing else.
+fn page_host(text: &str) -> Result<String, Failure> {
+    let host = text.to_ascii_lowercase();
+    match Url::parse(&format!("https://{host}/")) {
+        Ok(url) if url.origin().host() == host => Ok(host),
+        _ => Err(Failure::new(Exit::Usage, "usage", format!("--page-host {:?} is no host", harmless(text)))
+            .next("give it like www.example.com")),
+    }
+}
+
+fn taken(profile: &Profile) -> Failure {
+    let (name, issuer) =
+        (harmless(&profile.name), harmless(profile.oauth.issuer.as_deref().unwrap_or_default()));
+    Failure::new(Exit::Usage, "profile_taken", format!("the profile {name:?} is for {issuer}"))
+        .next("give another --profile, or change its issuer in config.toml")
 }
 
 fn endpoints(args: &EndpointArgs) -> Result<Endpoints, Failure> {

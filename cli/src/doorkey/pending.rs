@@ -10,7 +10,7 @@ use doorkey_core::resolve::store_failure;
 use doorkey_core::secret::Secret;
 use doorkey_core::sign_in::{SignIn, SignInOptions, is_decided};
 use doorkey_core::task::Task;
-use doorkey_store::{Claim, PendingFile, boot_id};
+use doorkey_store::{PendingFile, boot_id};
 
 use crate::run::Run;
 
@@ -46,7 +46,7 @@ pub fn start(profiles: &Profiles<'_>, run: Run<'_>, profile: &Profile) -> Result
 pub fn finish(issuing: &Issuing<'_>, profiles: &Profiles<'_>, handle: &str) -> Result<ExitCode, Failure> {
     let file = PendingFile::new(&folder(profiles), handle).ok_or_else(|| unknown(handle))?;
     let claim = file.claim().map_err(store_failure)?.ok_or_else(|| unknown(handle))?;
-    let (grant, profile) = read(&claim).ok_or_else(|| store_failure(claim.unreadable()))?;
+    let (grant, profile) = read(&claim.text).ok_or_else(|| store_failure(claim.unreadable()))?;
     let profile = profile?;
     profiles.file.probe()?;
     let run = issuing.run(profiles.place(&profile)?);
@@ -55,14 +55,17 @@ pub fn finish(issuing: &Issuing<'_>, profiles: &Profiles<'_>, handle: &str) -> R
     let task = Task::SignIn { options, pending: Some(Box::new(grant.clone())) };
     match run.drive(task, SignIn::resumed(options, grant)) {
         Ok(kept) => {
-            profiles.file.keep(&profile)?;
+            profiles
+                .file
+                .keep(&profile.with_lists_of(profiles.settings.profile(&profile.name).ok().flatten()))?;
             claim.remove().map_err(store_failure)?;
             report::signed_in(printer, &service, &profile, &kept);
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
             if is_decided(&failure) {
-                claim.remove().map_err(store_failure)?;
+                // One that stays is told as over by the next who tries.
+                let _ = claim.remove();
             }
             Err(failure)
         }
@@ -73,17 +76,21 @@ fn folder(profiles: &Profiles<'_>) -> PathBuf {
     profiles.folder.join(FOLDER)
 }
 
-fn read(claim: &Claim) -> Option<(PendingGrant, Result<Profile, Failure>)> {
-    let (grant, profile) = claim.text.expose_secret().split_once('\n')?;
+fn read(text: &Secret) -> Option<(PendingGrant, Result<Profile, Failure>)> {
+    let (grant, profile) = text.expose_secret().split_once('\n')?;
     Some((PendingGrant::decode(&Secret::from(grant))?, Profile::decode(profile)))
 }
 
 /// What nobody has finished in time is no use to anybody.
 fn forget_what_is_over(folder: &std::path::Path) {
     for file in PendingFile::all(folder) {
-        let Ok(Some(claim)) = file.claim() else { continue };
-        let is_over = |grant: PendingGrant| grant.left(SystemClock.now(), &boot_id()).is_zero();
-        if read(&claim).is_some_and(|(grant, _)| is_over(grant)) {
+        // Looked at first: whoever finishes one that is not over must not find it taken.
+        let is_over = |text: &Secret| {
+            read(text).is_none_or(|(grant, _)| grant.left(SystemClock.now(), &boot_id()).is_zero())
+        };
+        if file.read().ok().flatten().is_some_and(|text| is_over(&text))
+            && let Ok(Some(claim)) = file.claim()
+        {
             // One that stays is tried again the next time.
             let _ = claim.remove();
         }

@@ -16,11 +16,23 @@ use doorkey_core::sign_out::{Revocation, SignedOut};
 use doorkey_core::text::harmless;
 use serde_json::{Value, json};
 
+use crate::environment::Environment;
 use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW};
 use crate::surface::name;
 use crate::token::{access_of, left_of};
 
+use super::run::TOKEN;
 use super::settings::Profile;
+
+/// What else a status tells.
+pub struct About {
+    /// The variable with a token that is used instead.
+    pub hidden_by: Option<&'static str>,
+    /// Whether a token can be had, if that was tried.
+    pub check: Option<Result<(), Failure>>,
+    /// Every place that was looked at.
+    pub explain: bool,
+}
 
 /// What is known of one profile, or why nothing is.
 pub type Told = Result<(Profile, ConnectionReport), Failure>;
@@ -71,13 +83,16 @@ pub fn login_started(printer: Printer, profile: &Profile, handle: &str, lifetime
 }
 
 /// Another profile is active.
-pub fn switched(printer: Printer, profile: &str, variable: Option<&str>) {
+pub fn switched(printer: Printer, profile: &str, environment: &Environment) {
     if printer.json {
         printer.json(&json!({"event": "switched", "profile": profile}));
     } else {
         printer.line(&format!("{GREEN}✓{RESET} {} is the active profile", harmless(profile)));
     }
-    if let Some(other) = variable.filter(|other| *other != profile) {
+    if environment.get(TOKEN).is_some() {
+        printer.warning(&format!("{TOKEN} is set and will be used instead"));
+    }
+    if let Some(other) = environment.get("DOORKEY_PROFILE").filter(|other| *other != profile) {
         printer.warning(&format!("DOORKEY_PROFILE is set to {:?} and will be used instead", harmless(other)));
     }
 }
@@ -88,18 +103,20 @@ pub fn status(
     service: &Service,
     profile: &Profile,
     report: &ConnectionReport,
-    explain: bool,
+    about: &About,
 ) -> ExitCode {
     let word = state(report);
+    let refused = about.check.as_ref().and_then(|check| check.as_ref().err());
     if printer.json {
-        printer.json(&status_json(service, profile, report));
+        printer.json(&status_json(service, profile, report, about));
     } else {
-        show_status(printer, service, profile, report, explain);
+        show_status(printer, service, profile, report, about.explain);
+        show_rest(printer, about);
     }
-    match (&report.credential, word) {
-        (Err(failure), _) => ExitCode::from(failure.exit.code()),
-        (Ok(_), "expired") => ExitCode::from(Exit::NotSignedIn.code()),
-        (Ok(_), _) => ExitCode::SUCCESS,
+    match (refused.or(report.credential.as_ref().err()), word) {
+        (Some(failure), _) => ExitCode::from(failure.exit.code()),
+        (None, "expired") => ExitCode::from(Exit::NotSignedIn.code()),
+        (None, _) => ExitCode::SUCCESS,
     }
 }
 
@@ -264,6 +281,18 @@ fn show_status(
     }
 }
 
+fn show_rest(printer: Printer, about: &About) {
+    match &about.check {
+        None => {}
+        Some(Ok(())) => printer.line("  Check: a token can be had"),
+        Some(Err(failure)) => printer.line(&format!("  Check: {YELLOW}{}{RESET}", failure.message)),
+    }
+    if let Some(variable) = about.hidden_by {
+        printer.warning(&format!("{variable} is set, and its token is used instead of this profile's"));
+        printer.next("unset it, or name the profile with --profile");
+    }
+}
+
 fn show_record(printer: Printer, service: &Service, record: &Record) {
     if let Some(generation) = &record.generation {
         printer.line(&format!("  Generation: {generation}"));
@@ -281,7 +310,7 @@ fn show_record(printer: Printer, service: &Service, record: &Record) {
     printer.line(&format!("  Fingerprint: {} (stored token)", record.token.fingerprint().as_str()));
 }
 
-fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport) -> Value {
+fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, about: &About) -> Value {
     let kept = report.credential.as_ref().ok();
     let access = kept.and_then(|kept| access_of(&kept.record));
     let [mono, wall] = access.map_or([None, None], |access| both_left(service, access));
@@ -309,6 +338,11 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport) 
         "access_fingerprint": access.map(|access| fingerprint(&access.token)),
         "stored_fingerprint": kept.map(|kept| fingerprint(&kept.record.token)),
         "in_emergency_file": report.in_emergency_file,
+        "hidden_by": about.hidden_by,
+        "check": about.check.as_ref().map(|check| match check {
+            Ok(()) => json!({"accepted": true}),
+            Err(failure) => json!({"accepted": false, "code": failure.code, "message": failure.message}),
+        }),
         "elsewhere": elsewhere.collect::<Vec<_>>(),
         "reason": report.credential.as_ref().err().map(|failure| {
             json!({"code": failure.code, "message": failure.message, "next": failure.next})

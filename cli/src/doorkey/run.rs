@@ -57,7 +57,9 @@ pub fn run(
 ) -> Result<ExitCode, Failure> {
     let runs = if let Issuers::Exec(args) = &command { Some(args) } else { None };
     let issuing = Issuing { environment, printer, trace, watch: exec::watch(runs, printer)? };
-    if let (Issuers::Token | Issuers::Exec(_), Some(text)) = (&command, environment.get(TOKEN)) {
+    // A flag counts more than the environment: whoever names a profile wants its token, and no other issuer's.
+    let given = environment.get(TOKEN).filter(|_| profile.is_none());
+    if let (Issuers::Token | Issuers::Exec(_), Some(text)) = (&command, given) {
         let given = Found { token: bearer_given(Secret::from(text), TOKEN)?, left: None };
         return match &command {
             Issuers::Exec(args) => exec::exec(args, CHILDS, &given.token),
@@ -78,7 +80,7 @@ pub fn run(
                 return Err(unknown(&name));
             }
             profiles.file.activate(&name)?;
-            report::switched(printer, &name, environment.get("DOORKEY_PROFILE"));
+            report::switched(printer, &name, environment);
             Ok(ExitCode::SUCCESS)
         }
         Issuers::Status(args) => status(&issuing, &profiles, &args),
@@ -121,8 +123,12 @@ fn status(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Status) -> Resu
     let profile = profiles.current()?;
     let run = issuing.run(profiles.place(&profile)?);
     let (printer, service) = (run.printer, run.place.service.clone());
+    let check = args.check.then(|| find(issuing, profiles).map(|_| ()));
     let told = run.drive(Task::Connection, Connection::default())?;
-    Ok(report::status(printer, &service, &profile, &told, args.explain))
+    let hidden_by =
+        (issuing.environment.get(TOKEN).is_some() && !profiles.is_named_by_flag()).then_some(TOKEN);
+    let about = report::About { hidden_by, check, explain: args.explain };
+    Ok(report::status(printer, &service, &profile, &told, &about))
 }
 
 /// What cannot be read of one profile must not hide the others.

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use doorkey_core::failure::{Exit, Failure};
-use doorkey_core::metadata::Endpoints;
+use doorkey_core::metadata::{Endpoints, Metadata};
 use doorkey_core::oauth::OAuth;
 use doorkey_core::resolve::store_failure;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
 use doorkey_core::url::{Origin, Url};
 use doorkey_store::ConfigFile;
-use toml_edit::{Array, DocumentMut, Item, Table, value};
+use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
 
 /// The names in the file.
 const ACTIVE: &str = "active";
@@ -91,7 +91,7 @@ impl SettingsFile {
                 return Err("has a profile that is no table");
             }
             write(entry, &profile.oauth);
-            document[ACTIVE] = value(&profile.name);
+            set(document.as_item_mut(), ACTIVE, Some(value(&profile.name)));
             Ok(())
         })
     }
@@ -102,7 +102,7 @@ impl SettingsFile {
     /// As [`keep`](Self::keep).
     pub fn activate(&self, name: &str) -> Result<(), Failure> {
         self.change(|document| {
-            document[ACTIVE] = value(name);
+            set(document.as_item_mut(), ACTIVE, Some(value(name)));
             Ok(())
         })
     }
@@ -177,13 +177,38 @@ impl Profile {
         Ok(self.service(String::new())?.takes_tokens(origin))
     }
 
-    /// What is known of its issuer's endpoints.
-    pub fn endpoints(&self) -> Endpoints {
-        Endpoints {
+    /// The same with what another state of the profile lists beyond it: a person may have added that meanwhile.
+    pub fn with_lists_of(&self, other: Option<Self>) -> Self {
+        let mut joined = self.clone();
+        let Some(other) = other.filter(|other| other.oauth.issuer == self.oauth.issuer) else {
+            return joined;
+        };
+        for host in other.oauth.page_hosts {
+            if !joined.oauth.page_hosts.contains(&host) {
+                joined.oauth.page_hosts.push(host);
+            }
+        }
+        for origin in other.oauth.resources {
+            if !joined.oauth.resources.contains(&origin) {
+                joined.oauth.resources.push(origin);
+            }
+        }
+        joined
+    }
+
+    /// What the last login knew of its issuer.
+    pub fn metadata(&self) -> Metadata {
+        let endpoints = Endpoints {
             authorization: self.oauth.authorization_endpoint.clone(),
             device_authorization: self.oauth.device_authorization_endpoint.clone(),
             token: Some(self.oauth.token_endpoint.clone()),
             revocation: self.oauth.revocation_endpoint.clone(),
+        };
+        Metadata {
+            issuer: self.oauth.issuer.clone().unwrap_or_default(),
+            endpoints,
+            names_issuer: self.oauth.names_issuer,
+            speaks_openid: false,
         }
     }
 
@@ -243,11 +268,34 @@ fn write(entry: &mut Item, oauth: &OAuth) {
         (API, list(oauth.resources.iter().map(Origin::to_string).collect())),
     ];
     for (key, value) in values {
-        match (value, entry.as_table_like_mut()) {
-            (Some(value), Some(table)) => drop(table.insert(key, value)),
-            (None, Some(table)) => drop(table.remove(key)),
-            (_, None) => {}
+        set(entry, key, value);
+    }
+}
+
+/// Sets or removes a value. What people wrote around it stays, and one that says the same already is left alone.
+fn set(table: &mut Item, key: &str, new: Option<Item>) {
+    let Some(table) = table.as_table_like_mut() else { return };
+    match (new.and_then(|new| new.into_value().ok()), table.get_mut(key).and_then(Item::as_value_mut)) {
+        (None, _) => drop(table.remove(key)),
+        (Some(new), Some(old)) if says_the_same(old, &new) => {}
+        (Some(mut new), Some(old)) => {
+            *new.decor_mut() = old.decor().clone();
+            *old = new;
         }
+        (Some(new), None) => drop(table.insert(key, Item::Value(new))),
+    }
+}
+
+/// However it is written.
+fn says_the_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| says_the_same(one, other))
+        }
+        _ => match (one.as_str(), other.as_str()) {
+            (Some(one), Some(other)) => one == other,
+            _ => one.as_bool().is_some() && one.as_bool() == other.as_bool(),
+        },
     }
 }
 
@@ -284,4 +332,49 @@ fn read(entry: &Item) -> Result<OAuth, String> {
 fn unusable(name: &str, why: &str) -> Failure {
     let what = format!("the profile {:?} in config.toml cannot be used: {}", harmless(name), harmless(why));
     Failure::new(Exit::Usage, "unusable_profile", what).next("correct it, or sign in anew")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITTEN: &str = "# mine\nactive = \"work\" # for now\n\n[profiles.work] # at the office\n\
+        issuer = \"https://auth.example.com\"\nclient_id = \"cli\" # registered in May\n\
+        token_endpoint = 'https://auth.example.com/token'\n# where things are\n\
+        api = [\n  \"https://api.example.com\", # the first\n]\n";
+
+    fn profile(text: &str) -> Profile {
+        Settings { document: parse(text).unwrap() }.profile("work").unwrap().unwrap()
+    }
+
+    /// What a login makes of a text.
+    fn kept(text: &str, profile: &Profile) -> String {
+        let mut document = parse(text).unwrap();
+        write(&mut document[PROFILES][&profile.name], &profile.oauth);
+        set(document.as_item_mut(), ACTIVE, Some(value(&profile.name)));
+        document.to_string()
+    }
+
+    #[test]
+    fn what_people_wrote_stays() {
+        let mut profile = profile(WRITTEN);
+        assert_eq!(kept(WRITTEN, &profile), WRITTEN);
+        profile.oauth.client_id = Some("other".into());
+        profile.oauth.scope = Some("openid".into());
+        let changed = WRITTEN.replace("\"cli\" #", "\"other\" #") + "scope = \"openid\"\n";
+        assert_eq!(kept(WRITTEN, &profile), changed);
+    }
+
+    #[test]
+    fn a_profile_is_read_back_as_it_was() {
+        let mut profile = profile(WRITTEN);
+        profile.oauth.names_issuer = true;
+        profile.oauth.page_hosts = ["www.example.com".to_owned()].into();
+        assert_eq!(Profile::decode(&profile.encode()).unwrap(), profile);
+        let mut without = profile.clone();
+        (without.oauth.page_hosts, without.oauth.resources) = Default::default();
+        assert_eq!(without.with_lists_of(Some(profile.clone())), profile);
+        let elsewhere = Profile { oauth: OAuth { issuer: None, ..profile.oauth.clone() }, ..profile };
+        assert_eq!(without.with_lists_of(Some(elsewhere)), without);
+    }
 }

@@ -105,7 +105,10 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         "discover" => Task::Discover {
             issuer: text(fields, "issuer")?.to_owned(),
             given: Box::new(service::read_endpoints(field(fields, "given")?)?),
-            remembered: Box::new(service::read_endpoints(field(fields, "remembered")?)?),
+            remembered: match field(fields, "remembered")? {
+                Value::Null => None,
+                known => Some(Box::new(service::read_metadata(known)?)),
+            },
         },
         "sign_in" => Task::SignIn {
             options: SignInOptions {

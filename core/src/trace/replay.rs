@@ -135,7 +135,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         Task::SharedCall { request } => Box::new(Machine::new(service, Call::shared(request))),
         Task::Find { given } => Box::new(Machine::new(service, Find::new(given, None))),
         Task::Discover { issuer, given, remembered } => {
-            Box::new(Machine::new(service, Discover::new(issuer, *given, *remembered)))
+            Box::new(Machine::new(service, Discover::new(issuer, *given, remembered.map(|known| *known))))
         }
         Task::SignIn { options, pending } => Box::new(Machine::new(
             service,

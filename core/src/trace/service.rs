@@ -8,13 +8,13 @@ use core::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::metadata::Endpoints;
+use crate::metadata::{Endpoints, Metadata};
 use crate::oauth::{Dialect, OAuth};
 use crate::record::Backend;
 use crate::service::{PensarHosts, SANDBOX_ISSUER, Service};
 use crate::url::{Origin, Url};
 
-use super::read::{Read, flag, list, optional, text};
+use super::read::{Read, field, flag, list, optional, text};
 
 pub(super) fn write(service: &Service) -> Value {
     json!({
@@ -79,6 +79,24 @@ pub(super) fn read(value: &Value) -> Read<Service> {
     service.backends = backends(list(value, "backends")?)?;
     service.person_present = flag(value, "person_present")?;
     Ok(service)
+}
+
+pub(super) fn write_metadata(metadata: &Metadata) -> Value {
+    json!({
+        "issuer": metadata.issuer,
+        "endpoints": write_endpoints(&metadata.endpoints),
+        "names_issuer": metadata.names_issuer,
+        "speaks_openid": metadata.speaks_openid,
+    })
+}
+
+pub(super) fn read_metadata(value: &Value) -> Read<Metadata> {
+    Ok(Metadata {
+        issuer: text(value, "issuer")?.to_owned(),
+        endpoints: read_endpoints(field(value, "endpoints")?)?,
+        names_issuer: flag(value, "names_issuer")?,
+        speaks_openid: flag(value, "speaks_openid")?,
+    })
 }
 
 pub(super) fn write_endpoints(endpoints: &Endpoints) -> Value {

@@ -82,7 +82,7 @@ impl Recorder {
             Task::Discover { issuer, given, remembered } => json!({"discover": {
                 "issuer": issuer,
                 "given": service::write_endpoints(given),
-                "remembered": service::write_endpoints(remembered),
+                "remembered": remembered.as_ref().map(|known| service::write_metadata(known)),
             }}),
             Task::SignIn { options: SignInOptions { open_browser, browser_is_here, grant }, pending } => {
                 let pending = pending.as_ref().map(|pending| self.pending(pending));

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::header::{Cost, Derivation, Header};
 use crate::failure::{failure, shown};
-use crate::ownership::ANY_ACCESS;
-use crate::private_file::{follow, read_private, unreadable};
+use crate::ownership::check_key_file;
+use crate::private_file::{follow, read_checked, unreadable};
 use crate::profile_config::EncryptionKey;
 
 /// A key file with fewer bytes could be guessed, since no time is spent on making that slow.
@@ -55,7 +55,8 @@ fn of_passphrase(passphrase: &Secret, cost: Cost, header: &Header, path: &Path) 
 
 fn of_key_file(key_file: &Path, header: &Header) -> Result<Key, StoreFailure> {
     let name = shown(key_file);
-    let content = match read_private(&follow(key_file)?, ANY_ACCESS) {
+    let place = follow(key_file)?;
+    let content = match read_checked(&place, |found| check_key_file(&place, found)) {
         Ok(Some(content)) if content.len() >= SHORTEST_KEY_FILE => content,
         Ok(Some(content)) => {
             let bytes = content.len();

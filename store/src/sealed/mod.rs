@@ -54,7 +54,7 @@ impl Sealer {
             failure(
                 StoreFailureKind::Locked,
                 format!(
-                    "{} is encrypted, and neither passphrase nor key file is given; give one and try again",
+                    "{} is encrypted, and neither passphrase nor key file is given; give a key file, or a passphrase at a terminal, and try again",
                     shown(path)
                 ),
             )

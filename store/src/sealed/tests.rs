@@ -111,7 +111,7 @@ fn without_the_right_kind_of_key_it_is_locked() {
     let by_passphrase = seal(&passphrase("open sesame"));
     let by_key_file = seal(&key_file(key.clone()));
     let rows = [
-        (Sealer::new(None), &by_passphrase, "give one"),
+        (Sealer::new(None), &by_passphrase, "give a key file"),
         (key_file(key), &by_passphrase, "give a passphrase"),
         (passphrase("open sesame"), &by_key_file, "give a key file"),
         (passphrase(""), &by_passphrase, "is empty"),
