@@ -41,7 +41,7 @@ impl Client {
             ..Service::issuer(&at.issuer, PROFILE, "build-box".to_owned()).unwrap()
         };
         let mut client = Self { service: Arc::new(service), folder: folder.to_owned() };
-        let discover = Discover::new(at.issuer.clone(), Known::default(), Known::default());
+        let discover = Discover::new(at.issuer.clone(), Known::default(), None);
         let metadata = client.driver().run(Machine::new(Arc::clone(&client.service), discover)).unwrap();
         let oauth = metadata.client(at.client_id.clone(), Some(SCOPE.to_owned())).unwrap();
         // A machine that is slow is none that lost an answer: nothing here is about limits.
