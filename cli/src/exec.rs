@@ -39,7 +39,9 @@ pub fn watch(args: Option<&Args>, printer: Printer) -> Result<Watch, Failure> {
 /// It cannot be started.
 pub fn exec(args: &Args, usual: &str, token: &Secret) -> Result<ExitCode, Failure> {
     let Some((program, rest)) = args.command.split_first() else {
-        return Err(Failure::new(Exit::Usage, "usage", "there is no command to run"));
+        return Err(
+            Failure::new(Exit::Usage, "usage", "there is no command to run").next("name it after `--`")
+        );
     };
     let mut command = Command::new(program);
     command.args(rest);

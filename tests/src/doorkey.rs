@@ -28,13 +28,7 @@ pub struct DeviceCode {
 impl DeviceCode {
     /// Waits until a login with `--json` has told it.
     pub fn of(login: &mut Running) -> Self {
-        let line = wait_for("the login tells its code", || {
-            let said = login.stdout();
-            let line = said.lines().find(|line| line.contains(r#""device_code""#) && line.ends_with('}'));
-            assert!(line.is_some() || login.is_running(), "it has ended: {}", login.stderr());
-            line.map(str::to_owned)
-        });
-        let told: Value = serde_json::from_str(&line).unwrap();
+        let told = told(login, "device_code");
         let text = |name: &str| told[name].as_str().unwrap().to_owned();
         Self {
             page: text("verification_uri"),
@@ -46,14 +40,7 @@ impl DeviceCode {
 
 /// The first line of a login by the browser of this machine: its link.
 pub fn authorization_link(login: &mut Running) -> String {
-    let line = wait_for("the login tells its link", || {
-        let said = login.stdout();
-        let line =
-            said.lines().find(|line| line.contains(r#""authorization_request""#) && line.ends_with('}'));
-        assert!(line.is_some() || login.is_running(), "it has ended: {}", login.stderr());
-        line.map(str::to_owned)
-    });
-    let told: Value = serde_json::from_str(&line).unwrap();
+    let told = told(login, "authorization_request");
     told["link"].as_str().unwrap().to_owned()
 }
 
@@ -86,4 +73,15 @@ impl Home {
         person.connect_by_link(&DeviceCode::of(&mut login).link);
         login.end().expect(0).json()
     }
+}
+
+/// Waits until a login with `--json` has told of this event.
+fn told(login: &mut Running, event: &str) -> Value {
+    let line = wait_for("the login tells what it waits for", || {
+        let said = login.stdout();
+        let line = said.lines().find(|line| line.contains(&format!("\"{event}\"")) && line.ends_with('}'));
+        assert!(line.is_some() || login.is_running(), "it has ended: {}", login.stderr());
+        line.map(str::to_owned)
+    });
+    serde_json::from_str(&line).unwrap()
 }

@@ -189,7 +189,8 @@ impl<'a> Profiles<'a> {
     fn ask_for_passphrase(&self) -> Result<Secret, Failure> {
         let typed = read_hidden(&self.watch, "Passphrase of the credentials (not shown): ")?;
         if typed.expose_secret().is_empty() {
-            return Err(Failure::new(Exit::Usage, "no_passphrase", "an empty passphrase protects nothing"));
+            return Err(Failure::new(Exit::Usage, "no_passphrase", "an empty passphrase protects nothing")
+                .next("think of one, or name a `key_file` in config.toml"));
         }
         if !self.folder.join("credentials.enc").exists() {
             let again = read_hidden(&self.watch, "The same again: ")?;
