@@ -13,7 +13,7 @@ use sealed::{Ended, Sealed};
 use serde_json::Value;
 
 /// Every command that `--json` applies to.
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 9] = [
     &["login"],
     &["logout"],
     &["auth", "use-token", TOKEN],
@@ -22,9 +22,10 @@ const COMMANDS: [&[&str]; 8] = [
     &["scans", "list"],
     &["usage"],
     &["api", "GET", "/v1/scans"],
+    &["token"],
 ];
-/// Those whose output is a script or a folder, and the one that finds faults instead of failing (`cli/tests/doctor`).
-const EXEMPT: [&str; 3] = ["completions", "man", "doctor"];
+/// Those whose output is a script, a folder or another program's, and the one that finds faults instead of failing (`cli/tests/doctor`).
+const EXEMPT: [&str; 4] = ["completions", "man", "exec", "doctor"];
 
 /// Standard output, which must be lines of JSON, at least one.
 fn lines(ended: &Ended) -> Vec<Value> {
