@@ -8,8 +8,9 @@ use core::time::Duration;
 
 use crate::bearer::usable;
 use crate::command::CommandId;
+use crate::disconnect::keeps_changing;
 use crate::event::Event;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::lookup::{Found, Lookup};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::{Generation, Record, Slot};
@@ -103,9 +104,7 @@ impl Distrust {
                 if self.rounds < ROUNDS {
                     return self.look(cx);
                 }
-                let message = "another program keeps changing the stored session";
-                let failure = Failure::new(Exit::Store, "store_busy", message);
-                self.unlock(cx, Err(failure.next("try again in a moment")))
+                self.unlock(cx, Err(store_failure(keeps_changing())))
             }
             (Phase::Writing(_), StoreAnswer::Failed(failure)) => {
                 self.unlock(cx, Err(store_failure(failure.clone())))
