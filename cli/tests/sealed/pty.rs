@@ -72,6 +72,16 @@ impl Terminal {
         tcgetattr(&self.line).unwrap().local_flags.contains(LocalFlags::ECHO)
     }
 
+    /// All settings of the terminal.
+    pub fn modes(&self) -> nix::libc::termios {
+        tcgetattr(&self.line).unwrap().into()
+    }
+
+    /// The process that was started.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn wait_until(&self, holds: impl Fn(&Self) -> bool) {
         let start = Instant::now();
         while !holds(self) {
