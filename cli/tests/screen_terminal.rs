@@ -5,8 +5,9 @@
 mod sealed;
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -16,9 +17,9 @@ use doorkey::hardening;
 use doorkey::printer::Printer;
 use doorkey::screen::terminal::{Frame, Input, Mode, Row, Terminal, read};
 use doorkey::signals::Watch;
-use nix::pty::{Winsize, openpty};
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::Signal;
-use nix::sys::termios::tcgetattr;
 use ratatui::crossterm::event::{KeyCode, KeyModifiers};
 
 use sealed::pty;
@@ -98,10 +99,19 @@ fn job_in(mode: &str, script: &str) -> Command {
     command
 }
 
-fn start(command: &Command) -> (pty::Terminal, nix::libc::termios) {
-    let terminal = pty::Terminal::sized(command, COLUMNS, 20);
-    let before = terminal.modes();
-    (terminal, before)
+fn start(command: &Command) -> pty::Terminal {
+    pty::Terminal::sized(command, COLUMNS, 20)
+}
+
+/// Waits until a row begins so.
+fn wait_for_row(terminal: &pty::Terminal, text: &str) {
+    terminal.wait_until(|terminal| shown(terminal).1.iter().any(|row| row.starts_with(text)));
+}
+
+/// Waits until the program draws.
+fn wait_for_view(terminal: &pty::Terminal) {
+    wait_for_row(terminal, "the view after nothing");
+    wait_for_row(terminal, "that was number 0.");
 }
 
 /// What the terminal shows in the end, row by row.
@@ -113,9 +123,9 @@ fn shown(terminal: &pty::Terminal) -> (vt100::Parser, Vec<String>) {
 }
 
 /// Nothing of the view, neither on the screen nor in the terminal's state.
-fn assert_nothing_left(terminal: &pty::Terminal, before: nix::libc::termios, what: &str) {
+fn assert_nothing_left(terminal: &pty::Terminal, what: &str) {
     terminal.wait_until(|terminal| terminal.screen().contains("\x1b[?25h"));
-    assert_eq!(terminal.modes(), before, "{what}");
+    assert_eq!(terminal.settings(), terminal.settings_before(), "{what}");
     let (parser, rows) = shown(terminal);
     assert!(!rows.iter().any(|row| row.contains("view") || row.contains("number")), "{what}: {rows:?}");
     let screen = parser.screen();
@@ -125,19 +135,19 @@ fn assert_nothing_left(terminal: &pty::Terminal, before: nix::libc::termios, wha
 #[test]
 fn a_program_that_ends_leaves_everything_as_before() {
     for mode in ["full", "inline"] {
-        let (mut terminal, before) = start(&program_in(mode));
-        terminal.wait_for("after nothing");
-        assert_ne!(terminal.modes(), before, "{mode}");
+        let mut terminal = start(&program_in(mode));
+        wait_for_view(&terminal);
+        assert_ne!(terminal.settings(), terminal.settings_before(), "{mode}");
         terminal.type_in("\x1b[1;5A");
-        terminal.wait_for("Control Up");
+        wait_for_row(&terminal, "the view after key Control Up");
         terminal.type_in("\x1b[200~pasted\rtext\x1b[201~");
-        terminal.wait_for("pasted\\ntext");
+        wait_for_row(&terminal, "the view after paste \"pasted\\ntext\"");
         terminal.type_in("\x03");
-        terminal.wait_for("Control c");
+        wait_for_row(&terminal, "the view after key Control c");
         terminal.type_in("q");
         assert_eq!(terminal.finish(), Some(0), "{mode}");
         terminal.wait_for("over");
-        assert_nothing_left(&terminal, before, mode);
+        assert_nothing_left(&terminal, mode);
         let (_, rows) = shown(&terminal);
         let end = rows.iter().rposition(|row| !row.is_empty()).unwrap();
         assert!(rows[..=end].contains(&"over".to_owned()), "{rows:?}");
@@ -147,10 +157,10 @@ fn a_program_that_ends_leaves_everything_as_before() {
 #[test]
 fn lines_are_written_above_the_view() {
     for mode in ["full", "inline"] {
-        let (mut terminal, before) = start(&program_in(mode));
-        terminal.wait_for("after nothing");
+        let mut terminal = start(&program_in(mode));
+        wait_for_view(&terminal);
         terminal.type_in("a");
-        terminal.wait_for("number 1");
+        wait_for_row(&terminal, "that was number 1.");
         let (_, rows) = shown(&terminal);
         if mode == "inline" {
             let line = rows.iter().position(|row| row == "a line").unwrap();
@@ -162,7 +172,7 @@ fn lines_are_written_above_the_view() {
         terminal.type_in("q");
         assert_eq!(terminal.finish(), Some(0), "{mode}");
         terminal.wait_for("over");
-        assert_nothing_left(&terminal, before, mode);
+        assert_nothing_left(&terminal, mode);
         let (_, rows) = shown(&terminal);
         let line = rows.iter().position(|row| row == "a line").unwrap();
         assert_eq!(rows[line..line + 3], ["a line", "above", "over"], "{mode}");
@@ -172,12 +182,12 @@ fn lines_are_written_above_the_view() {
 #[test]
 fn a_panic_puts_the_terminal_back_before_it_is_told() {
     for mode in ["full", "inline"] {
-        let (mut terminal, before) = start(&program_in(mode));
-        terminal.wait_for("after nothing");
+        let mut terminal = start(&program_in(mode));
+        wait_for_view(&terminal);
         terminal.type_in("p");
         assert_eq!(terminal.finish(), Some(1), "{mode}: {}", terminal.screen());
         terminal.wait_for("report it");
-        assert_nothing_left(&terminal, before, mode);
+        assert_nothing_left(&terminal, mode);
         assert!(
             shown(&terminal).1.iter().any(|row| row.starts_with("error: a bug")),
             "{:?}",
@@ -190,12 +200,12 @@ fn a_panic_puts_the_terminal_back_before_it_is_told() {
 fn a_signal_puts_the_terminal_back_before_the_last_words() {
     for mode in ["full", "inline"] {
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-            let (mut terminal, before) = start(&program_in(mode));
-            terminal.wait_for("after nothing");
+            let mut terminal = start(&program_in(mode));
+            wait_for_view(&terminal);
             terminal.signal(signal);
             assert_eq!(terminal.finish(), Some(130), "{mode}");
             terminal.wait_for("interrupted");
-            assert_nothing_left(&terminal, before, mode);
+            assert_nothing_left(&terminal, mode);
             let rows = shown(&terminal).1;
             assert!(rows.contains(&"error: interrupted".to_owned()), "{mode}: {rows:?}");
         }
@@ -208,15 +218,15 @@ fn a_program_that_is_stopped_leaves_the_terminal_to_the_shell() {
         [("full", "\x1a"), ("inline", "\x1a"), ("inline", "kill -TSTP"), ("full", "kill -TSTP")]
     {
         let script = "echo it stopped; read go; fg; echo shell goes on";
-        let (mut terminal, before) = start(&job_in(mode, script));
-        terminal.wait_for("after nothing");
+        let mut terminal = start(&job_in(mode, script));
+        wait_for_view(&terminal);
         if stop == "\x1a" {
             terminal.type_in(stop)
         } else {
             signal_child(&terminal, "-TSTP")
         }
         terminal.wait_for("it stopped");
-        assert_nothing_left(&terminal, before, stop);
+        assert_nothing_left(&terminal, stop);
         terminal.type_in("go\n");
         let again = |terminal: &pty::Terminal| {
             let screen = terminal.screen();
@@ -224,21 +234,21 @@ fn a_program_that_is_stopped_leaves_the_terminal_to_the_shell() {
         };
         terminal.wait_until(again);
         terminal.type_in("x");
-        terminal.wait_for("key  x");
-        // Its being continued was no news.
-        assert!(!terminal.screen().contains("Continued"), "{mode}: {:?}", terminal.screen());
+        wait_for_row(&terminal, "the view after key  x");
+        // Its being continued was no news: the key is the second thing that happened.
+        wait_for_row(&terminal, "that was number 2.");
         terminal.type_in("q");
         assert_eq!(terminal.finish(), Some(0));
         terminal.wait_for("shell goes on");
-        assert_nothing_left(&terminal, before, stop);
+        assert_nothing_left(&terminal, stop);
     }
 }
 
 #[test]
 fn a_program_in_the_background_leaves_the_terminal_alone() {
     let script = "echo it stopped; read go; bg; read go; fg; echo shell goes on";
-    let (mut terminal, before) = start(&job_in("inline", script));
-    terminal.wait_for("after nothing");
+    let mut terminal = start(&job_in("inline", script));
+    wait_for_view(&terminal);
     terminal.type_in("\x1a");
     terminal.wait_for("it stopped");
     let child = child_of(&terminal);
@@ -247,7 +257,7 @@ fn a_program_in_the_background_leaves_the_terminal_alone() {
     // Continued, it asks for the terminal, and is stopped again.
     let switches = switches_of(child);
     terminal.wait_until(|_| switches_of(child) > switches && state_of(child) == 'T');
-    assert_nothing_left(&terminal, before, "background");
+    assert_nothing_left(&terminal, "background");
     assert_eq!(terminal.screen().split("it stopped").nth(1).unwrap().matches("view").count(), 0);
     terminal.type_in("go\n");
     terminal
@@ -255,52 +265,55 @@ fn a_program_in_the_background_leaves_the_terminal_alone() {
     terminal.type_in("q");
     assert_eq!(terminal.finish(), Some(0));
     terminal.wait_for("shell goes on");
-    assert_nothing_left(&terminal, before, "end");
+    assert_nothing_left(&terminal, "end");
 }
 
 #[test]
 fn a_program_that_something_else_stopped_is_drawn_anew() {
     for mode in ["full", "inline"] {
-        let (mut terminal, before) = start(&job_in(mode, "echo it stopped; read go; fg; echo shell goes on"));
-        terminal.wait_for("after nothing");
+        let mut terminal = start(&job_in(mode, "echo it stopped; read go; fg; echo shell goes on"));
+        wait_for_view(&terminal);
         signal_child(&terminal, "-STOP");
         terminal.wait_for("it stopped");
         terminal.type_in("go\n");
-        terminal.wait_for("after Continued");
+        wait_for_row(&terminal, "the view after Continued");
         terminal.type_in("q");
         assert_eq!(terminal.finish(), Some(0));
         terminal.wait_for("shell goes on");
-        assert_eq!(terminal.modes(), before, "{mode}");
+        assert_eq!(terminal.settings(), terminal.settings_before(), "{mode}");
     }
 }
 
 #[test]
 fn where_nobody_could_continue_it_a_program_does_not_stop() {
-    let (mut terminal, before) = start(&program_in("inline"));
-    terminal.wait_for("after nothing");
+    let mut terminal = start(&program_in("inline"));
+    wait_for_view(&terminal);
     terminal.type_in("\x1a");
-    terminal.wait_for("number 1");
+    wait_for_row(&terminal, "that was number 1.");
     terminal.type_in("q");
     assert_eq!(terminal.finish(), Some(0));
     terminal.wait_for("over");
-    assert_nothing_left(&terminal, before, "end");
+    assert_nothing_left(&terminal, "end");
 }
 
 #[test]
 fn a_terminal_that_is_gone_is_told_once_and_costs_nothing() {
-    let size = Winsize { ws_row: 20, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
-    let pair = openpty(Some(&size), None).unwrap();
-    let line = File::from(pair.slave);
+    // Nobody else holds it: no other test's program inherits it.
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+    grantpt(&master).and_then(|()| unlockpt(&master)).unwrap();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
+    let line = options.open(ptsname_r(&master).unwrap()).unwrap();
     let end = || Stdio::from(line.try_clone().unwrap());
     let told = env::temp_dir().join(format!("doorkey-lost-{}", std::process::id()));
     let mut program = program_in("inline");
-    // Not its controlling terminal: nothing else than the end of input tells it.
+    // Not its controlling terminal: nothing but the end of input tells it.
     let mut child =
         program.env("DOORKEY_TEST_LOST", &told).stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
     drop(line);
-    let (mut master, mut screen) = (File::from(pair.master), Vec::new());
+    let (mut master, mut screen) = (master, Vec::new());
     let mut buffer = [0; 1024];
-    while !screen.windows(13).any(|bytes| bytes == b"after nothing") {
+    while !screen.windows(9).any(|bytes| bytes == b"number 0.") {
         let read = master.read(&mut buffer).unwrap();
         screen.extend_from_slice(&buffer[..read]);
     }
