@@ -291,9 +291,49 @@ fn an_earlier_login_fills_what_is_left_open_and_hides_nothing() {
     let moved = again(|path| if path == OPENID { Ok(metadata(ISSUER, TOKEN)) } else { not_found() }).unwrap();
     assert_eq!(moved.endpoints.token, Some(url("https://auth.example.com/token")), "what it says now counts");
     assert_eq!(moved.endpoints.device_authorization, endpoints.device_authorization);
-    assert!(!moved.names_issuer);
     let other = again(|_| Ok(metadata("https://evil.example", TOKEN)));
     assert_eq!(failure(other).1, "other_issuer", "it does not hide that another answers");
+}
+
+#[test]
+fn that_an_issuer_names_itself_is_not_unlearned() {
+    const NAMES_ISSUER: &str = r#","authorization_response_iss_parameter_supported":true"#;
+    fn whole(more: &str) -> HttpResponse {
+        metadata(ISSUER, &format!("{TOKEN}{DEVICE}{more}"))
+    }
+    let answers: [fn(&str) -> Answer; 5] = [
+        // The only place that says so is kept from answering, in all ways that there are.
+        |path| if path == OPENID { Ok(whole("")) } else { Ok(HttpResponse::new(503, "")) },
+        |path| if path == OPENID { Ok(whole("")) } else { not_found() },
+        |path| if path == OAUTH { Ok(whole("")) } else { Err(FailureKind::NotSent) },
+        |path| if path == OAUTH { Ok(metadata(ISSUER, TOKEN)) } else { Err(FailureKind::AnswerLost) },
+        |path| {
+            let said_now = NAMES_ISSUER.replace("true", "false");
+            if path == OPENID { Ok(whole(&said_now)) } else { Ok(HttpResponse::new(503, "")) }
+        },
+    ];
+    for (index, answer) in answers.into_iter().enumerate() {
+        for (issuer, named_itself, names_itself) in
+            [(ISSUER, true, true), (ISSUER, false, false), ("https://other.example.com", true, false)]
+        {
+            let remembered = Metadata {
+                issuer: issuer.into(),
+                endpoints: Endpoints {
+                    token: Some(url("https://auth.example.com/token")),
+                    device_authorization: Some(url("https://auth.example.com/device")),
+                    ..Endpoints::default()
+                },
+                names_issuer: named_itself,
+                speaks_openid: false,
+            };
+            let mut world = World::new(move |request: &HttpRequest| answer(request.url.path()));
+            let end = run(&mut world, ISSUER, Endpoints::default(), Some(remembered));
+            let end = end.map(|known| known.names_issuer);
+            // What is remembered of another issuer does not fill what this one cannot be asked for either.
+            let is_lost = issuer != ISSUER && index == 3;
+            assert_eq!(end.ok(), (!is_lost).then_some(names_itself), "{index} {issuer} {named_itself}");
+        }
+    }
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub fn finish(issuing: &Issuing<'_>, profiles: &Profiles<'_>, handle: &str) -> R
         Ok(kept) => {
             profiles
                 .file
-                .keep(&profile.with_lists_of(profiles.settings.profile(&profile.name).ok().flatten()))?;
+                .keep(&profile.joined_with(profiles.settings.profile(&profile.name).ok().flatten()))?;
             claim.remove().map_err(store_failure)?;
             report::signed_in(printer, &service, &profile, &kept);
             Ok(ExitCode::SUCCESS)
