@@ -329,7 +329,7 @@ impl Logic for BrowserGrant {
 struct Place<'a> {
     oauth: &'a OAuth,
     client_id: &'a str,
-    /// The issuer's own, or named by its metadata. One on this machine is only for an issuer on this machine (invariant 18).
+    /// The issuer's own, or named by its metadata; no nearer than its tokens (invariant 18).
     endpoint: &'a Url,
 }
 
@@ -344,7 +344,7 @@ impl<'a> Place<'a> {
             return Err(Failure::new(Exit::Internal, "no_issuer", what));
         };
         let origin = place.endpoint.origin();
-        if origin.is_loopback() && !place.oauth.token_endpoint.origin().is_loopback() {
+        if origin.reach() < place.oauth.token_endpoint.origin().reach() {
             let what = format!("{} names a page on {origin}, which is not its own", service.name);
             return Err(Failure::new(Exit::Server, "unsafe_page", what)
                 .next(format!("check the network, {} and the proxy settings", service.api_variable)));

@@ -146,10 +146,7 @@ impl Url {
                 }
             }
         };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        if host.is_empty() {
-            return Err(UrlError::Malformed);
-        }
+        let host = host(authority.host())?;
         if !https && !is_loopback(&host) {
             return Err(UrlError::PlainHttp);
         }
@@ -254,6 +251,8 @@ pub enum UrlError {
     UserInfo,
     /// It is plain http to something else than a literal loopback address.
     PlainHttp,
+    /// Its host is an address in a form that others may read differently, like `127.1`.
+    OddAddress,
     /// It has a path or a query where only an origin is meant.
     NotAnOrigin,
 }
@@ -266,12 +265,33 @@ impl fmt::Display for UrlError {
             Self::Scheme => "its scheme is not https",
             Self::UserInfo => "it has a user name or password in it",
             Self::PlainHttp => "plain http is allowed for 127.0.0.0/8 and [::1] only",
+            Self::OddAddress => "its host is a number, but no address as it is usually written",
             Self::NotAnOrigin => "it has more than scheme, host and port",
         })
     }
 }
 
 impl core::error::Error for UrlError {}
+
+/// The host in lower case, IPv6 without its brackets. A host that ends in a number is an address to browsers and to C
+/// libraries, which read `127.1` and `0x7f000001` as 127.0.0.1 (WHATWG URL §3.5): the usual form is the only one that
+/// everybody reads alike.
+fn host(text: &str) -> Result<String, UrlError> {
+    if let Some(address) = text.strip_prefix('[') {
+        let address = address.strip_suffix(']').ok_or(UrlError::Malformed)?;
+        address.parse::<Ipv6Addr>().map_err(|_| UrlError::OddAddress)?;
+        return Ok(address.to_ascii_lowercase());
+    }
+    let host = text.to_ascii_lowercase();
+    let last = host.strip_suffix('.').unwrap_or(&host).rsplit('.').next().unwrap_or_default();
+    let is_decimal = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
+    let is_hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
+    match host.as_str() {
+        "" => Err(UrlError::Malformed),
+        _ if (is_decimal || is_hex) && host.parse::<Ipv4Addr>().is_err() => Err(UrlError::OddAddress),
+        _ => Ok(host),
+    }
+}
 
 fn is_loopback(host: &str) -> bool {
     host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
@@ -302,6 +322,18 @@ mod tests {
             ("https://a@b.example", Err(UrlError::UserInfo)),
             ("https://b.example:99999", Err(UrlError::Malformed)),
             ("https://b.example:", Err(UrlError::Malformed)),
+            ("https://127.1/", Err(UrlError::OddAddress)),
+            ("https://2130706433/", Err(UrlError::OddAddress)),
+            ("https://0x7F000001/", Err(UrlError::OddAddress)),
+            ("https://0x/", Err(UrlError::OddAddress)),
+            ("https://0177.0.0.1/", Err(UrlError::OddAddress)),
+            ("https://127.0.0.1./", Err(UrlError::OddAddress)),
+            ("https://a.b.1/", Err(UrlError::OddAddress)),
+            ("https://[::1%25lo]/", Err(UrlError::OddAddress)),
+            ("https://[127.0.0.1]/", Err(UrlError::OddAddress)),
+            ("https://1a.example/", Ok("https://1a.example/")),
+            ("https://0x1g/", Ok("https://0x1g/")),
+            ("https://1.example./", Ok("https://1.example./")),
             ("ftp://b.example", Err(UrlError::Scheme)),
             ("b.example", Err(UrlError::Scheme)),
             ("https://bücher.example", Err(UrlError::NotAscii)),

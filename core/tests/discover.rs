@@ -182,6 +182,17 @@ fn an_endpoint_that_is_not_safe_is_refused() {
         "http://auth.example.com/token",
         "http://127.0.0.1:8080/token",
         "https://127.0.0.1/token",
+        "https://[::1]/token",
+        "https://[::ffff:127.0.0.1]/token",
+        "https://0.0.0.0/token",
+        "https://127.1/token",
+        "https://2130706433/token",
+        "https://0x7f000001/token",
+        "https://localhost/token",
+        "https://auth.localhost./token",
+        "https://192.168.1.1/token",
+        "https://169.254.169.254/token",
+        "https://[fd00::1]/token",
         "https://user@auth.example.com/token",
         "ftp://auth.example.com/token",
         "//auth.example.com/token",
@@ -225,6 +236,32 @@ fn an_issuer_on_loopback_may_have_its_endpoints_there() {
         at("/.well-known/openid-configuration", metadata(issuer, fields)),
     );
     assert!(end.is_ok(), "{end:?}");
+}
+
+#[test]
+fn an_issuer_names_nothing_that_is_nearer_than_itself() {
+    for (issuer, endpoint, is_taken) in [
+        ("https://localhost:4000", "http://127.0.0.1:4000/token", true),
+        ("https://127.0.0.1:4000", "https://localhost:4000/token", true),
+        ("https://127.0.0.1:4000", "https://auth.example.com/token", true),
+        ("https://10.0.0.1", "https://10.0.0.2/token", true),
+        ("https://10.0.0.1", "https://auth.example.com/token", true),
+        ("https://10.0.0.1", "https://localhost/token", false),
+        ("https://auth.example.com", "https://10.0.0.1/token", false),
+        ("https://localhost.example.com", "https://localhost/token", false),
+    ] {
+        let fields = format!(r#"{DEVICE},"token_endpoint":"{endpoint}""#);
+        let answer = metadata(issuer, &fields);
+        let (end, _) = discover(issuer, Endpoints::default(), move |_| Ok(answer.clone()));
+        let code = end.map_err(|failure| failure.code.to_string()).map(drop);
+        assert_eq!(code.is_ok(), is_taken, "{issuer} {endpoint}: {code:?}");
+        assert!(is_taken || code == Err("unsafe_endpoint".into()), "{code:?}");
+        // A person may know better.
+        let given = Endpoints { token: Some(url(endpoint)), ..Endpoints::default() };
+        let answer = metadata(issuer, DEVICE);
+        let (end, _) = discover(issuer, given, move |_| Ok(answer.clone()));
+        assert!(end.is_ok(), "{issuer} {endpoint}: {end:?}");
+    }
 }
 
 #[test]
