@@ -222,7 +222,7 @@ impl BrowserGrant {
             Step::Done(Err(failure)) => end(cx, RedirectPage::Failed, failure),
             Step::Done(Ok(Exchanged::Granted(granted))) => {
                 cx.stop_listening(RedirectPage::SignedIn);
-                Step::Done(Ok(granted))
+                Step::Done(Ok(*granted))
             }
             Step::Done(Ok(Exchanged::AnswerLost(why))) => {
                 cx.stop_listening(RedirectPage::AnswerLost);

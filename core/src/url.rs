@@ -108,6 +108,8 @@ pub struct Url {
     origin: Origin,
     path: String,
     query: Vec<(String, Text)>,
+    /// The query as it is sent, if that is not for us to encode.
+    written: Option<Secret>,
 }
 
 impl Url {
@@ -152,26 +154,48 @@ impl Url {
         }
         let query = uri.query().unwrap_or_default();
         let query = query.split('&').filter(|pair| !pair.is_empty()).map(decode_pair).collect();
-        Ok(Self { origin: Origin { https, host, port }, path: uri.path().to_owned(), query })
+        Ok(Self { origin: Origin { https, host, port }, path: uri.path().to_owned(), query, written: None })
+    }
+
+    /// The same for a URL that a person wrote: its query is sent byte for byte. It may be signed, and to some servers `+`,
+    /// a name without `=` or an escape that is not UTF-8 mean something that decoding would lose. What a server names is
+    /// encoded anew instead, since it is handed on to browsers.
+    ///
+    /// # Errors
+    /// As [`Url::parse`]; or the query has characters that cannot stand in a request.
+    pub fn parse_as_written(text: &str) -> Result<Self, UrlError> {
+        let url = Self::parse(text)?;
+        let Some((_, query)) = text.split_once('?') else { return Ok(url) };
+        if !query.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(UrlError::Malformed);
+        }
+        Ok(Self { written: Some(Secret::from(query)), ..url })
     }
 
     /// The same origin with `path` put after this URL's own path; the query is dropped. `path` starts with `/`.
     #[must_use]
     pub fn join(&self, path: &str) -> Self {
         let base = self.path.trim_end_matches('/');
-        Self { origin: self.origin.clone(), path: format!("{base}{path}"), query: Vec::new() }
+        Self { path: format!("{base}{path}"), ..self.at_root("") }
     }
 
     /// The same origin with this path, which starts with `/`, and nothing else.
     #[must_use]
     pub fn at_root(&self, path: &str) -> Self {
-        Self { origin: self.origin.clone(), path: path.to_owned(), query: Vec::new() }
+        Self { origin: self.origin.clone(), path: path.to_owned(), query: Vec::new(), written: None }
     }
 
     /// The same with one more query parameter, which is encoded when the URL is written out.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Text>) -> Self {
-        self.query.push((name.to_owned(), value.into()));
+        let pair = (name.to_owned(), value.into());
+        self.written = self.written.map(|written| {
+            let mut query = written.expose_secret().to_owned();
+            query.push_str(if query.is_empty() { "" } else { "&" });
+            push_pair(&mut query, &pair);
+            Secret::new(query)
+        });
+        self.query.push(pair);
         self
     }
 
@@ -197,23 +221,22 @@ impl Url {
 
     /// Path and query as they stand in a request line, secrets included.
     pub fn expose_target(&self) -> Secret {
-        Secret::new(self.write_target(Text::expose))
+        let mut target = self.path.clone();
+        match &self.written {
+            Some(written) => target.extend(["?", written.expose_secret()]),
+            None => {
+                for (index, pair) in self.query.iter().enumerate() {
+                    target.push(if index == 0 { '?' } else { '&' });
+                    push_pair(&mut target, pair);
+                }
+            }
+        }
+        Secret::new(target)
     }
 
     /// The whole URL, secrets included.
     pub fn expose(&self) -> Secret {
         Secret::new(format!("{}{}", self.origin, self.expose_target().expose_secret()))
-    }
-
-    fn write_target(&self, value_of: impl Fn(&Text) -> &str) -> String {
-        let mut target = self.path.clone();
-        for (index, (name, value)) in self.query.iter().enumerate() {
-            target.push(if index == 0 { '?' } else { '&' });
-            target.extend(utf8_percent_encode(name, QUERY));
-            target.push('=');
-            target.extend(utf8_percent_encode(value_of(value), QUERY));
-        }
-        target
     }
 }
 
@@ -298,6 +321,12 @@ fn is_loopback(host: &str) -> bool {
         || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
+fn push_pair(query: &mut String, (name, value): &(String, Text)) {
+    query.extend(utf8_percent_encode(name, QUERY));
+    query.push('=');
+    query.extend(utf8_percent_encode(value.expose(), QUERY));
+}
+
 fn decode_pair(pair: &str) -> (String, Text) {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().to_string();
@@ -375,5 +404,32 @@ mod tests {
         assert_eq!(format!("{url:?}"), "https://app.example/base/pair?id=…&name=a%26b%3Fc%3D%23%C3%BC");
         let back = Url::parse(url.expose().expose_secret()).unwrap();
         assert_eq!(back.query_value("name"), Some("a&b?c=#ü"));
+    }
+
+    #[test]
+    fn what_a_person_wrote_is_sent_as_it_is() {
+        for (query, encoded) in [
+            ("?a+b=c%20d", "?a%20b=c%20d"),
+            ("?flag", "?flag="),
+            ("?a&&b=", "?a=&b="),
+            ("?x=%ff%2F/?:@", "?x=%EF%BF%BD%2F%2F%3F%3A%40"),
+            ("?filter[x]=~a!*'()", "?filter%5Bx%5D=~a%21%2A%27%28%29"),
+            ("?", ""),
+            ("", ""),
+        ] {
+            let text = format!("https://app.example/p{query}");
+            let target = |url: &Url| url.expose_target().expose_secret().to_owned();
+            let written = Url::parse_as_written(&text).unwrap();
+            assert_eq!(target(&written), format!("/p{query}"));
+            let parsed = Url::parse(&text).unwrap();
+            assert_eq!(target(&parsed), format!("/p{encoded}"));
+            assert_eq!((written.query(), format!("{written:?}")), (parsed.query(), format!("{parsed:?}")));
+            let more = if query.len() < 2 { "?y=z%20".to_owned() } else { format!("{query}&y=z%20") };
+            assert_eq!(target(&written.clone().with("y", "z ")), format!("/p{more}"));
+            assert_eq!(target(&written.join("/q")), "/p/q");
+        }
+        for odd in ["?a b", "?a#b", "?a\n", "?ü", "?a\u{7f}"] {
+            assert!(Url::parse_as_written(&format!("https://app.example/p{odd}")).is_err(), "{odd:?}");
+        }
     }
 }
