@@ -172,10 +172,15 @@ impl Vault {
             }
             StoreOp::CheckLock => done(self.check_lock()?),
             StoreOp::ReadEmergency => match &self.session {
-                Some(session) => records(Slot::Active, session.emergency.read()?),
+                Some(session) => {
+                    let found = session.emergency.read_beside(self.encrypted_file.as_deref())?;
+                    records(Slot::Active, found)
+                }
                 None => records(Slot::Active, None),
             },
-            StoreOp::ReserveEmergency { bytes } => done(self.emergency()?.reserve(bytes)?),
+            StoreOp::ReserveEmergency { bytes } => {
+                done(self.emergency()?.reserve_beside(bytes, self.encrypted_file.as_deref())?)
+            }
             StoreOp::WriteEmergency(record) => done(self.emergency()?.write(&record)?),
             StoreOp::RemoveEmergency => match &self.session {
                 Some(session) => done(session.emergency.remove()?),
