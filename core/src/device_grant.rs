@@ -134,6 +134,12 @@ impl Grant {
         self.expires_at().before(self.lag)
     }
 
+    /// From here on a code that the issuer does not know any more has run out: issuers forget codes at their end, and may
+    /// see that a little earlier than we do. Nobody's denial is hidden by that: it is `access_denied`.
+    fn fades_at(&self) -> Timestamp {
+        self.closes_at().before(self.interval)
+    }
+
     /// A poll in flight at the end is awaited until here.
     fn gives_up_at(&self) -> Timestamp {
         self.expires_at() + self.limit
@@ -340,6 +346,7 @@ impl DeviceGrant {
         let (state, wait) = match verdict {
             Verdict::Granted(granted) => return Step::Done(Ok(granted)),
             Verdict::Failed(failure) => return Step::fail(failure),
+            Verdict::Spent if cx.now.mono >= grant.fades_at() => return Step::fail(expired(cx.service)),
             Verdict::Spent => return self.spent(cx, &grant),
             _ if cx.now.mono >= grant.expires_at() => return Step::fail(expired(cx.service)),
             Verdict::Pending => {
