@@ -3,15 +3,19 @@
 
 mod world;
 
+use std::time::Duration;
+
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::keep::Kept;
 use doorkey_core::oauth::OAuth;
+use doorkey_core::pending_grant::{PendingGrant, StartGrant};
 use doorkey_core::record::{Backend, Slot};
 use doorkey_core::rotation::Journal;
 use doorkey_core::service::Service;
 use doorkey_core::sign_in::GrantKind::{Browser, Device};
 use doorkey_core::sign_in::{GrantKind, SignIn, SignInOptions};
+use doorkey_core::store::StoreOp;
 use doorkey_core::task::Task;
 use doorkey_core::url::Url;
 use world::World;
@@ -124,6 +128,28 @@ fn what_was_granted_is_stored() {
         let body = str::from_utf8(world.sent[0].1.body.as_bytes()).unwrap();
         assert_eq!(body, "client_id=cli&scope=openid");
     }
+}
+
+#[test]
+fn the_pace_of_a_login_that_another_process_began_is_kept() {
+    let mut polls = 0;
+    let mut world = World::new(move |request: &HttpRequest| {
+        let is_poll = request.url.path() == "/token";
+        polls += u32::from(is_poll);
+        let (status, body) = match (is_poll, polls) {
+            (false, _) => (200, CODE),
+            (true, 1) => (400, r#"{"error":"slow_down"}"#),
+            (true, _) => (200, PAIR),
+        };
+        Ok(HttpResponse::new(status, body).header("content-type", "application/json"))
+    });
+    world.service = service(&[Device]);
+    let begun = world.run(&Task::StartGrant, StartGrant::default()).unwrap().unwrap();
+    let (options, pending) = (SignInOptions::default(), Some(Box::new(begun.clone())));
+    let end = world.run(&Task::SignIn { options, pending }, SignIn::resumed(options, begun.clone())).unwrap();
+    assert!(end.is_ok(), "{end:?}");
+    let slower = PendingGrant { interval: Duration::from_secs(6), polled: true, ..begun };
+    assert!(world.ops.contains(&StoreOp::WritePending(Box::new(slower))));
 }
 
 #[test]
