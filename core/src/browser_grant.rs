@@ -35,6 +35,8 @@ use crate::text::harmless;
 use crate::time::Timestamp;
 use crate::url::Url;
 
+/// How a grant ends for which no port can be opened; nobody was sent anywhere then.
+pub(crate) const NOT_LISTENING: &str = "not_listening";
 /// From the link to the end of the wait for the browser (chosen).
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -382,6 +384,6 @@ fn refused(service: &Service, error: &OAuthError) -> (RedirectPage, Failure) {
 
 fn not_listening(service: &Service, reason: &str) -> Failure {
     let what = format!("no port can be opened for the browser on 127.0.0.1 or ::1: {}", harmless(reason));
-    Failure::new(Exit::Network, "not_listening", what)
+    Failure::new(Exit::Network, NOT_LISTENING, what)
         .next(format!("allow programs to listen on 127.0.0.1, then {} again", service.login_command()))
 }
