@@ -98,6 +98,7 @@ pub mod record;
 mod record_form;
 pub mod redirect;
 pub mod resolve;
+pub mod revoke;
 mod rotate;
 pub mod rotation;
 pub mod secret;

@@ -84,6 +84,8 @@ pub enum Task {
         /// Whether the issuer is told.
         revoke: bool,
     },
+    /// [`SignOut::resume`](crate::sign_out::SignOut::resume).
+    ResumeSignOut,
     /// [`Distrust`](crate::distrust::Distrust).
     Distrust {
         /// The token.

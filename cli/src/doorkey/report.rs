@@ -9,10 +9,11 @@ use doorkey_core::disconnect::{Cleared, Place};
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
 use doorkey_core::record::Record;
+use doorkey_core::revoke::Revocation;
 use doorkey_core::rotation::{Access, Journal};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
-use doorkey_core::sign_out::{Revocation, SignedOut};
+use doorkey_core::sign_out::SignedOut;
 use doorkey_core::text::harmless;
 use serde_json::{Value, json};
 
@@ -30,6 +31,8 @@ pub struct About {
     pub hidden_by: Option<&'static str>,
     /// Whether a token can be had, if that was tried.
     pub check: Option<Result<(), Failure>>,
+    /// What became of tokens that were still to be revoked.
+    pub revocation: Revocation,
     /// Every place that was looked at.
     pub explain: bool,
 }
@@ -159,13 +162,7 @@ pub fn signed_out(printer: Printer, profile: &Profile, signed_out: &SignedOut) -
     let SignedOut { cleared, revocation } = signed_out;
     let failed: Vec<_> = cleared.iter().flat_map(|cleared| cleared.failed()).collect();
     let was_signed_in = cleared.as_ref().is_none_or(|cleared| cleared.was_connected());
-    let (word, reason) = match revocation {
-        Revocation::NotAsked => ("not_asked", None),
-        Revocation::NotOffered => ("not_offered", None),
-        Revocation::Done => ("done", None),
-        Revocation::Refused(reason) => ("refused", Some(reason)),
-        Revocation::Pending(failure) => ("pending", Some(&failure.message)),
-    };
+    let (word, reason) = revocation_words(revocation);
     if printer.json {
         let places = cleared.iter().flat_map(|cleared| &cleared.places);
         printer.json(&json!({
@@ -192,29 +189,46 @@ pub fn signed_out(printer: Printer, profile: &Profile, signed_out: &SignedOut) -
                 printer.next(&harmless(next));
             }
         }
-        match revocation {
-            Revocation::NotAsked => {}
-            Revocation::Done => printer.line("  The issuer has revoked the tokens"),
-            Revocation::NotOffered => {
-                printer.warning("the issuer has no place to revoke tokens at; they end by themselves");
-            }
-            Revocation::Refused(reason) => {
-                printer.warning(&format!(
-                    "the issuer did not revoke the tokens: {reason}; they end by themselves"
-                ));
-            }
-            Revocation::Pending(failure) => {
-                printer.warning(&format!("the issuer could not be told: {}", failure.message));
-                printer.next(
-                    "run `doorkey logout` again when it can be reached; until then nothing uses the tokens",
-                );
-            }
+        show_revocation(printer, revocation);
+        if matches!(revocation, Revocation::Pending(_)) {
+            printer.next(
+                "run `doorkey logout` again when it can be reached; until then nothing uses the tokens",
+            );
         }
     }
     match revocation {
         _ if !failed.is_empty() => ExitCode::from(Exit::Store.code()),
         Revocation::Pending(failure) => ExitCode::from(failure.exit.code()),
         _ => ExitCode::SUCCESS,
+    }
+}
+
+/// What became of telling the issuer.
+fn show_revocation(printer: Printer, revocation: &Revocation) {
+    match revocation {
+        Revocation::NotAsked => {}
+        Revocation::Done => printer.line("  The issuer has revoked the tokens"),
+        Revocation::NotOffered => {
+            printer.warning("the issuer has no place to revoke tokens at; they end by themselves");
+        }
+        Revocation::Refused(reason) => {
+            printer
+                .warning(&format!("the issuer did not revoke the tokens: {reason}; they end by themselves"));
+        }
+        Revocation::Pending(failure) => {
+            printer.warning(&format!("the issuer could not be told: {}", failure.message));
+        }
+    }
+}
+
+/// The same in a word, with the reason.
+fn revocation_words(revocation: &Revocation) -> (&'static str, Option<&str>) {
+    match revocation {
+        Revocation::NotAsked => ("not_asked", None),
+        Revocation::NotOffered => ("not_offered", None),
+        Revocation::Done => ("done", None),
+        Revocation::Refused(reason) => ("refused", Some(reason)),
+        Revocation::Pending(failure) => ("pending", Some(&failure.message)),
     }
 }
 
@@ -287,6 +301,7 @@ fn show_rest(printer: Printer, about: &About) {
         Some(Ok(())) => printer.line("  Check: a token can be had"),
         Some(Err(failure)) => printer.line(&format!("  Check: {YELLOW}{}{RESET}", failure.message)),
     }
+    show_revocation(printer, &about.revocation);
     if let Some(variable) = about.hidden_by {
         printer.warning(&format!("{variable} is set, and its token is used instead of this profile's"));
         printer.next("unset it, or name the profile with --profile");
@@ -343,6 +358,7 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, 
             Ok(()) => json!({"accepted": true}),
             Err(failure) => json!({"accepted": false, "code": failure.code, "message": failure.message}),
         }),
+        "revocation": revocation_words(&about.revocation).0,
         "elsewhere": elsewhere.collect::<Vec<_>>(),
         "reason": report.credential.as_ref().err().map(|failure| {
             json!({"code": failure.code, "message": failure.message, "next": failure.next})

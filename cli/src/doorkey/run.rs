@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use doorkey_core::connection::Connection;
 use doorkey_core::failure::Failure;
 use doorkey_core::resolve::Given;
+use doorkey_core::revoke::Revocation;
 use doorkey_core::secret::Secret;
 use doorkey_core::sign_out::SignOut;
 use doorkey_core::task::Task;
@@ -23,6 +24,7 @@ use crate::token::Found;
 
 use super::args::{Issuers, Status};
 use super::place::{Profiles, unknown};
+use super::settings::Profile;
 use super::subject::subject;
 use super::{api, credential, login, report};
 
@@ -123,12 +125,28 @@ fn status(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Status) -> Resu
     let profile = profiles.current()?;
     let run = issuing.run(profiles.place(&profile)?);
     let (printer, service) = (run.printer, run.place.service.clone());
+    // Whoever checks waits for the network in any case; `token` and its like do not, for what is none of their business.
+    let revocation = match args.check {
+        true => resume_sign_out(issuing, profiles, &profile)?,
+        false => Revocation::NotAsked,
+    };
     let check = args.check.then(|| find(issuing, profiles).map(|_| ()));
     let told = run.drive(Task::Connection, Connection::default())?;
     let hidden_by =
         (issuing.environment.get(TOKEN).is_some() && !profiles.is_named_by_flag()).then_some(TOKEN);
-    let about = report::About { hidden_by, check, explain: args.explain };
+    let about = report::About { hidden_by, check, revocation, explain: args.explain };
     Ok(report::status(printer, &service, &profile, &told, &about))
+}
+
+/// Tells the issuer what an earlier logout could not, if there is anything to tell. It fails where the profile has no place.
+fn resume_sign_out(
+    issuing: &Issuing<'_>,
+    profiles: &Profiles<'_>,
+    profile: &Profile,
+) -> Result<Revocation, Failure> {
+    let run = issuing.run(profiles.place(profile)?);
+    let resumed = run.drive(Task::ResumeSignOut, SignOut::resume());
+    Ok(resumed.map_or_else(Revocation::Pending, |signed_out| signed_out.revocation))
 }
 
 /// What cannot be read of one profile must not hide the others.

@@ -229,6 +229,15 @@ impl Lines {
             Notice::EndpointElsewhere { name, origin } => {
                 self.hint(&format!("The issuer's {} is at {origin}.", name.replace('_', " ")));
             }
+            Notice::EarlierLoginRevoked => {
+                self.hint("The issuer has revoked the tokens of the earlier login.");
+            }
+            Notice::EarlierLoginNotRevoked { reason } => self.warn(
+                &format!(
+                    "the issuer did not revoke the tokens of the earlier login: {reason}; they end by themselves"
+                ),
+                None,
+            ),
             Notice::LegacyService => {
                 self.hint(&format!(
                     "{} is an older deployment here: it gives an API key.",

@@ -123,6 +123,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         },
         "start_grant" => Task::StartGrant,
         "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },
+        "resume_sign_out" => Task::ResumeSignOut,
         "distrust" => Task::Distrust { token: Secret::from(text(fields, "token")?) },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
         "browser_grant" => Task::BrowserGrant { open_browser: flag(fields, "open_browser")? },

@@ -146,6 +146,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         )),
         Task::StartGrant => Box::new(Machine::new(service, StartGrant::default())),
         Task::SignOut { revoke } => Box::new(Machine::new(service, SignOut::new(revoke))),
+        Task::ResumeSignOut => Box::new(Machine::new(service, SignOut::resume())),
         Task::Distrust { token } => Box::new(Machine::new(service, Distrust::new(token))),
         Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
         Task::BrowserGrant { open_browser } => {

@@ -95,6 +95,7 @@ impl Recorder {
             }
             Task::StartGrant => json!({"start_grant": null}),
             Task::SignOut { revoke } => json!({"sign_out": {"revoke": revoke}}),
+            Task::ResumeSignOut => json!({"resume_sign_out": null}),
             Task::Distrust { token } => json!({"distrust": {"token": self.placeholders.secret(token)}}),
             Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
             Task::BrowserGrant { open_browser } => json!({"browser_grant": {"open_browser": open_browser}}),
