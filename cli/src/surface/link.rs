@@ -186,14 +186,14 @@ impl Lines {
             }
             self.say("");
         } else if !only_if_it_fits {
-            self.warn("this terminal is too narrow for the link as a QR code", None);
+            self.warn("this terminal is too narrow for the link as a QR code");
         }
     }
 
     #[cfg(not(feature = "qr"))]
     fn draw(&self, _: &Link, only_if_it_fits: bool) {
         if !only_if_it_fits {
-            self.warn("this build draws no QR codes", None);
+            self.warn("this build draws no QR codes");
         }
     }
 }

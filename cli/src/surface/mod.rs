@@ -4,6 +4,7 @@ mod choice;
 mod countdown;
 mod large;
 mod link;
+mod message;
 #[cfg(feature = "qr")]
 mod qr;
 mod screen;
@@ -15,17 +16,16 @@ use doorkey_blocking::Surface;
 use doorkey_core::command::{Choice, Question};
 use doorkey_core::notice::Notice;
 use doorkey_core::service::Service;
-use doorkey_core::store::StoreFailure;
-use doorkey_core::text::harmless;
 use doorkey_core::time::Now;
 use doorkey_core::url::Url;
 
 use self::countdown::{Countdown, Waiting};
-use self::words::{describe, remedy, seconds};
-use crate::printer::{DIM, Printer, RESET};
+use self::words::describe;
+use crate::printer::Printer;
 use crate::signals::Watch;
 
 pub use self::link::{Link, LinkHook, Qr};
+pub use self::message::{Message, Weight};
 pub use self::words::name;
 
 /// Shows a command's progress on stderr; with `--json` what a script must know also on stdout.
@@ -70,21 +70,16 @@ impl Lines {
     }
 
     fn hint(&self, text: &str) {
-        self.say(&format!("{DIM}{text}{RESET}"));
+        self.tell(&Message::hint(text));
     }
 
-    fn warn(&self, text: &str, next: Option<&str>) {
+    fn warn(&self, text: &str) {
+        self.tell(&Message::warning(text));
+    }
+
+    fn tell(&self, message: &Message) {
         self.countdown.clear();
-        self.printer.warning(text);
-        if let Some(next) = next {
-            self.printer.next(next);
-        }
-    }
-
-    /// A warning about a store, with what mends it.
-    fn warn_of(&self, failure: &StoreFailure, say: impl FnOnce(&str) -> String) {
-        let (cause, next) = failure.parts();
-        self.warn(&say(&harmless(cause)), next.map(harmless).as_deref());
+        self.printer.tell(message);
     }
 
     fn not_opened(&mut self, reason: &str) {
@@ -114,49 +109,16 @@ impl Surface for Lines {
                 self.countdown.begin(now, Waiting { what: "the browser", state, next_poll, expires_at });
             }
             Notice::PageNotOpened { reason } => self.not_opened(reason),
-            Notice::VariableHides { variable } => self
-                .warn(&format!("{variable} is set: it will hide the stored token until you unset it"), None),
-            Notice::OtherWorkspace { asked, picked } => self.warn(
-                &format!("you asked for workspace {asked:?}, but {picked:?} was picked in the browser"),
-                None,
-            ),
-            Notice::WorkspaceIgnored => {
-                self.warn("--workspace has no effect: the token comes from a flag or the environment", None);
+            Notice::RotationStarted => self.watch.shield(true),
+            Notice::RotationEnded => self.watch.shield(false),
+            notice => {
+                if let Some(message) = Message::of(notice, &self.service) {
+                    self.tell(&message);
+                }
+                if matches!(notice, Notice::UnlockingKeychain) {
+                    self.countdown.end();
+                }
             }
-            Notice::Retrying { reason, wait } => {
-                self.hint(&format!("{reason}; trying again in {}", seconds(*wait)));
-            }
-            Notice::UnlockingKeychain => {
-                self.say("The keychain is locked; please answer its prompt.");
-                self.countdown.end();
-            }
-            Notice::FellBack { failure, to, .. } => {
-                let cause = harmless(failure.parts().0);
-                let to = name(*to);
-                self.warn(
-                    &format!(
-                        "{cause}, so the token is stored as plain text in the {to}, which only you can read"
-                    ),
-                    Some(remedy(failure)),
-                );
-            }
-            Notice::StaleEntry { backend, failure } => self.warn(
-                &format!(
-                    "an older token may remain in the {}, which cannot be reached: {}; it will not be used",
-                    name(*backend),
-                    harmless(failure.parts().0)
-                ),
-                None,
-            ),
-            Notice::LedgerNotWritten(failure) => {
-                let cause = harmless(failure.parts().0);
-                self.warn(&format!("could not remember where the token is: {cause}"), None);
-            }
-            Notice::NotRevoked { reason } => {
-                let page = self.service.keys_page();
-                self.warn(&format!("the key could not be revoked: {reason}; revoke it at {page}"), None);
-            }
-            notice => self.show_session(notice),
         }
     }
 
@@ -202,52 +164,6 @@ impl Surface for Lines {
 }
 
 impl Lines {
-    /// What concerns the renewal and the storing of a session.
-    fn show_session(&self, notice: &Notice) {
-        match notice {
-            Notice::RotationStarted => self.watch.shield(true),
-            Notice::RotationEnded => self.watch.shield(false),
-            Notice::FinishingRotation => {
-                self.say("The session is being renewed; that is finished first, in some seconds.");
-            }
-            Notice::KeptInEmergencyFile { failure } => self.warn_of(failure, |cause| {
-                format!(
-                    "the renewed session is kept in an emergency file, since its place is not usable: {cause}"
-                )
-            }),
-            Notice::NotKept { failure } => self.warn_of(failure, |cause| {
-                format!("the renewed session could not be stored, and ends with this command: {cause}")
-            }),
-            Notice::Recovered => self.hint("The session from the emergency file is back where it belongs."),
-            Notice::NotRenewed { failure } => self.warn(
-                &format!("the session could not be renewed now: {}", failure.message),
-                failure.next.as_deref(),
-            ),
-            Notice::Moved { to } => {
-                self.hint(&format!("What an older program had stored is now in the {}.", name(*to)));
-            }
-            Notice::EndpointElsewhere { name, origin } => {
-                self.hint(&format!("The issuer's {} is at {origin}.", name.replace('_', " ")));
-            }
-            Notice::EarlierLoginRevoked => {
-                self.hint("The issuer has revoked the tokens of the earlier login.");
-            }
-            Notice::EarlierLoginNotRevoked { reason } => self.warn(
-                &format!(
-                    "the issuer did not revoke the tokens of the earlier login: {reason}; they end by themselves"
-                ),
-                None,
-            ),
-            Notice::LegacyService => {
-                self.hint(&format!(
-                    "{} is an older deployment here: it gives an API key.",
-                    self.service.name
-                ));
-            }
-            _ => {}
-        }
-    }
-
     fn draws_on_terminal(&self) -> Option<screen::Size> {
         if self.person.redraws && self.printer.colors() { screen::size() } else { None }
     }
