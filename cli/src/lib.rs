@@ -1,6 +1,7 @@
 //! The commands `pentify`, `pensar` and `doorkey`: arguments, output, exit codes. No protocol decisions.
 
 pub mod api;
+#[cfg(feature = "doctor")]
 pub mod doctor;
 pub mod doorkey;
 pub mod environment;

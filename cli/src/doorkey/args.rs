@@ -76,6 +76,7 @@ pub enum Issuers {
         revoke: bool,
     },
     /// Look for what could keep logins from working, without changing anything
+    #[cfg(feature = "doctor")]
     Doctor(crate::doctor::Args),
     /// Run a command with the access token, renewed if need be, in a variable
     Exec(crate::exec::Args),

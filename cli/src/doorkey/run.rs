@@ -12,6 +12,7 @@ use doorkey_core::sign_out::SignOut;
 use doorkey_core::task::Task;
 use doorkey_core::token::bearer_given;
 
+#[cfg(feature = "doctor")]
 use crate::doctor;
 use crate::environment::Environment;
 use crate::exec;
@@ -25,6 +26,7 @@ use crate::token::Found;
 use super::args::{Issuers, Status};
 use super::place::{Profiles, unknown};
 use super::settings::Profile;
+#[cfg(feature = "doctor")]
 use super::subject::subject;
 use super::{api, credential, login, report};
 
@@ -68,6 +70,7 @@ pub fn run(
             _ => Ok(given.print(printer)),
         };
     }
+    #[cfg(feature = "doctor")]
     if let Issuers::Doctor(args) = command {
         doctor::only_the_real(issuing.trace.as_deref(), false)?;
         let subject = subject(environment, profile, issuing.watch);
@@ -90,6 +93,7 @@ pub fn run(
         Issuers::Exec(args) => exec::exec(&args, CHILDS, &find(&issuing, &profiles)?.token),
         Issuers::Api(args) => api::api(&issuing, &profiles, &args),
         Issuers::Credential { protocol } => credential::run(&issuing, profiles, &protocol),
+        #[cfg(feature = "doctor")]
         Issuers::Doctor(_) => Ok(ExitCode::SUCCESS),
         Issuers::Logout { revoke } => {
             let profile = profiles.current()?;

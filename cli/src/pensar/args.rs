@@ -43,6 +43,7 @@ pub enum Command {
     /// Run a command that finds the token in a variable
     Exec(crate::exec::Args),
     /// Look for what could keep the login from working, without changing anything
+    #[cfg(feature = "doctor")]
     Doctor(crate::doctor::Args),
     /// Describe the command line
     #[cfg(feature = "manual")]

@@ -5,6 +5,8 @@ mod credits;
 mod place;
 mod report;
 mod run;
+#[cfg(feature = "doctor")]
+mod subject;
 mod words;
 
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::resolve::Given;
 use doorkey_core::task::Task;
 
+#[cfg(feature = "doctor")]
 use crate::doctor;
 use crate::environment::Environment;
 use crate::exec;
@@ -21,6 +22,8 @@ use crate::surface::Qr;
 use crate::token::Found;
 
 use super::args::{Auth, AuthCommand, Cli, Command, ConnectArgs, Login, Other};
+#[cfg(feature = "doctor")]
+use super::subject::subject;
 use super::{credits, place, report};
 
 /// How requests name their sender.
@@ -36,18 +39,19 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
     if let Command::Manual(manual) = &command {
         return manual::run(manual, super::command());
     }
-    #[cfg(feature = "sandbox")]
-    let sandbox = cli.sandbox;
-    #[cfg(not(feature = "sandbox"))]
-    let sandbox = false;
+    #[cfg(feature = "doctor")]
     if let Command::Doctor(args) = command {
+        #[cfg(feature = "sandbox")]
+        let sandbox = cli.sandbox;
+        #[cfg(not(feature = "sandbox"))]
+        let sandbox = false;
         doctor::only_the_real(cli.trace.as_deref(), sandbox)?;
-        return Ok(doctor::run(args, environment, printer, place::subject(environment, USER_AGENT)));
+        return Ok(doctor::run(args, environment, printer, subject(environment, USER_AGENT)));
     }
     let runs = if let Command::Exec(args) = &command { Some(args) } else { None };
     let run = Run {
         #[cfg(feature = "sandbox")]
-        place: if sandbox { place::sandbox(environment)? } else { place::real(environment)? },
+        place: if cli.sandbox { place::sandbox(environment)? } else { place::real(environment)? },
         #[cfg(not(feature = "sandbox"))]
         place: place::real(environment)?,
         environment,
@@ -73,6 +77,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             let told = run.drive(Task::Credits, Credits::default())?;
             Ok(credits::show(printer, &service, &told, args.open.then_some(&browser)))
         }
+        #[cfg(feature = "doctor")]
         Command::Doctor(_) => Ok(ExitCode::SUCCESS),
         Command::Token => Ok(Found::find(run, Given::default())?.print(printer)),
         Command::Exec(args) => {

@@ -67,6 +67,7 @@ pub enum Command {
     /// Run a command that finds the token in a variable
     Exec(crate::exec::Args),
     /// Look for what could keep a login from working, without changing anything
+    #[cfg(feature = "doctor")]
     Doctor(crate::doctor::Args),
     /// Describe the command line
     #[cfg(feature = "manual")]
