@@ -18,6 +18,7 @@ pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod signals;
+pub mod sources;
 pub mod surface;
 pub mod token;
 pub mod trace_file;

@@ -108,6 +108,7 @@ pub mod sign;
 pub mod sign_in;
 pub mod sign_out;
 pub mod site;
+pub mod sources;
 pub mod status;
 mod stopwatch;
 pub mod store;

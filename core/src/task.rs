@@ -37,6 +37,8 @@ pub enum Task {
     Disconnect,
     /// [`Connection`](crate::connection::Connection).
     Connection,
+    /// [`Connection::explained`](crate::connection::Connection::explained).
+    ExplainConnection,
     /// [`Credits`](crate::credits::Credits).
     Credits,
     /// [`Session`](crate::session::Session).

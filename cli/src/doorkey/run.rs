@@ -135,10 +135,13 @@ fn status(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Status) -> Resu
         false => Revocation::NotAsked,
     };
     let check = args.check.then(|| find(issuing, profiles).map(|_| ()));
-    let told = run.drive(Task::Connection, Connection::default())?;
+    let told = match args.explain {
+        true => run.drive(Task::ExplainConnection, Connection::explained())?,
+        false => run.drive(Task::Connection, Connection::default())?,
+    };
     let hidden_by =
         (issuing.environment.get(TOKEN).is_some() && !profiles.is_named_by_flag()).then_some(TOKEN);
-    let about = report::About { hidden_by, check, revocation, explain: args.explain };
+    let about = report::About { hidden_by, check, revocation };
     Ok(report::status(printer, &service, &profile, &told, &about))
 }
 

@@ -95,9 +95,17 @@ pub struct ConnectArgs {
 #[derive(Clone, Copy, Subcommand)]
 pub enum Other {
     /// Show the connection: workspace, kind of authentication, where the tokens are
-    Status,
+    Status(StatusArgs),
     /// Disconnect: clear the stored tokens on this machine
     Logout,
+}
+
+/// Arguments of `status`.
+#[derive(Args, Clone, Copy)]
+pub struct StatusArgs {
+    /// Show every place that was looked at, in order, without asking the service
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// What `auth` can do.

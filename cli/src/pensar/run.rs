@@ -21,7 +21,7 @@ use crate::run::Run;
 use crate::surface::Qr;
 use crate::token::Found;
 
-use super::args::{Auth, AuthCommand, Cli, Command, ConnectArgs, Login, Other};
+use super::args::{Auth, AuthCommand, Cli, Command, ConnectArgs, Login, Other, StatusArgs};
 #[cfg(feature = "doctor")]
 use super::subject::subject;
 use super::{credits, place, report};
@@ -94,7 +94,7 @@ fn about_connection(run: Run<'_>, misplaced: &ConnectArgs, other: Other) -> Resu
         return Err(misplaced_flag());
     }
     match other {
-        Other::Status => status(run),
+        Other::Status(args) => status(run, args),
         Other::Logout => disconnect(run),
     }
 }
@@ -128,9 +128,12 @@ fn connect(mut run: Run<'_>, args: ConnectArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn status(run: Run<'_>) -> Result<ExitCode, Failure> {
+fn status(run: Run<'_>, args: StatusArgs) -> Result<ExitCode, Failure> {
     let (printer, service) = (run.printer, run.place.service.clone());
-    let told = run.drive(Task::Connection, Connection::default())?;
+    let told = match args.explain {
+        true => run.drive(Task::ExplainConnection, Connection::explained())?,
+        false => run.drive(Task::Connection, Connection::default())?,
+    };
     Ok(report::status(printer, &service, &told))
 }
 

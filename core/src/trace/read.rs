@@ -90,6 +90,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         }),
         "disconnect" => Task::Disconnect,
         "connection" => Task::Connection,
+        "explain_connection" => Task::ExplainConnection,
         "credits" => Task::Credits,
         "session" if fields.is_null() => Task::Session { refusal: None },
         "session" => {

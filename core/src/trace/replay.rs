@@ -127,6 +127,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         Task::Connect(options) => Box::new(Machine::new(service, Connect::new(options))),
         Task::Disconnect => Box::new(Machine::new(service, Disconnect::default())),
         Task::Connection => Box::new(Machine::new(service, Connection::default())),
+        Task::ExplainConnection => Box::new(Machine::new(service, Connection::explained())),
         Task::Credits => Box::new(Machine::new(service, Credits::default())),
         Task::Session { refusal } => {
             Box::new(Machine::new(service, refusal.map_or_else(Session::new, Session::after)))

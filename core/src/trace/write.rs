@@ -72,6 +72,7 @@ impl Recorder {
             }}),
             Task::Disconnect => json!({"disconnect": null}),
             Task::Connection => json!({"connection": null}),
+            Task::ExplainConnection => json!({"explain_connection": null}),
             Task::Credits => json!({"credits": null}),
             Task::Session { refusal } => json!({"session": self.refusal(refusal.as_ref())}),
             Task::Call { given, request } => {
