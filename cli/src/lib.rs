@@ -21,5 +21,7 @@ pub mod signals;
 pub mod sources;
 pub mod surface;
 pub mod token;
+pub mod trace;
+#[cfg(feature = "trace")]
 pub mod trace_file;
 pub mod usage;

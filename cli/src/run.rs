@@ -1,7 +1,5 @@
 //! One run of a command: a machine, driven to its end with everything that the command line and the environment say.
 
-use std::path::PathBuf;
-
 use doorkey_blocking::{Driver, HttpTransport};
 use doorkey_core::failure::Failure;
 use doorkey_core::machine::{Logic, Machine, Outcome};
@@ -13,7 +11,7 @@ use crate::place::{Place, unusable_setting};
 use crate::printer::Printer;
 use crate::signals::Watch;
 use crate::surface::{Lines, LinkHook, Person, Qr};
-use crate::trace_file::TraceFile;
+use crate::trace::Trace;
 
 /// What a machine is driven with.
 pub struct Run<'a> {
@@ -24,7 +22,7 @@ pub struct Run<'a> {
     /// Where results and messages go.
     pub printer: Printer,
     /// `--trace`.
-    pub trace: Option<PathBuf>,
+    pub trace: Trace,
     /// Who hears signals.
     pub watch: Watch,
     /// How requests name their sender.
@@ -49,8 +47,10 @@ impl Run<'_> {
     pub fn drive<L: Logic>(self, task: Task, logic: L) -> Outcome<L::Output> {
         let hook = self.link_hook();
         let Place { service, vault, .. } = self.place;
-        let trace = self.trace.as_deref().map(|path| TraceFile::create(path, &task, &service));
-        let mut trace = trace.transpose()?;
+        #[cfg(feature = "trace")]
+        let mut trace = self.trace.begin(&task, &service)?;
+        #[cfg(not(feature = "trace"))]
+        drop(task);
         let (terminal, redraws) = (self.environment.terminal, self.environment.redraws());
         let person = Person { terminal, redraws, qr: self.qr };
         let mut lines = Lines::new(self.printer, person, service.clone(), self.watch.clone(), hook);
@@ -59,12 +59,14 @@ impl Run<'_> {
         let mut driver = Driver::new(transport, vault).with_browser(browser).with_surface(&mut lines);
         let watch = self.watch.clone();
         driver.on_start(move |interrupter| watch.forward(interrupter));
+        #[cfg(feature = "trace")]
         if let Some(trace) = &mut trace {
             driver = driver.with_observer(trace);
         }
         let outcome = driver.run(Machine::new(service, logic));
         drop(driver);
         self.watch.forward_no_more();
+        #[cfg(feature = "trace")]
         if let Some(trace) = &mut trace {
             trace.end(outcome.as_ref().err());
         }

@@ -1,13 +1,14 @@
 //! The command line of `doorkey`.
 
 #[cfg(feature = "issuers")]
-use std::ffi::OsString;
-#[cfg(feature = "issuers")]
-use std::path::PathBuf;
-
 #[cfg(feature = "issuers")]
 use clap::Args;
 use clap::{Parser, Subcommand};
+#[cfg(feature = "issuers")]
+use std::ffi::OsString;
+
+#[cfg(feature = "issuers")]
+use crate::trace::Trace;
 
 /// doorkey: a login for command-line programs, with any OAuth issuer
 #[derive(Debug, Parser)]
@@ -25,10 +26,10 @@ pub struct Cli {
     #[cfg(feature = "issuers")]
     #[arg(long, global = true, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub profile: Option<String>,
-    /// Write what happens to this file, without secrets, for `doorkey replay`
+    /// Where to write what happens.
     #[cfg(feature = "issuers")]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub trace: Trace,
     /// What to do
     #[command(subcommand)]
     pub command: Command,

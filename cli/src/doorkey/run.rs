@@ -1,6 +1,5 @@
 //! What the commands for issuers do: build a machine, drive it, show what came of it.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use doorkey_core::connection::Connection;
@@ -22,6 +21,7 @@ use crate::run::Run;
 use crate::signals::Watch;
 use crate::surface::Qr;
 use crate::token::Found;
+use crate::trace::Trace;
 
 use super::args::{Issuers, Status};
 use super::place::{Profiles, unknown};
@@ -45,7 +45,7 @@ pub struct Issuing<'a> {
     pub printer: Printer,
     /// Who hears signals.
     pub watch: Watch,
-    trace: Option<PathBuf>,
+    trace: Trace,
 }
 
 /// Runs one command.
@@ -55,7 +55,7 @@ pub struct Issuing<'a> {
 pub fn run(
     command: Issuers,
     profile: Option<String>,
-    trace: Option<PathBuf>,
+    trace: Trace,
     environment: &Environment,
     printer: Printer,
 ) -> Result<ExitCode, Failure> {
@@ -72,7 +72,7 @@ pub fn run(
     }
     #[cfg(feature = "doctor")]
     if let Issuers::Doctor(args) = command {
-        doctor::only_the_real(issuing.trace.as_deref(), false)?;
+        doctor::only_the_real(&issuing.trace, false)?;
         let subject = subject(environment, profile, issuing.watch);
         return Ok(doctor::run(args, environment, printer, subject));
     }

@@ -45,7 +45,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         let sandbox = cli.sandbox;
         #[cfg(not(feature = "sandbox"))]
         let sandbox = false;
-        doctor::only_the_real(cli.trace.as_deref(), sandbox)?;
+        doctor::only_the_real(&cli.trace, sandbox)?;
         return Ok(doctor::run(args, environment, printer, subject(environment, USER_AGENT)));
     }
     let runs = if let Command::Exec(args) = &command { Some(args) } else { None };

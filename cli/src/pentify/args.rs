@@ -1,9 +1,9 @@
 //! The command line of `pentify`.
 
-use std::path::PathBuf;
-
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
+
+use crate::trace::Trace;
 
 /// The Pentify Terminal: sign in, and use the API.
 #[derive(Parser)]
@@ -27,9 +27,9 @@ pub struct Cli {
     #[cfg(feature = "sandbox")]
     #[arg(long, global = true)]
     pub sandbox: bool,
-    /// Write what happens to this file, without secrets, for `doorkey replay`
-    #[arg(long, global = true, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
+    /// Where to write what happens.
+    #[command(flatten)]
+    pub trace: Trace,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
