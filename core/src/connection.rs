@@ -38,6 +38,8 @@ pub struct Connection {
     unreadable: Option<Failure>,
     not_moved: Option<Failure>,
     looks: Vec<Look>,
+    /// What the search for the record has seen already.
+    passed: Vec<Look>,
     emergency: Option<Result<Option<Record>, StoreFailure>>,
     plaintext: Option<Result<Option<Record>, StoreFailure>>,
     phase: Phase,
@@ -121,6 +123,7 @@ impl Connection {
             Step::Done(Ok(found)) => found,
         };
         let ledger = found.ledger.clone();
+        self.passed = found.passed.clone();
         self.found = Some(Box::new(found));
         let order = reading_order(cx.service, &ledger);
         let home = self.home();
@@ -144,6 +147,11 @@ impl Connection {
             return self.judge(cx);
         }
         let backend = rest.remove(0);
+        // A keychain takes its time to say that it is not there: it is not asked twice.
+        if let Some(at) = self.passed.iter().position(|(passed, _)| *passed == backend) {
+            self.looks.push(self.passed.remove(at));
+            return self.look_elsewhere(cx, rest);
+        }
         let id = cx.store(StoreOp::Load { backend, slot: Slot::Active });
         self.phase = Phase::LookingElsewhere(id, backend, rest);
         Step::Pending

@@ -105,6 +105,7 @@ mod tests {
             ledger: Ledger::default(),
             held: held.clone().map(|held| (Backend::File, held)),
             emergency: emergency.clone(),
+            passed: Vec::new(),
         };
         let at =
             |record: Option<Record>| Ok(record.into_iter().map(|record| (Slot::Active, record)).collect());
