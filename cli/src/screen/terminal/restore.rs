@@ -1,14 +1,13 @@
 //! What has to be put back, whoever ends the process.
 
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, TryLockError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use super::Mode;
-use super::line::{Line, is_writable};
+use super::device::{Line, is_writable};
 use super::painter::{HIDE_CURSOR, SHOW_CURSOR};
 
 const PASTE_ON: &str = "\x1b[?2004h";
@@ -18,8 +17,6 @@ const NORMAL_SCREEN: &str = "\x1b[?1049l";
 /// How often, and how long each time, whoever ends the process waits for somebody who writes.
 const TRIES: u32 = 10;
 const TRY: Duration = Duration::from_millis(5);
-/// How long it waits, in milliseconds, until something can be written.
-const WRITABLE: u8 = 50;
 
 /// The terminal while it is ours.
 #[derive(Debug)]
@@ -127,7 +124,7 @@ impl Taken {
             }
             thread::sleep(TRY);
         }
-        if taken && is_writable(io::stderr().as_fd(), WRITABLE) {
+        if taken && is_writable() {
             write(&self.last_words(above));
         }
     }
