@@ -61,12 +61,10 @@ impl Taken {
         self.line.take_keys()?;
         let mut state = self.state();
         *state = State { taken: true, above: 0 };
-        let place = match self.mode {
-            Mode::Full => OTHER_SCREEN.to_owned(),
-            // Behind some text so many blanks end in the next row, else in the same.
-            Mode::Inline => format!("{}\r\x1b[K", " ".repeat(columns.into())),
-        };
-        write(&format!("{HIDE_CURSOR}{PASTE_ON}{place}"));
+        // Behind some text so many blanks end in the next row, else in the same.
+        let row = format!("{}\r\x1b[K", " ".repeat(columns.into()));
+        let screen = if self.mode == Mode::Full { OTHER_SCREEN } else { "" };
+        write(&format!("{HIDE_CURSOR}{PASTE_ON}{row}{screen}"));
         Ok(())
     }
 
