@@ -1,14 +1,13 @@
 //! What has to be put back, whoever ends the process.
 
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, TryLockError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use super::Mode;
-use super::line::{Line, is_writable};
+use super::device::{Line, is_writable};
 use super::painter::{HIDE_CURSOR, SHOW_CURSOR};
 
 const PASTE_ON: &str = "\x1b[?2004h";
@@ -18,8 +17,6 @@ const NORMAL_SCREEN: &str = "\x1b[?1049l";
 /// How often, and how long each time, whoever ends the process waits for somebody who writes.
 const TRIES: u32 = 10;
 const TRY: Duration = Duration::from_millis(5);
-/// How long it waits, in milliseconds, until something can be written.
-const WRITABLE: u8 = 50;
 
 /// The terminal while it is ours.
 #[derive(Debug)]
@@ -64,12 +61,10 @@ impl Taken {
         self.line.take_keys()?;
         let mut state = self.state();
         *state = State { taken: true, above: 0 };
-        let place = match self.mode {
-            Mode::Full => OTHER_SCREEN.to_owned(),
-            // Behind some text so many blanks end in the next row, else in the same.
-            Mode::Inline => format!("{}\r\x1b[K", " ".repeat(columns.into())),
-        };
-        write(&format!("{HIDE_CURSOR}{PASTE_ON}{place}"));
+        // Behind some text so many blanks end in the next row, else in the same.
+        let row = format!("{}\r\x1b[K", " ".repeat(columns.into()));
+        let screen = if self.mode == Mode::Full { OTHER_SCREEN } else { "" };
+        write(&format!("{HIDE_CURSOR}{PASTE_ON}{row}{screen}"));
         Ok(())
     }
 
@@ -127,7 +122,7 @@ impl Taken {
             }
             thread::sleep(TRY);
         }
-        if taken && is_writable(io::stderr().as_fd(), WRITABLE) {
+        if taken && is_writable() {
             write(&self.last_words(above));
         }
     }
