@@ -106,6 +106,13 @@ mod unix {
             }
         }
 
+        /// Does what a first signal does, for a person who does not want to wait any longer.
+        pub fn interrupt(&self) {
+            if let Stop::Interrupt { interrupter, .. } = &self.state().stop {
+                interrupter.interrupt();
+            }
+        }
+
         /// The driver is done: a signal ends the process again. An interrupt would find nobody.
         pub fn forward_no_more(&self) {
             self.state().stop = Stop::Exit;
@@ -216,6 +223,9 @@ mod elsewhere {
 
         /// Does nothing.
         pub fn forward(&self, _: Interrupter) {}
+
+        /// Does nothing.
+        pub fn interrupt(&self) {}
 
         /// Does nothing.
         pub fn forward_no_more(&self) {}
