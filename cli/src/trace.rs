@@ -24,7 +24,7 @@ pub struct Trace {
 
 impl Trace {
     /// Whether it is given.
-    #[cfg(feature = "doctor")]
+    #[cfg(any(feature = "doctor", feature = "screen"))]
     pub fn is_given(&self) -> bool {
         #[cfg(feature = "trace")]
         return self.trace.is_some();

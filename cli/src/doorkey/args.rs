@@ -26,6 +26,10 @@ pub struct Cli {
     #[cfg(feature = "issuers")]
     #[arg(long, global = true, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub profile: Option<String>,
+    /// Draw nothing over itself: plain lines, for screen readers and logs
+    #[cfg(feature = "issuers")]
+    #[arg(long, global = true)]
+    pub plain: bool,
     /// Where to write what happens.
     #[cfg(feature = "issuers")]
     #[command(flatten)]

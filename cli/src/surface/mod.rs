@@ -1,5 +1,6 @@
 //! What the person sees while a command runs: plain lines, and on a terminal one line that counts down.
 
+mod asked;
 mod choice;
 mod countdown;
 mod large;
@@ -20,13 +21,19 @@ use doorkey_core::time::Now;
 use doorkey_core::url::Url;
 
 use self::countdown::{Countdown, Waiting};
-use self::words::describe;
 use crate::printer::Printer;
 use crate::signals::Watch;
 
-pub use self::link::{Link, LinkHook, Qr};
+pub use self::asked::Asked;
+#[cfg(feature = "screen")]
+pub use self::large::large;
+#[cfg(feature = "screen")]
+pub use self::large::large_in_ascii;
+pub use self::link::{Link, LinkHook, Qr, Tell};
 pub use self::message::{Message, Weight};
-pub use self::words::name;
+#[cfg(all(feature = "screen", feature = "qr"))]
+pub use self::qr::modules;
+pub use self::words::{describe, minutes, name};
 
 /// Shows a command's progress on stderr; with `--json` what a script must know also on stdout.
 #[derive(Debug)]
@@ -135,20 +142,13 @@ impl Surface for Lines {
         if !self.person.terminal {
             return Box::new(|| false);
         }
-        let (text, otherwise) = match question {
-            Question::PairAgain => (
-                "The token was handed out already, probably in an answer that got lost. Pair again? [Y/n]"
-                    .to_owned(),
-                true,
-            ),
-            Question::Reconnect => {
-                (format!("Already connected to {}. Sign in again? [y/N]", self.service.name), false)
-            }
-            _ => return Box::new(|| false),
+        let Some(Asked { text, otherwise }) = Asked::of(question, &self.service.name) else {
+            return Box::new(|| false);
         };
+        let choice = if otherwise { "[Y/n]" } else { "[y/N]" };
         self.countdown.end();
         let mut stderr = io::stderr();
-        let _ = write!(stderr, "{text} ").and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{text} {choice} ").and_then(|()| stderr.flush());
         Box::new(move || {
             let mut line = String::new();
             let read = io::stdin().read_line(&mut line);
@@ -177,7 +177,8 @@ impl Lines {
 
     fn use_link(&mut self) {
         if let (Some(hook), Some(link)) = (&self.on_link, self.link.take()) {
-            (hook.call)(&link);
+            let printer = self.printer;
+            (hook.call)(&link, Box::new(move |message| printer.tell(&message)));
         }
     }
 }
