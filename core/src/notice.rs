@@ -98,6 +98,11 @@ pub enum Notice {
         /// When the wait for the browser ends.
         expires_at: Timestamp,
     },
+    /// No browser on this machine can bring anything back: the login goes on with a device code.
+    NotListening {
+        /// Why.
+        reason: String,
+    },
     /// What an earlier login had was still to be revoked, and now is.
     EarlierLoginRevoked,
     /// What an earlier login had was still to be revoked, but the issuer was not told or refused; nobody has its tokens

@@ -7,7 +7,7 @@
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 
-use crate::browser_grant::BrowserGrant;
+use crate::browser_grant::{BrowserGrant, NOT_LISTENING};
 use crate::device_grant::{DeviceGrant, Granted};
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
@@ -31,7 +31,8 @@ pub struct SignInOptions {
     /// Whether that browser runs on this machine, so that it reaches a listener here: not over SSH, in a container or
     /// without a display.
     pub browser_is_here: bool,
-    /// How to sign in; `None`: by the browser if it is here and the issuer offers it, else by a device code.
+    /// How to sign in; `None`: by the browser if it is here, can be listened to, and the issuer offers it, else by a device
+    /// code.
     pub grant: Option<GrantKind>,
 }
 
@@ -106,34 +107,28 @@ impl SignIn {
     }
 
     fn grant(&mut self, cx: &mut Context<'_>, kind: GrantKind) -> Step<Kept> {
+        if kind == GrantKind::Device {
+            return self.grant_to_device(cx);
+        }
+        let mut grant = Box::new(BrowserGrant::new(self.options.open_browser));
+        let step = grant.start(cx);
+        self.phase = Phase::GrantingInBrowser(grant);
+        self.granted(cx, step)
+    }
+
+    fn grant_to_device(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
         let open_browser = self.options.open_browser;
-        let step = match kind {
-            GrantKind::Browser => {
-                let mut grant = Box::new(BrowserGrant::new(open_browser));
-                let step = grant.start(cx);
-                self.phase = Phase::GrantingInBrowser(grant);
-                step
-            }
-            GrantKind::Device => {
-                let mut grant = Box::new(match self.pending.take() {
-                    Some(pending) => DeviceGrant::resumed(open_browser, *pending),
-                    None => DeviceGrant::new(open_browser),
-                });
-                let step = grant.start(cx);
-                self.phase = Phase::Granting(grant);
-                step
-            }
-        };
+        let mut grant = Box::new(match self.pending.take() {
+            Some(pending) => DeviceGrant::resumed(open_browser, *pending),
+            None => DeviceGrant::new(open_browser),
+        });
+        let step = grant.start(cx);
+        self.phase = Phase::Granting(grant);
         self.granted(cx, step)
     }
 
     /// How to sign in, of what the issuer offers.
     fn kind(&self, cx: &Context<'_>) -> Result<GrantKind, Failure> {
-        let Some(oauth) = &cx.service.oauth else { return Err(no_grant(cx, None)) };
-        let offers = |kind: GrantKind| match kind {
-            GrantKind::Device => oauth.device_authorization_endpoint.is_some(),
-            GrantKind::Browser => oauth.authorization_endpoint.is_some(),
-        };
         let wanted = match self.options.grant {
             // It was begun as such.
             _ if self.pending.is_some() => [GrantKind::Device; 2],
@@ -141,7 +136,7 @@ impl SignIn {
             None if self.options.browser_is_here => [GrantKind::Browser, GrantKind::Device],
             None => [GrantKind::Device, GrantKind::Browser],
         };
-        let kind = wanted.into_iter().find(|kind| offers(*kind));
+        let kind = wanted.into_iter().find(|kind| offers(cx, *kind));
         kind.ok_or_else(|| no_grant(cx, self.options.grant))
     }
 
@@ -149,6 +144,7 @@ impl SignIn {
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
+            Step::Done(Err(failure)) if failure.code == NOT_LISTENING => self.not_listening(cx, failure),
             Step::Done(Err(failure)) => Step::fail(failure),
             Step::Done(Ok(Granted::Tokens { client_id, tokens })) => {
                 let record = granted_record(cx, client_id, tokens);
@@ -182,6 +178,20 @@ impl SignIn {
             Step::Done(Err(failure)) => tell(cx, Revocation::Pending(failure)),
         }
         Step::Done(Ok(kept))
+    }
+
+    /// No browser can bring anything back here: the code can be typed in any.
+    fn not_listening(&mut self, cx: &mut Context<'_>, failure: Failure) -> Step<Kept> {
+        match self.options.grant {
+            _ if !offers(cx, GrantKind::Device) => Step::fail(failure),
+            None => {
+                cx.show(Notice::NotListening { reason: failure.message });
+                self.grant_to_device(cx)
+            }
+            Some(_) => {
+                Step::fail(failure.next("give --device instead, or allow programs to listen on 127.0.0.1"))
+            }
+        }
     }
 }
 
@@ -266,6 +276,14 @@ impl Logic for SignIn {
             Phase::New | Phase::Preparing(..) => None,
         }
     }
+}
+
+/// Whether the issuer has what that takes.
+fn offers(cx: &Context<'_>, kind: GrantKind) -> bool {
+    cx.service.oauth.as_ref().is_some_and(|oauth| match kind {
+        GrantKind::Device => oauth.device_authorization_endpoint.is_some(),
+        GrantKind::Browser => oauth.authorization_endpoint.is_some(),
+    })
 }
 
 fn no_grant(cx: &Context<'_>, wanted: Option<GrantKind>) -> Failure {

@@ -110,6 +110,7 @@ impl Message {
             Notice::EarlierLoginNotRevoked { reason } => Self::warning(format!(
                 "the issuer did not revoke the tokens of the earlier login: {reason}; they end by themselves"
             )),
+            Notice::NotListening { reason } => Self::warning(format!("{reason}; a code is used instead")),
             Notice::LegacyService => {
                 Self::hint(format!("{} is an older deployment here: it gives an API key.", service.name))
             }
