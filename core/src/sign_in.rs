@@ -107,16 +107,12 @@ impl SignIn {
     }
 
     fn grant(&mut self, cx: &mut Context<'_>, kind: GrantKind) -> Step<Kept> {
-        let open_browser = self.options.open_browser;
-        let step = match kind {
-            GrantKind::Browser => {
-                let mut grant = Box::new(BrowserGrant::new(open_browser));
-                let step = grant.start(cx);
-                self.phase = Phase::GrantingInBrowser(grant);
-                step
-            }
-            GrantKind::Device => return self.grant_to_device(cx),
-        };
+        if kind == GrantKind::Device {
+            return self.grant_to_device(cx);
+        }
+        let mut grant = Box::new(BrowserGrant::new(self.options.open_browser));
+        let step = grant.start(cx);
+        self.phase = Phase::GrantingInBrowser(grant);
         self.granted(cx, step)
     }
 
@@ -162,20 +158,6 @@ impl SignIn {
         }
     }
 
-    /// No browser can bring anything back here: the code can be typed in any.
-    fn not_listening(&mut self, cx: &mut Context<'_>, failure: Failure) -> Step<Kept> {
-        match self.options.grant {
-            _ if !offers(cx, GrantKind::Device) => Step::fail(failure),
-            None => {
-                cx.show(Notice::NotListening { reason: failure.message });
-                self.grant_to_device(cx)
-            }
-            Some(_) => {
-                Step::fail(failure.next("give --device instead, or allow programs to listen on 127.0.0.1"))
-            }
-        }
-    }
-
     fn kept(&mut self, cx: &mut Context<'_>, step: Step<Kept>) -> Step<Kept> {
         let Phase::Keeping(keep) = &mut self.phase else { return step };
         let Step::Done(Ok(kept)) = step else { return step };
@@ -196,6 +178,20 @@ impl SignIn {
             Step::Done(Err(failure)) => tell(cx, Revocation::Pending(failure)),
         }
         Step::Done(Ok(kept))
+    }
+
+    /// No browser can bring anything back here: the code can be typed in any.
+    fn not_listening(&mut self, cx: &mut Context<'_>, failure: Failure) -> Step<Kept> {
+        match self.options.grant {
+            _ if !offers(cx, GrantKind::Device) => Step::fail(failure),
+            None => {
+                cx.show(Notice::NotListening { reason: failure.message });
+                self.grant_to_device(cx)
+            }
+            Some(_) => {
+                Step::fail(failure.next("give --device instead, or allow programs to listen on 127.0.0.1"))
+            }
+        }
     }
 }
 

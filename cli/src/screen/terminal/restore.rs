@@ -10,6 +10,9 @@ use super::Mode;
 use super::device::{Line, is_writable};
 use super::painter::{HIDE_CURSOR, SHOW_CURSOR};
 
+/// From here to the end of the terminal. Not all at once: tmux takes a view that begins in the first row for a screen of
+/// output that is cleared, and keeps it in its history.
+const CLEAR_BELOW: &str = "\x1b7\x1b[K\x1b[B\x1b[J\x1b8";
 const PASTE_ON: &str = "\x1b[?2004h";
 const PASTE_OFF: &str = "\x1b[?2004l";
 const OTHER_SCREEN: &str = "\x1b[?1049h\x1b[H\x1b[2J";
@@ -84,7 +87,7 @@ impl Taken {
             (Mode::Inline, 0) => "\r".to_owned(),
             (Mode::Inline, above) => format!("\r\x1b[{above}A"),
         };
-        self.write(&format!("{HIDE_CURSOR}{place}\x1b[J"), 0);
+        self.write(&format!("{HIDE_CURSOR}{place}{CLEAR_BELOW}"), 0);
     }
 
     /// Whether it is another job's turn to use the terminal.
@@ -130,8 +133,8 @@ impl Taken {
     fn last_words(&self, above: u16) -> String {
         let place = match (self.mode, above) {
             (Mode::Full, _) => NORMAL_SCREEN.to_owned(),
-            (Mode::Inline, 0) => "\r\x1b[J".to_owned(),
-            (Mode::Inline, above) => format!("\r\x1b[{above}A\x1b[J"),
+            (Mode::Inline, 0) => format!("\r{CLEAR_BELOW}"),
+            (Mode::Inline, above) => format!("\r\x1b[{above}A{CLEAR_BELOW}"),
         };
         format!("\x1b[m{place}{PASTE_OFF}{SHOW_CURSOR}")
     }
