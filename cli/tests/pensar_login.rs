@@ -132,7 +132,7 @@ fn a_workspace_is_named_on_the_command_line() {
 fn a_workspace_is_chosen_on_the_terminal() {
     let apex = Apex::new("pensar-terminal");
     let login = || {
-        let terminal = Terminal::start(&apex.command(&["login", "--force"]));
+        let terminal = Terminal::start(&apex.command(&["login", "--force", "--plain"]));
         terminal.wait_for("waiting for the browser");
         let screen = terminal.screen();
         let link =
@@ -172,18 +172,40 @@ fn a_person_at_a_terminal_is_asked_before_connecting_anew() {
     apex.login(account::SOLO, &[]).expect(0);
     let before = apex.file("auth.json");
     for answer in ["\n", "n\n", "\u{4}"] {
-        let mut terminal = Terminal::start(&apex.command(&["login"]));
+        let mut terminal = Terminal::start(&apex.command(&["login", "--plain"]));
         terminal.wait_for("Already connected to Pensar Console. Sign in again? [y/N] ");
         terminal.type_in(answer);
         assert_eq!(terminal.finish(), Some(0), "{}", terminal.screen());
         terminal.wait_for("Connected to Pensar Console\r\n  Workspace: ");
         assert_eq!(apex.file("auth.json"), before, "{answer:?}");
     }
-    let mut terminal = Terminal::start(&apex.command(&["login"]));
+    let mut terminal = Terminal::start(&apex.command(&["login", "--plain"]));
     terminal.wait_for("[y/N] ");
     terminal.type_in("y\n");
     terminal.wait_for("waiting for the browser");
     terminal.signal(Signal::SIGTERM);
+    assert_eq!(terminal.finish(), Some(130));
+    assert_eq!(apex.file("auth.json"), before, "the old connection stays until there is a new one");
+}
+
+#[test]
+fn in_a_view_a_key_answers() {
+    let apex = Apex::new("pensar-again-view");
+    apex.login(account::SOLO, &[]).expect(0);
+    let before = apex.file("auth.json");
+    for answer in ["\r", "n", "\u{1b}"] {
+        let mut terminal = Terminal::start(&apex.command(&["login"]));
+        terminal.wait_to_see("Already connected to Pensar Console. Sign in again?");
+        terminal.type_in(answer);
+        assert_eq!(terminal.finish(), Some(0), "{}", terminal.screen());
+        terminal.wait_to_see("Connected to Pensar Console\n  Workspace: ");
+        assert_eq!(apex.file("auth.json"), before, "{answer:?}");
+    }
+    let mut terminal = Terminal::start(&apex.command(&["login"]));
+    terminal.wait_to_see("Sign in again?");
+    terminal.type_in("y");
+    terminal.wait_to_see("4:5");
+    terminal.type_in("\u{3}");
     assert_eq!(terminal.finish(), Some(130));
     assert_eq!(apex.file("auth.json"), before, "the old connection stays until there is a new one");
 }
@@ -371,10 +393,12 @@ fn a_code_is_drawn_where_it_can_be() {
 fn shown(apex: &Apex, columns: u16, rows: u16, args: &[&str]) -> String {
     let command = apex.command(&[&["login"], args].concat());
     let mut terminal = Terminal::sized(&command, columns, rows);
-    terminal.wait_for("waiting for the browser");
+    terminal.wait_to_see(" left");
+    let glass = terminal.glass();
     terminal.signal(Signal::SIGTERM);
     assert_eq!(terminal.finish(), Some(130));
-    terminal.screen()
+    assert!(args.contains(&"--plain") || !terminal.glass().contains(" left"), "nothing of the view stays");
+    glass
 }
 
 #[test]
@@ -385,24 +409,46 @@ fn drawings_fit_the_terminal_or_are_left_out() {
     apex.sealed.set("TERM", "xterm-256color");
     assert!(drawn(&shown(&apex, 80, 50, &[])) >= 4 + 14, "no browser, and room for everything");
     assert_eq!(drawn(&shown(&apex, 80, 24, &[])), 4, "no room for the QR code");
-    assert!(drawn(&shown(&apex, 80, 24, &["--qr"])) >= 4 + 14, "asked for");
+    assert!(drawn(&shown(&apex, 80, 24, &["--qr"])) >= 14, "asked for, it takes the place of the letters");
     assert_eq!(drawn(&shown(&apex, 80, 50, &["--no-browser"])), 4, "the browser is elsewhere on purpose");
-    assert_eq!(drawn(&shown(&apex, 30, 50, &[])), 0, "too narrow for either");
+    assert_eq!(drawn(&shown(&apex, 30, 50, &[])), 2 * 4, "half the code in a row, and no QR code");
+    assert_eq!(drawn(&shown(&apex, 20, 50, &[])), 0, "too narrow for either");
     let narrow = shown(&apex, 30, 50, &["--qr"]);
-    assert!(narrow.contains("this terminal is too narrow for the link as a QR code"), "{narrow}");
-    assert_eq!(drawn(&shown(&apex, 0, 0, &[])), 0, "nobody knows how large it is");
+    assert!(narrow.contains("This terminal is too small"), "{narrow}");
+    assert_eq!(drawn(&shown(&apex, 0, 0, &[])), 4, "nobody knows how large it is: as large as most");
+    assert_eq!(drawn(&shown(&apex, 80, 50, &["--plain"])), 0);
     // One that can be started, but does not open the page.
     apex.sealed.set("BROWSER", "/bin/false");
     let command = apex.command(&["login"]);
     let mut terminal = Terminal::sized(&command, 80, 50);
-    terminal.wait_until(|terminal| drawn(&terminal.screen()) >= 4 + 14);
-    terminal.wait_for("No browser could be opened here (/bin/false ended with exit status: 1)");
+    terminal.wait_until(|terminal| drawn(&terminal.glass()) >= 4 + 14);
+    terminal.wait_to_see("No browser could be opened here (/bin/false ended with exit status: 1)");
     terminal.signal(Signal::SIGTERM);
     assert_eq!(terminal.finish(), Some(130));
     apex.sealed.unset("BROWSER");
     apex.sealed.set("NO_COLOR", "1");
-    assert_eq!(drawn(&shown(&apex, 80, 50, &[])), 0);
-    apex.sealed.unset("NO_COLOR").set("TERM", "dumb");
-    let dumb = shown(&apex, 80, 50, &[]);
+    let command = apex.command(&["login"]);
+    let mut terminal = Terminal::sized(&command, 80, 50);
+    terminal.wait_until(|terminal| drawn(&terminal.glass()) >= 4 + 14);
+    terminal.signal(Signal::SIGTERM);
+    assert_eq!(terminal.finish(), Some(130));
+    assert!(!has_colors(&terminal.screen()), "{}", terminal.screen());
+    apex.sealed.unset("NO_COLOR").set("LC_ALL", "C");
+    let ascii = shown(&apex, 80, 50, &[]);
+    assert!(drawn(&ascii) == 0 && ascii.is_ascii() && ascii.contains("#####"), "{ascii:?}");
+    apex.sealed.unset("LC_ALL").set("TERM", "dumb");
+    let command = apex.command(&["login"]);
+    let mut terminal = Terminal::sized(&command, 80, 50);
+    terminal.wait_for("waiting for the browser");
+    terminal.signal(Signal::SIGTERM);
+    assert_eq!(terminal.finish(), Some(130));
+    let dumb = terminal.screen();
     assert!(drawn(&dumb) == 0 && !dumb.contains('\u{1b}'), "{dumb:?}");
+}
+
+/// Colors of letters or of what is behind them.
+fn has_colors(screen: &str) -> bool {
+    let codes = screen.split("\u{1b}[").filter_map(|rest| rest.split_once('m')).map(|(codes, _)| codes);
+    let is_color = |code: &str| matches!(code.parse::<u32>(), Ok(30..=49 | 90..=107));
+    codes.flat_map(|codes| codes.split(';')).any(is_color)
 }

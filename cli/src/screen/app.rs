@@ -19,7 +19,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use super::keys::{control, is_control};
 use super::login::{Effect, Login};
 use super::prompt::{Command, Entered, Prompt};
-use crate::surface::{Message, Weight};
+use crate::surface::{Message, Qr, Weight};
 
 /// A machine that runs for the screen, one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -362,7 +362,7 @@ impl App {
 
     fn connect(&mut self) -> Wish {
         self.notes.clear();
-        self.view = View::Login(Box::new(Login::new(&self.service, true)));
+        self.view = View::Login(Box::new(Login::new(&self.service, Qr::InsteadOfBrowser { at_once: true })));
         self.run(Job::Connect)
     }
 

@@ -18,7 +18,7 @@ use super::terminal::{Input, Mode, Terminal, read};
 use crate::printer::Printer;
 use crate::run::Run;
 use crate::signals::Watch;
-use crate::surface::{Message, Qr};
+use crate::surface::Message;
 
 /// What is over sooner is not worth a view.
 const AT_ONCE: Duration = Duration::from_millis(250);
@@ -35,7 +35,7 @@ where
 {
     let service = run.place.service.clone();
     let view = View {
-        login: Login::new(&service, run.qr != Qr::Never),
+        login: Login::new(&service, run.qr),
         service,
         look: Look::of(run.environment, run.printer.colors()),
         printer: run.printer,

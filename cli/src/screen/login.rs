@@ -14,7 +14,7 @@ use super::keys::control;
 use super::look::{Look, Rows};
 use super::page::Page;
 use super::terminal::Size;
-use crate::surface::Asked;
+use crate::surface::{Asked, Qr};
 
 /// What the screen asks for: the answer to something, or something of the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub enum Effect {
 pub struct Login {
     service: String,
     device: String,
-    /// Whether links are drawn as QR codes, where there is room.
-    qr: bool,
+    /// Whether links are drawn as QR codes.
+    qr: Qr,
     step: Step,
 }
 
@@ -54,7 +54,7 @@ enum Step {
 
 impl Login {
     /// A login that has just begun.
-    pub fn new(service: &Service, qr: bool) -> Self {
+    pub fn new(service: &Service, qr: Qr) -> Self {
         let step = Step::Working(format!("Contacting {}", service.name));
         Self { service: service.name.to_string(), device: service.device_name.clone(), qr, step }
     }

@@ -12,7 +12,7 @@ use ratatui::text::{Line, Span};
 
 use super::look::{Look, Rows, width};
 use super::terminal::Size;
-use crate::surface::{describe, large, large_in_ascii};
+use crate::surface::{Qr, describe, large, large_in_ascii};
 
 const TYPE_THE_CODE: &str = "Open this page in a browser, and type the code below:";
 
@@ -146,34 +146,61 @@ impl Page {
         code.into_iter().chain([("l", "copy the link"), ("o", "open it again"), ("Esc", "cancel")]).collect()
     }
 
-    /// As rows. Of those that do not fit, what is dearest goes first: the picture, the large letters, the gaps.
-    pub fn rows(&self, now: Now, size: Size, look: Look, qr: bool) -> Rows {
-        let at = |luxury| self.rows_with(now, size, look, luxury);
+    /// As rows. Of those that do not fit, what is dearest goes first: the picture, the large letters, the gaps. A picture
+    /// that the person asked for is dearer than large letters.
+    pub fn rows(&self, now: Now, size: Size, look: Look, qr: Qr) -> Rows {
+        let all = Luxury { picture: true, letters: true, gaps: true };
+        let letters = Luxury { picture: false, ..all };
+        let (gaps, none) = (Luxury { letters: false, ..letters }, Luxury::default());
+        let is_small = "This terminal is too small for the link as a QR code.";
+        let (with_picture, regret) = match qr {
+            _ if !self.for_cameras => (vec![], None),
+            Qr::Never => (vec![], None),
+            Qr::InsteadOfBrowser { .. } => (vec![all], None),
+            Qr::Asked => {
+                let picture = Luxury { picture: true, ..none };
+                (vec![all, Luxury { gaps: true, ..picture }, picture], Some(is_small))
+            }
+        };
         let fits = |rows: &Rows| rows.count() <= usize::from(size.rows);
-        let most = if qr && self.for_cameras { Luxury::Picture } else { Luxury::Large };
-        let rows = at(most);
-        if fits(&rows) {
-            return rows;
+        let rows =
+            with_picture.into_iter().filter_map(|luxury| self.rows_with(now, size, look, luxury, None));
+        let without = [letters, gaps, none];
+        let without =
+            without.into_iter().filter_map(|luxury| self.rows_with(now, size, look, luxury, regret));
+        let mut last = Rows::new(size, look);
+        for rows in rows.chain(without) {
+            if fits(&rows) {
+                return rows;
+            }
+            last = rows;
         }
-        let rows = at(Luxury::Large);
-        if fits(&rows) {
-            return rows;
-        }
-        let rows = at(Luxury::Gaps);
-        if fits(&rows) { rows } else { at(Luxury::None) }
+        last
     }
 
-    fn rows_with(&self, now: Now, size: Size, look: Look, luxury: Luxury) -> Rows {
+    /// `None` if that does not fit across.
+    fn rows_with(
+        &self,
+        now: Now,
+        size: Size,
+        look: Look,
+        luxury: Luxury,
+        regret: Option<&str>,
+    ) -> Option<Rows> {
         let mut rows = Rows::new(size, look);
         let gap = |rows: &mut Rows| {
-            if luxury >= Luxury::Gaps {
+            if luxury.gaps {
                 rows.blank();
             }
         };
-        let picture = if luxury == Luxury::Picture { self.picture(look) } else { Vec::new() };
+        let picture = if luxury.picture { self.picture(look) } else { Vec::new() };
         let picture_width = picture.first().map_or(0, Line::width);
+        if luxury.picture && (picture_width == 0 || picture_width + 2 > rows.columns) {
+            return None;
+        }
         let left = rows.columns.saturating_sub(picture_width + 3);
-        let is_beside = picture_width > 0 && left >= 58;
+        let least = if luxury.letters { 58 } else { 34 };
+        let is_beside = luxury.picture && left >= least && fits_in_row(self.link_that_fits(left), left);
         let mut text = if is_beside { rows.narrower(left) } else { rows.narrower(rows.columns) };
         let link = self.link_that_fits(text.columns);
         let is_short = self.short.as_ref() == Some(link);
@@ -183,7 +210,7 @@ impl Page {
         gap(&mut text);
         if let Some(code) = &self.code {
             let code = code.code.expose_secret();
-            if luxury >= Luxury::Large {
+            if luxury.letters {
                 for line in letters(code, text.columns, look) {
                     text.indented(Line::from(Span::raw(line).bold()));
                 }
@@ -192,7 +219,7 @@ impl Page {
             text.indented(Line::from(Span::raw(code.to_owned()).bold()));
             gap(&mut text);
         }
-        if let Some(short) = self.short.as_ref().filter(|_| luxury >= Luxury::Gaps && !is_short) {
+        if let Some(short) = self.short.as_ref().filter(|_| luxury.gaps && !is_short) {
             let short = short.expose();
             let hint = format!("On another device: open {} and type the code.", short.expose_secret());
             text.text(&hint, Style::new().dim());
@@ -200,7 +227,7 @@ impl Page {
         }
         text.time_left(self.expires_at.since(now.mono), self.expires_at.since(self.shown_at));
         text.text(&self.state(now, look), Style::new().dim());
-        if let Some(news) = &self.news {
+        for news in regret.into_iter().chain(self.news.as_deref()) {
             text.text(news, Style::new());
         }
         rows.append(text);
@@ -212,14 +239,13 @@ impl Page {
         }
         gap(&mut rows);
         rows.keys(&self.keys());
-        rows
+        Some(rows)
     }
 
     /// The short address where the complete one would be broken: the code is typed there.
     fn link_that_fits(&self, columns: usize) -> &Url {
-        let fits = |url: &Url| width(url.expose().expose_secret()) + 2 <= columns;
         match &self.short {
-            Some(short) if !fits(&self.link) && fits(short) => short,
+            Some(short) if !fits_in_row(&self.link, columns) && fits_in_row(short, columns) => short,
             _ => &self.link,
         }
     }
@@ -260,12 +286,18 @@ impl Page {
 }
 
 /// What is shown besides what must be.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Luxury {
-    None,
-    Gaps,
-    Large,
-    Picture,
+#[derive(Clone, Copy, Default)]
+struct Luxury {
+    /// The link as a QR code.
+    picture: bool,
+    /// The code in large letters.
+    letters: bool,
+    /// Empty rows, and the shorter address.
+    gaps: bool,
+}
+
+fn fits_in_row(url: &Url, columns: usize) -> bool {
+    width(url.expose().expose_secret()) + 2 <= columns
 }
 
 /// The code in large letters: in one line, or broken at its hyphen; nothing if it is not that narrow.

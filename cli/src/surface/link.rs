@@ -47,7 +47,8 @@ impl std::fmt::Debug for LinkHook {
 pub enum Qr {
     /// Never.
     Never,
-    /// If no browser can be opened, which may be known from the start, and the code fits on the terminal.
+    /// In lines, if no browser can be opened, which may be known from the start, and the code fits on the terminal; in a
+    /// view, where there is room.
     InsteadOfBrowser {
         /// It is known.
         at_once: bool,

@@ -19,7 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Terminal {
     child: Child,
     keyboard: File,
-    screen: Arc<Mutex<String>>,
+    /// Everything that was written to it.
+    written: Arc<Mutex<Vec<u8>>>,
+    /// Columns and rows.
+    size: (u16, u16),
     /// Keeps the terminal alive after the command's end, so that its settings can be looked at.
     line: File,
     settings: nix::libc::termios,
@@ -44,15 +47,16 @@ impl Terminal {
         started.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let child = started.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
         let keyboard = File::from(pair.master);
-        let (mut glass, screen) = (keyboard.try_clone().unwrap(), Arc::<Mutex<String>>::default());
-        let shown = Arc::clone(&screen);
+        let (mut glass, written) = (keyboard.try_clone().unwrap(), Arc::<Mutex<Vec<u8>>>::default());
+        let shown = Arc::clone(&written);
         thread::spawn(move || {
             let mut buffer = [0; 1024];
             while let Ok(read) = glass.read(&mut buffer) {
-                shown.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+                shown.lock().unwrap().extend(&buffer[..read]);
             }
         });
-        Self { child, keyboard, screen, line, settings }
+        let size = if columns == 0 { (80, 24) } else { (columns, rows) };
+        Self { child, keyboard, written, size, line, settings }
     }
 
     pub fn type_in(&mut self, text: &str) {
@@ -61,7 +65,20 @@ impl Terminal {
 
     /// Everything shown so far.
     pub fn screen(&self) -> String {
-        self.screen.lock().unwrap().clone()
+        String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
+    }
+
+    /// What there is to see now, after all that was drawn over.
+    pub fn glass(&self) -> String {
+        let mut parser =
+            vt100::Parser::new(self.size.1.try_into().unwrap(), self.size.0.try_into().unwrap(), 0);
+        parser.process(&self.written.lock().unwrap());
+        parser.screen().contents()
+    }
+
+    /// Waits until there is this text to see, in one row.
+    pub fn wait_to_see(&self, text: &str) {
+        self.wait_until(|terminal| terminal.glass().contains(text));
     }
 
     /// Waits until `text` stands on the screen.
@@ -92,7 +109,7 @@ impl Terminal {
     pub fn wait_until(&self, holds: impl Fn(&Self) -> bool) {
         let start = Instant::now();
         while !holds(self) {
-            assert!(start.elapsed() < PATIENCE, "still waiting: {:?}", self.screen());
+            assert!(start.elapsed() < PATIENCE, "still waiting: {:?}\n{}", self.screen(), self.glass());
             thread::sleep(Duration::from_millis(5));
         }
     }

@@ -99,8 +99,9 @@ impl Taken {
     pub(super) fn put_back(&self) {
         let mut state = self.state();
         if state.taken && !self.is_anothers() {
-            self.line.put_back();
+            // In this order: with its old settings the terminal may throw away what it has not shown at a Ctrl-C.
             write(&self.last_words(state.above));
+            self.line.put_back();
         }
         state.taken = false;
     }
@@ -110,7 +111,6 @@ impl Taken {
         if self.is_anothers() {
             return;
         }
-        self.line.put_back();
         let (mut taken, mut above) = (true, 0);
         for _ in 0..TRIES {
             let state = match self.state.try_lock() {
@@ -128,6 +128,7 @@ impl Taken {
         if taken && is_writable() {
             write(&self.last_words(above));
         }
+        self.line.put_back();
     }
 
     fn last_words(&self, above: u16) -> String {
