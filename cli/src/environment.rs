@@ -23,6 +23,8 @@ pub struct Environment {
     texts: BTreeMap<String, String>,
     /// Whether a person can be asked and can read countdowns: standard input and error are a terminal.
     pub terminal: bool,
+    /// Whether the person wants plain lines, with nothing drawn over itself.
+    pub plain: bool,
     /// Whether standard output is a terminal.
     pub stdout_is_terminal: bool,
     /// The name of this machine.
@@ -40,6 +42,7 @@ impl Environment {
             variables,
             texts,
             terminal,
+            plain: false,
             stdout_is_terminal: io::stdout().is_terminal(),
             hostname: hostname(),
         }
@@ -81,9 +84,9 @@ impl Environment {
         }
     }
 
-    /// Whether a line on the terminal can be drawn over itself.
+    /// Whether something on the terminal can be drawn over itself, and may be.
     pub fn redraws(&self) -> bool {
-        self.terminal && self.get("TERM") != Some("dumb")
+        self.terminal && !self.plain && self.get("TERM") != Some("dumb")
     }
 
     /// Whether a person is here to look at a page, and there may be a browser to show it.

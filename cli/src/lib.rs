@@ -16,6 +16,8 @@ pub mod printer;
 pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+#[cfg(feature = "screen")]
+pub mod screen;
 pub mod signals;
 pub mod surface;
 pub mod token;

@@ -9,6 +9,8 @@ use doorkey_core::failure::Failure;
 use doorkey_core::text::is_treacherous;
 use serde_json::{Value, json};
 
+use crate::surface::{Message, Weight};
+
 /// Bold.
 pub const BOLD: &str = "\x1b[1m";
 /// Dim.
@@ -71,6 +73,18 @@ impl Printer {
     /// What to do about a warning or a failure, below it.
     pub fn next(self, text: &str) {
         self.message(&format!("{DIM}  → {RESET}{text}"));
+    }
+
+    /// A message of whatever weight, and what to do about it.
+    pub fn tell(self, message: &Message) {
+        match message.weight {
+            Weight::Hint => self.message(&format!("{DIM}{}{RESET}", message.text)),
+            Weight::Plain => self.message(&message.text),
+            Weight::Warning => self.warning(&message.text),
+        }
+        if let Some(next) = &message.next {
+            self.next(next);
+        }
     }
 
     /// Whether messages have colors.

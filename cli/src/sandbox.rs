@@ -1,6 +1,7 @@
 //! `--sandbox`: the embedded service, and its own person where nobody can click.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -8,8 +9,7 @@ use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_sandbox::{Options, Person, Running, serve};
 
-use crate::printer::Printer;
-use crate::surface::Link;
+use crate::surface::{Link, Message, Tell};
 
 /// How long the sandbox's person takes to look at the page.
 const THINKING: Duration = Duration::from_secs(1);
@@ -18,10 +18,11 @@ const PAGE_LIMIT: Duration = Duration::from_secs(10);
 /// What the sandbox's person calls a workspace that somebody has to create.
 const WORKSPACE: &str = "My Team";
 
-/// The embedded service. Dropping it stops it.
+/// The embedded service. Dropping the last of these stops it.
+#[derive(Clone)]
 pub struct Embedded {
     /// The service itself.
-    pub running: Running,
+    pub running: Arc<Running>,
     /// The address of who authorizes this terminal if nobody can click.
     pub person: &'static str,
 }
@@ -36,14 +37,14 @@ pub fn start(folder: &Path) -> Result<Running, Failure> {
 }
 
 /// Lets the sandbox's person with this address do what a page asks for, through its forms.
-pub fn click_soon(printer: Printer, email: &'static str, link: &Link) {
+pub fn click_soon(email: &'static str, link: &Link, tell: Tell) {
     let link = link.clone();
     let what = match link {
         Link::Authorize(_) => "authorizes this device",
         Link::CreateWorkspace(_) => "creates a workspace",
         Link::ChooseWorkspace(_) => "chooses a workspace",
     };
-    printer.message(&format!("Nobody can click here: the sandbox's own person {what} in a second."));
+    tell(Message::plain(format!("Nobody can click here: the sandbox's own person {what} in a second.")));
     thread::spawn(move || {
         thread::sleep(THINKING);
         let mut transport = HttpTransport::new(ProxySettings::default(), "doorkey-sandbox-person");
@@ -55,7 +56,7 @@ pub fn click_soon(printer: Printer, email: &'static str, link: &Link) {
             Link::ChooseWorkspace(url) => person.choose_workspace(url, send),
         };
         if let Err(e) = done {
-            printer.warning(&format!("the sandbox's person failed: {e}"));
+            tell(Message::warning(format!("the sandbox's person failed: {e}")));
         }
     });
 }

@@ -8,12 +8,13 @@ pub use elsewhere::{Terminal, Watch, catch};
 
 #[cfg(unix)]
 mod unix {
+    use std::fmt;
     use std::fs::{self, File};
     use std::process;
     use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, mpsc};
     use std::time::Duration;
 
-    use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+    use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
@@ -25,14 +26,29 @@ mod unix {
     /// How long it may take to say that the command was interrupted: our output may be full, and nobody reading it.
     const LAST_WORDS: Duration = Duration::from_millis(100);
 
+    /// What puts the terminal back.
+    struct Restore(Box<dyn FnOnce() + Send>);
+
+    impl fmt::Debug for Restore {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Restore")
+        }
+    }
+
     /// What a signal does at the moment.
+    #[derive(Debug, Default)]
+    struct State {
+        stop: Stop,
+        /// Before the process ends.
+        restore: Option<Restore>,
+    }
+
+    /// Whether a signal ends the process.
     #[derive(Debug, Default)]
     enum Stop {
         /// Ends the process: nothing is held that the system would not take back.
         #[default]
         Exit,
-        /// Puts the terminal back as it was, then ends the process.
-        RestoreAndExit(Box<Termios>),
         /// Makes the machine release what it holds and end. One that was asked before and still runs is not waited for,
         /// unless it is shielded.
         Interrupt { interrupter: Interrupter, asked: bool, shielded: bool },
@@ -42,7 +58,7 @@ mod unix {
     #[derive(Clone, Debug)]
     pub struct Watch {
         printer: Printer,
-        stop: Arc<Mutex<Stop>>,
+        state: Arc<Mutex<State>>,
         started: Arc<Once>,
         leaves_ignored: bool,
     }
@@ -50,7 +66,7 @@ mod unix {
     impl Watch {
         /// A watch that has not started: a command that is over at once need not pay for it.
         pub fn new(printer: Printer) -> Self {
-            Self { printer, stop: Arc::default(), started: Arc::new(Once::new()), leaves_ignored: false }
+            Self { printer, state: Arc::default(), started: Arc::new(Once::new()), leaves_ignored: false }
         }
 
         /// The same for a process whose place another program takes: that one could not tell any more what was ignored
@@ -79,52 +95,63 @@ mod unix {
         /// The first signal from now on interrupts a driver; the second one ends the process at once.
         pub fn forward(&self, interrupter: Interrupter) {
             self.start();
-            *self.stop() = Stop::Interrupt { interrupter, asked: false, shielded: false };
+            self.state().stop = Stop::Interrupt { interrupter, asked: false, shielded: false };
         }
 
         /// While shielded, no number of signals ends the process: what the driver is in the middle of would be lost. The
         /// machine is asked to end all the same, and does so when it can.
         pub fn shield(&self, on: bool) {
-            if let Stop::Interrupt { shielded, .. } = &mut *self.stop() {
+            if let Stop::Interrupt { shielded, .. } = &mut self.state().stop {
                 *shielded = on;
+            }
+        }
+
+        /// Does what a first signal does, for a person who does not want to wait any longer.
+        pub fn interrupt(&self) {
+            if let Stop::Interrupt { interrupter, .. } = &self.state().stop {
+                interrupter.interrupt();
             }
         }
 
         /// The driver is done: a signal ends the process again. An interrupt would find nobody.
         pub fn forward_no_more(&self) {
-            *self.stop() = Stop::Exit;
+            self.state().stop = Stop::Exit;
         }
 
-        /// Until the answer is dropped, a signal first puts the controlling terminal back as it is now.
+        /// Until the answer is dropped, a signal that ends the process first puts the controlling terminal back as it is
+        /// now.
         pub fn keep_terminal(&self) -> Terminal {
+            let settings = File::open("/dev/tty").ok().and_then(|tty| tcgetattr(&tty).ok());
+            let printer = self.printer;
+            self.keep_terminal_with(move || {
+                if let (Some(settings), Ok(tty)) = (settings, File::open("/dev/tty")) {
+                    // What cannot be restored is not worth staying for.
+                    let _ = tcsetattr(&tty, SetArg::TCSANOW, &settings);
+                }
+                // The prompt's line is still open.
+                printer.message("");
+            })
+        }
+
+        /// Until the answer is dropped, a signal that ends the process first calls `restore`, which must not wait for
+        /// anybody.
+        pub fn keep_terminal_with(&self, restore: impl FnOnce() + Send + 'static) -> Terminal {
             self.start();
-            if let Ok(settings) = File::open("/dev/tty").map(|tty| tcgetattr(&tty))
-                && let Ok(settings) = settings
-            {
-                *self.stop() = Stop::RestoreAndExit(Box::new(settings));
-            }
+            self.state().restore = Some(Restore(Box::new(restore)));
             Terminal(self.clone())
         }
 
         fn signalled(&self) {
             // Held to the end: nothing that wants a shield begins while the process is ending.
-            let mut stop = self.stop();
-            if let Stop::Interrupt { interrupter, asked, shielded } = &mut *stop
+            let mut state = self.state();
+            if let Stop::Interrupt { interrupter, asked, shielded } = &mut state.stop
                 && (*shielded || !*asked)
             {
                 *asked = true;
                 return interrupter.interrupt();
             }
-            match std::mem::take(&mut *stop) {
-                Stop::RestoreAndExit(settings) => {
-                    if let Ok(tty) = File::open("/dev/tty") {
-                        // What cannot be restored is not worth staying for.
-                        let _ = tcsetattr(&tty, SetArg::TCSANOW, &settings);
-                    }
-                    // The prompt's line is still open.
-                    self.printer.message("");
-                }
-                Stop::Exit | Stop::Interrupt { .. } => {}
+            if let Some(Restore(restore)) = state.restore.take() {
+                restore();
             }
             let interrupted = Failure::interrupted();
             let code = interrupted.exit.code();
@@ -137,17 +164,17 @@ mod unix {
             process::exit(code.into());
         }
 
-        fn stop(&self) -> MutexGuard<'_, Stop> {
-            self.stop.lock().unwrap_or_else(PoisonError::into_inner)
+        fn state(&self) -> MutexGuard<'_, State> {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner)
         }
     }
 
-    /// While it lives, a signal restores the terminal.
+    /// While it lives, a signal that ends the process restores the terminal.
     pub struct Terminal(Watch);
 
     impl Drop for Terminal {
         fn drop(&mut self) {
-            *self.0.stop() = Stop::Exit;
+            self.0.state().restore = None;
         }
     }
 
@@ -198,6 +225,9 @@ mod elsewhere {
         pub fn forward(&self, _: Interrupter) {}
 
         /// Does nothing.
+        pub fn interrupt(&self) {}
+
+        /// Does nothing.
         pub fn forward_no_more(&self) {}
 
         /// Does nothing.
@@ -205,6 +235,11 @@ mod elsewhere {
 
         /// Does nothing.
         pub fn keep_terminal(&self) -> Terminal {
+            Terminal
+        }
+
+        /// Does nothing.
+        pub fn keep_terminal_with(&self, _: impl FnOnce() + Send + 'static) -> Terminal {
             Terminal
         }
     }

@@ -47,6 +47,16 @@ pub enum Advice {
     },
 }
 
+impl Advice {
+    /// Where to do it.
+    pub fn page(&self) -> Option<&Url> {
+        match self {
+            Self::None => None,
+            Self::SetUp { page } | Self::TopUp { page } | Self::SwitchOn { page } => Some(page),
+        }
+    }
+}
+
 impl Billing {
     /// Reads the answer to a selection; `balance` is what the list of workspaces said.
     pub(crate) fn read(

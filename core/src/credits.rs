@@ -20,9 +20,11 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::money::Money;
 use crate::record::{Gateway, Record};
 use crate::resolve::{Given, unexpected};
+use crate::service::Service;
 use crate::session::Session;
 use crate::text::harmless;
 use crate::time::Timestamp;
+use crate::url::Url;
 use crate::workspace::read_gateway;
 
 /// Tells name and balance of a workspace.
@@ -53,6 +55,14 @@ enum Phase {
     Finding(Box<Session>),
     Asking(Box<Call>),
     Amending(Box<Amend>, Box<CreditsReport>),
+}
+
+impl CreditsReport {
+    /// Where credits are bought.
+    pub fn billing_page(&self, service: &Service) -> Url {
+        // Where nothing is to be done the console knows the workspace itself.
+        self.billing.advice.page().cloned().unwrap_or_else(|| service.app.join("/credits"))
+    }
 }
 
 impl Credits {

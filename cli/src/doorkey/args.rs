@@ -25,6 +25,10 @@ pub struct Cli {
     #[cfg(feature = "issuers")]
     #[arg(long, global = true, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub profile: Option<String>,
+    /// Draw nothing over itself: plain lines, for screen readers and logs
+    #[cfg(feature = "issuers")]
+    #[arg(long, global = true)]
+    pub plain: bool,
     /// Write what happens to this file, without secrets, for `doorkey replay`
     #[cfg(feature = "issuers")]
     #[arg(long, global = true, value_name = "FILE")]

@@ -44,7 +44,7 @@ pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Re
     }
     let profile = discover(issuing, profiles, wanted(profiles, args)?)?;
     let mut run = issuing.run(profiles.place(&profile)?);
-    run.check_proxy(profile.oauth.token_endpoint.origin())?;
+    run.check_proxies()?;
     if args.start {
         return pending::start(profiles, run, &profile);
     }
@@ -60,7 +60,7 @@ pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Re
             _ => None,
         },
     };
-    let kept = run.drive(Task::SignIn { options, pending: None }, SignIn::new(options))?;
+    let kept = run.log_in(Task::SignIn { options, pending: None }, SignIn::new(options))?;
     profiles.file.keep(&profile)?;
     report::signed_in(printer, &service, &profile, &kept);
     Ok(ExitCode::SUCCESS)
@@ -73,7 +73,7 @@ fn discover(issuing: &Issuing<'_>, profiles: &Profiles<'_>, wanted: Wanted) -> R
         .map_err(|e| no_issuer(&wanted.issuer, &e.to_string()))?;
     profiles.file.probe()?;
     let run = issuing.run(profiles.place_of(service, &wanted.profile)?);
-    run.check_proxy(run.place.service.api.origin())?;
+    run.check_proxies()?;
     let (issuer, given, remembered) = (wanted.issuer, wanted.endpoints, wanted.remembered);
     let task = Task::Discover {
         issuer: issuer.clone(),

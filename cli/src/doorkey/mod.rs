@@ -58,6 +58,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "issuers")]
         Command::Issuers(command) => {
             let mut environment = Environment::read();
+            environment.plain = cli.plain;
             environment.terminal &= !command.is_for_programs();
             run::run(command, cli.profile, cli.trace, &environment, printer)
         }

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use doorkey_blocking::Browser;
-use doorkey_core::billing::Advice;
 use doorkey_core::credits::CreditsReport;
 use doorkey_core::service::Service;
 use doorkey_core::url::Url;
@@ -25,9 +24,17 @@ pub fn show(
         if let Some(balance) = balance_line(&credits.billing) {
             printer.line(&balance);
         }
-        advice(printer, service, &credits.billing);
+        if let Some(advice) = advice(service, &credits.billing) {
+            printer.tell(&advice);
+        }
     }
-    let opened = browser.map(|browser| open(printer, service, credits, browser));
+    let opened = browser.map(|browser| {
+        if service.is_sandbox() {
+            printer.warning("the sandbox's pages are gone when this command ends; none is opened");
+            return false;
+        }
+        open(printer, &credits.billing_page(service), browser)
+    });
     if printer.json {
         printer.json(&json!({
             "workspace": {"name": credits.workspace, "slug": credits.slug},
@@ -38,14 +45,10 @@ pub fn show(
     ExitCode::SUCCESS
 }
 
-fn open(printer: Printer, service: &Service, credits: &CreditsReport, browser: &Browser) -> bool {
-    if service.is_sandbox() {
-        printer.warning("the sandbox's pages are gone when this command ends; none is opened");
-        return false;
-    }
-    let page = billing_page(service, credits);
+/// Opens a page, or says that it is to be opened by hand.
+pub fn open(printer: Printer, page: &Url, browser: &Browser) -> bool {
     let shown = page.expose();
-    match browser.open(&page) {
+    match browser.open(page) {
         Ok(()) => {
             printer.message(&format!("Opened {}", shown.expose_secret()));
             true
@@ -57,14 +60,5 @@ fn open(printer: Printer, service: &Service, credits: &CreditsReport, browser: &
             ));
             false
         }
-    }
-}
-
-/// Where credits are bought.
-fn billing_page(service: &Service, credits: &CreditsReport) -> Url {
-    match &credits.billing.advice {
-        Advice::SetUp { page } | Advice::TopUp { page } => page.clone(),
-        // The console knows the workspace itself.
-        Advice::None | Advice::SwitchOn { .. } => service.app.join("/credits"),
     }
 }

@@ -2,10 +2,15 @@
 
 mod args;
 mod credits;
+#[cfg(feature = "screen")]
+mod interactive;
 mod place;
 mod report;
 mod run;
 mod words;
+
+#[cfg(feature = "screen")]
+pub use self::words::advice;
 
 use std::process::ExitCode;
 
@@ -24,7 +29,9 @@ pub fn main() -> ExitCode {
         Err(e) => return usage::explain("pensar", &e),
     };
     let printer = Printer { json: cli.json };
-    match run::run(cli, &Environment::read(), printer) {
+    let mut environment = Environment::read();
+    environment.plain = cli.plain;
+    match run::run(cli, &environment, printer) {
         Ok(code) => code,
         Err(failure) => printer.failure(&failure),
     }

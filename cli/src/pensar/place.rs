@@ -11,6 +11,8 @@ use doorkey_store::{KeychainConfig, SessionConfig, Vault, boot_id, machine_id};
 use crate::doctor::{Host, Login, Subject};
 use crate::environment::Environment;
 use crate::place::{Place, base_url, keychain, no_home, unusable_setting};
+#[cfg(feature = "sandbox")]
+use crate::sandbox::Embedded;
 
 const API: &str = "PENSAR_API_URL";
 const CONSOLE: &str = "PENSAR_CONSOLE_URL";
@@ -68,8 +70,18 @@ pub fn subject(environment: &Environment, user_agent: &'static str) -> Subject {
 /// If the sandbox cannot start; no home folder.
 #[cfg(feature = "sandbox")]
 pub fn sandbox(environment: &Environment) -> Result<Place, Failure> {
+    let running = crate::sandbox::start(&crate::place::sandbox_folder(environment)?)?.into();
+    sandbox_at(environment, Embedded { running, person: doorkey_sandbox::pensar::account::SOLO })
+}
+
+/// The same embedded sandbox once more.
+///
+/// # Errors
+/// No home folder.
+#[cfg(feature = "sandbox")]
+pub fn sandbox_at(environment: &Environment, sandbox: Embedded) -> Result<Place, Failure> {
     let folder = crate::place::sandbox_folder(environment)?;
-    let running = crate::sandbox::start(&folder)?;
+    let running = &sandbox.running;
     let (api, console, gateway) =
         (running.pensar_api.clone(), running.console.clone(), running.gateway.clone());
     let hosts = PensarHosts { api, console, gateway, workos: running.workos.clone() };
@@ -77,8 +89,7 @@ pub fn sandbox(environment: &Environment) -> Result<Place, Failure> {
     let mut service = of_this_machine(service.sandboxed());
     service.person_present = environment.terminal;
     let vault = vault(folder.join("pensar"), None, None);
-    let person = doorkey_sandbox::pensar::account::SOLO;
-    Ok(Place { service, vault, sandbox: Some(crate::sandbox::Embedded { running, person }) })
+    Ok(Place { service, vault, sandbox: Some(sandbox) })
 }
 
 /// A token is sent to no other site than the API's, whatever the environment says (invariant 17).

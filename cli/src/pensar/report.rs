@@ -36,8 +36,8 @@ pub fn connected(printer: Printer, service: &Service, connected: &Connected) {
         printer.line(&format!("  {balance}"));
     }
     printer.line(&format!("  Tokens: in the {}", name(kept.backend)));
-    if let Some(state) = state {
-        advice(printer, service, state);
+    if let Some(advice) = state.as_ref().and_then(|state| advice(service, state)) {
+        printer.tell(&advice);
     }
     if *already {
         printer.message(&format!("{DIM}Nothing was changed; `--force` signs in anew.{RESET}"));

@@ -21,17 +21,19 @@ use crate::surface::Qr;
 use crate::token::Found;
 
 use super::args::{Auth, AuthCommand, Cli, Command, ConnectArgs, Login, Other};
+#[cfg(feature = "screen")]
+use super::interactive;
 use super::{credits, place, report};
 
 /// How requests name their sender.
-const USER_AGENT: &str = concat!("pensar-apex/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("pensar-apex/", env!("CARGO_PKG_VERSION"));
 
 /// Runs one command line.
 ///
 /// # Errors
 /// Whatever ends the command without success.
 pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
-    let Some(command) = cli.command else { return help(printer) };
+    let Some(command) = cli.command else { return without_command(&cli, environment, printer) };
     #[cfg(feature = "manual")]
     if let Command::Manual(manual) = &command {
         return manual::run(manual, super::command());
@@ -102,10 +104,7 @@ fn misplaced_flag() -> Failure {
 
 fn connect(mut run: Run<'_>, args: ConnectArgs) -> Result<ExitCode, Failure> {
     let (printer, service) = (run.printer, run.place.service.clone());
-    let issuer = service.oauth.as_ref().map(|oauth| &oauth.token_endpoint);
-    for url in [Some(&service.api), issuer].into_iter().flatten() {
-        run.check_proxy(url.origin())?;
-    }
+    run.check_proxies()?;
     let can_open = run.environment.can_open_pages();
     run.qr = match () {
         #[cfg(feature = "qr")]
@@ -118,7 +117,7 @@ fn connect(mut run: Run<'_>, args: ConnectArgs) -> Result<ExitCode, Failure> {
         force: args.force,
         open_browser: !args.no_browser && can_open,
     };
-    let connected = run.drive(Task::Connect(options.clone()), Connect::new(options))?;
+    let connected = run.log_in(Task::Connect(options.clone()), Connect::new(options))?;
     report::connected(printer, &service, &connected);
     Ok(ExitCode::SUCCESS)
 }
@@ -135,8 +134,20 @@ fn disconnect(run: Run<'_>) -> Result<ExitCode, Failure> {
     Ok(report::disconnected(printer, &service, &disconnected))
 }
 
-/// There is no interactive screen yet.
-fn help(printer: Printer) -> Result<ExitCode, Failure> {
+/// The interactive screen, where there is somebody to look at it.
+fn without_command(cli: &Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
+    #[cfg(feature = "screen")]
+    if environment.terminal && !printer.json {
+        if cli.trace.is_some() {
+            let message = "the interactive screen writes no trace";
+            return Err(
+                Failure::new(Exit::Usage, "usage", message).next("trace one command, as `pensar login`")
+            );
+        }
+        return interactive::open(cli, environment, printer);
+    }
+    #[cfg(not(feature = "screen"))]
+    let _ = (cli, environment);
     if printer.json {
         return Err(Failure::new(Exit::Usage, "usage", "a command is missing").next("see `pensar --help`"));
     }

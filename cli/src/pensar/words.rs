@@ -7,7 +7,8 @@ use doorkey_core::text::harmless;
 use doorkey_core::url::Url;
 use serde_json::{Value, json};
 
-use crate::printer::{BOLD, Printer, RESET};
+use crate::printer::{BOLD, RESET};
+use crate::surface::Message;
 
 /// `Workspace: My Team (my-team)`.
 pub(super) fn workspace_line(name: Option<&str>, slug: &str) -> String {
@@ -22,47 +23,48 @@ pub(super) fn balance_line(billing: &Billing) -> Option<String> {
 }
 
 /// What to do about the credits. The sandbox's pages are gone when the command ends.
-pub(super) fn advice(printer: Printer, service: &Service, billing: &Billing) {
+pub fn advice(service: &Service, billing: &Billing) -> Option<Message> {
     let at = |page: &Url| {
         if service.is_sandbox() { String::new() } else { format!(" at {}", page.expose().expose_secret()) }
     };
     let balance = billing.balance.map(|balance| format!(": {balance}")).unwrap_or_default();
-    match &billing.advice {
-        Advice::None => {}
-        Advice::SetUp { page } => {
-            printer.warning("billing isn't configured for this workspace");
-            printer.next(&format!(
+    let (what, next) = match &billing.advice {
+        Advice::None => return None,
+        Advice::SetUp { page } => (
+            "billing isn't configured for this workspace".to_owned(),
+            format!(
                 "add a payment method and purchase credits{} (Settings > Billing); Apex Inference must be \
                  enabled on Settings > Usage",
                 at(page)
-            ));
-        }
-        Advice::TopUp { page } => {
-            printer.warning(&format!("the workspace's balance is low{balance}"));
-            printer.next(&format!(
+            ),
+        ),
+        Advice::TopUp { page } => (
+            format!("the workspace's balance is low{balance}"),
+            format!(
                 "purchase credits ($30 are recommended) or enable auto-reload{} (Settings > Billing)",
                 at(page)
-            ));
-        }
-        Advice::SwitchOn { page } => {
-            printer.warning("Apex Inference is switched off for this workspace");
-            printer.next(&format!("enable Apex Inference{} (Settings > Usage)", at(page)));
-        }
-    }
+            ),
+        ),
+        Advice::SwitchOn { page } => (
+            "Apex Inference is switched off for this workspace".to_owned(),
+            format!("enable Apex Inference{} (Settings > Usage)", at(page)),
+        ),
+    };
+    Some(Message { next: Some(next), ..Message::warning(what) })
 }
 
 pub(super) fn billing_json(billing: &Billing) -> Value {
-    let (advice, page) = match &billing.advice {
-        Advice::None => ("none", None),
-        Advice::SetUp { page } => ("set_up", Some(page)),
-        Advice::TopUp { page } => ("top_up", Some(page)),
-        Advice::SwitchOn { page } => ("switch_on", Some(page)),
+    let advice = match &billing.advice {
+        Advice::None => "none",
+        Advice::SetUp { .. } => "set_up",
+        Advice::TopUp { .. } => "top_up",
+        Advice::SwitchOn { .. } => "switch_on",
     };
     json!({
         "balance": billing.balance.map(|balance| balance.to_json()),
         "ready": billing.ready,
         "advice": advice,
-        "page": page.map(|page| page.expose().expose_secret().to_owned()),
+        "page": billing.advice.page().map(|page| page.expose().expose_secret().to_owned()),
     })
 }
 

@@ -27,6 +27,9 @@ pub struct Cli {
     #[cfg(feature = "sandbox")]
     #[arg(long, global = true)]
     pub sandbox: bool,
+    /// Draw nothing over itself: plain lines, for screen readers and logs
+    #[arg(long, global = true)]
+    pub plain: bool,
     /// Write what happens to this file, without secrets, for `doorkey replay`
     #[arg(long, global = true, value_name = "FILE")]
     pub trace: Option<PathBuf>,

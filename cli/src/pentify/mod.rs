@@ -24,7 +24,9 @@ pub fn main() -> ExitCode {
         Err(e) => return usage::explain("pentify", &e),
     };
     let printer = Printer { json: cli.json };
-    match run::run(cli, &Environment::read(), printer) {
+    let mut environment = Environment::read();
+    environment.plain = cli.plain;
+    match run::run(cli, &environment, printer) {
         Ok(code) => code,
         Err(failure) => printer.failure(&failure),
     }

@@ -70,7 +70,7 @@ pub fn sandbox(environment: &Environment) -> Result<Place, Failure> {
         keychain: None,
     });
     let person = doorkey_sandbox::ACCOUNTS.first().map(|account| account.email).unwrap_or_default();
-    Ok(Place { service, vault, sandbox: Some(crate::sandbox::Embedded { running, person }) })
+    Ok(Place { service, vault, sandbox: Some(crate::sandbox::Embedded { running: running.into(), person }) })
 }
 
 fn vault(environment: &Environment, service: &Service) -> Result<Vault, Failure> {

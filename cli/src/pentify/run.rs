@@ -103,7 +103,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn login(self, args: &LoginArgs) -> Result<ExitCode, Failure> {
-        self.run.check_proxy(self.run.place.service.api.origin())?;
+        self.run.check_proxies()?;
         let options = LoginOptions {
             workspace: self.given.workspace.clone(),
             re_pair: args.re_pair,
@@ -111,7 +111,7 @@ impl Session<'_> {
             variable_set: self.given.variable.is_some(),
         };
         let (printer, service) = (self.run.printer, self.run.place.service.clone());
-        let logged_in = self.run.drive(Task::Login(options.clone()), Login::new(options))?;
+        let logged_in = self.run.log_in(Task::Login(options.clone()), Login::new(options))?;
         report::logged_in(printer, &service, &logged_in);
         Ok(ExitCode::SUCCESS)
     }

@@ -48,26 +48,39 @@ const HYPHEN: Glyph = [0, 0, 0, 0b01110, 0, 0, 0];
 
 /// The code, two rows of pixels in each line. Letters without anything between them stand in groups of four. `None`
 /// if it has other characters than capital letters, digits and hyphens.
-pub(super) fn large(code: &str) -> Option<Vec<String>> {
+pub fn large(code: &str) -> Option<Vec<String>> {
+    let row = pixels(code)?;
+    let halves = |(upper, lower): (bool, bool)| match (upper, lower) {
+        (false, false) => ' ',
+        (true, false) => '▀',
+        (false, true) => '▄',
+        (true, true) => '█',
+    };
+    Some([0, 2, 4, 6].map(|at| row(at).into_iter().zip(row(at + 1)).map(halves).collect()).into())
+}
+
+/// The same in ASCII, one row of pixels in each line.
+pub fn large_in_ascii(code: &str) -> Option<Vec<String>> {
+    let row = pixels(code)?;
+    Some(
+        (0..7).map(|at| row(at).into_iter().map(|is_set| if is_set { '#' } else { ' ' }).collect()).collect(),
+    )
+}
+
+/// What gives each row of pixels, an empty one below the last.
+fn pixels(code: &str) -> Option<impl Fn(usize) -> Vec<bool>> {
     let glyphs: Vec<Glyph> = code.chars().map(glyph).collect::<Option<_>>()?;
     let is_grouped = code.contains('-');
-    let line = |row: usize| {
-        let mut line = String::new();
+    Some(move |row| {
+        let mut pixels = Vec::new();
         for (at, glyph) in glyphs.iter().enumerate() {
             let gap = if is_grouped || at % 4 != 0 { 1 } else { 4 };
-            line.push_str(&" ".repeat(if at == 0 { 0 } else { gap }));
-            let (upper, lower) =
-                (glyph.get(row).copied().unwrap_or(0), glyph.get(row + 1).copied().unwrap_or(0));
-            line.extend((0..WIDTH).rev().map(|bit| match (upper >> bit & 1, lower >> bit & 1) {
-                (0, 0) => ' ',
-                (_, 0) => '▀',
-                (0, _) => '▄',
-                _ => '█',
-            }));
+            pixels.resize(pixels.len() + if at == 0 { 0 } else { gap }, false);
+            let bits = glyph.get(row).copied().unwrap_or(0);
+            pixels.extend((0..WIDTH).rev().map(|bit| bits >> bit & 1 == 1));
         }
-        line
-    };
-    Some([0, 2, 4, 6].map(line).into())
+        pixels
+    })
 }
 
 fn glyph(letter: char) -> Option<Glyph> {
@@ -91,6 +104,23 @@ mod tests {
                 "█▄▄▄▀ █      ▄▄▄  █   █ █▄▄▄",
                 "█   █ █   ▄       █   █ █",
                 "▀▀▀▀   ▀▀▀        ▀▀▀▀  ▀",
+            ]
+        );
+    }
+
+    #[test]
+    fn in_ascii_every_row_of_pixels_is_a_line() {
+        let lines = large_in_ascii("I-7").unwrap();
+        assert_eq!(
+            lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>(),
+            [
+                " ###        #####",
+                "  #             #",
+                "  #            #",
+                "  #    ###    #",
+                "  #          #",
+                "  #          #",
+                " ###         #",
             ]
         );
     }

@@ -1,12 +1,14 @@
 //! Links for the person's browser, and the codes that belong to them.
 
+use doorkey_core::notice::Notice;
 use doorkey_core::text::harmless;
 use doorkey_core::time::{Now, Timestamp};
 use doorkey_core::url::Url;
 use serde_json::json;
 
 use super::countdown::Waiting;
-use super::{Lines, large, plain};
+use super::large::large;
+use super::{Lines, Message, plain};
 use crate::printer::{BOLD, RESET};
 
 /// A page that waits for a person.
@@ -24,9 +26,15 @@ pub enum Link {
 pub struct LinkHook {
     /// Whether that is known from the start; else it shows when no browser can be opened.
     pub immediately: bool,
-    /// What to do.
-    pub call: Box<dyn Fn(&Link)>,
+    /// What to do, with what shows how it goes.
+    pub call: OnLink,
 }
+
+/// Does something with a link, from the thread of the machine.
+type OnLink = Box<dyn Fn(&Link, Tell) + Send>;
+
+/// Shows a message while a command runs, from any thread.
+pub type Tell = Box<dyn Fn(Message) + Send>;
 
 impl std::fmt::Debug for LinkHook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,6 +57,19 @@ pub enum Qr {
 }
 
 impl Link {
+    /// The page that a notice tells of, if anybody can do there what it is for.
+    pub fn of(notice: &Notice) -> Option<Self> {
+        match notice {
+            Notice::PairingStarted { link, .. } => Some(Self::Authorize(link.clone())),
+            Notice::DeviceCode { verification_uri, verification_uri_complete, .. } => {
+                Some(Self::Authorize(verification_uri_complete.as_ref().unwrap_or(verification_uri).clone()))
+            }
+            Notice::CreateWorkspace { page, .. } => Some(Self::CreateWorkspace(page.clone())),
+            Notice::ChooseInBrowser { page, .. } => Some(Self::ChooseWorkspace(page.clone())),
+            _ => None,
+        }
+    }
+
     /// The page.
     pub fn url(&self) -> &Url {
         match self {
@@ -147,7 +168,7 @@ impl Lines {
         let fits = |line: &&String| {
             self.draws_on_terminal().is_some_and(|size| line.chars().count() + 2 < size.columns)
         };
-        let large = large::large(code).filter(|lines| lines.first().as_ref().is_some_and(fits));
+        let large = large(code).filter(|lines| lines.first().as_ref().is_some_and(fits));
         for line in large.iter().flatten() {
             self.say(&format!("  {}", line.trim_end()));
         }
@@ -186,14 +207,14 @@ impl Lines {
             }
             self.say("");
         } else if !only_if_it_fits {
-            self.warn("this terminal is too narrow for the link as a QR code", None);
+            self.warn("this terminal is too narrow for the link as a QR code");
         }
     }
 
     #[cfg(not(feature = "qr"))]
     fn draw(&self, _: &Link, only_if_it_fits: bool) {
         if !only_if_it_fits {
-            self.warn("this build draws no QR codes", None);
+            self.warn("this build draws no QR codes");
         }
     }
 }

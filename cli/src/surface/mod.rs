@@ -1,9 +1,11 @@
 //! What the person sees while a command runs: plain lines, and on a terminal one line that counts down.
 
+mod asked;
 mod choice;
 mod countdown;
 mod large;
 mod link;
+mod message;
 #[cfg(feature = "qr")]
 mod qr;
 mod screen;
@@ -15,18 +17,21 @@ use doorkey_blocking::Surface;
 use doorkey_core::command::{Choice, Question};
 use doorkey_core::notice::Notice;
 use doorkey_core::service::Service;
-use doorkey_core::store::StoreFailure;
-use doorkey_core::text::harmless;
 use doorkey_core::time::Now;
 use doorkey_core::url::Url;
 
 use self::countdown::{Countdown, Waiting};
-use self::words::{describe, remedy, seconds};
-use crate::printer::{DIM, Printer, RESET};
+use crate::printer::Printer;
 use crate::signals::Watch;
 
-pub use self::link::{Link, LinkHook, Qr};
-pub use self::words::name;
+pub use self::asked::Asked;
+#[cfg(feature = "screen")]
+pub use self::large::{large, large_in_ascii};
+pub use self::link::{Link, LinkHook, Qr, Tell};
+pub use self::message::{Message, Weight};
+#[cfg(all(feature = "screen", feature = "qr"))]
+pub use self::qr::modules;
+pub use self::words::{describe, minutes, name};
 
 /// Shows a command's progress on stderr; with `--json` what a script must know also on stdout.
 #[derive(Debug)]
@@ -70,21 +75,16 @@ impl Lines {
     }
 
     fn hint(&self, text: &str) {
-        self.say(&format!("{DIM}{text}{RESET}"));
+        self.tell(&Message::hint(text));
     }
 
-    fn warn(&self, text: &str, next: Option<&str>) {
+    fn warn(&self, text: &str) {
+        self.tell(&Message::warning(text));
+    }
+
+    fn tell(&self, message: &Message) {
         self.countdown.clear();
-        self.printer.warning(text);
-        if let Some(next) = next {
-            self.printer.next(next);
-        }
-    }
-
-    /// A warning about a store, with what mends it.
-    fn warn_of(&self, failure: &StoreFailure, say: impl FnOnce(&str) -> String) {
-        let (cause, next) = failure.parts();
-        self.warn(&say(&harmless(cause)), next.map(harmless).as_deref());
+        self.printer.tell(message);
     }
 
     fn not_opened(&mut self, reason: &str) {
@@ -114,49 +114,16 @@ impl Surface for Lines {
                 self.countdown.begin(now, Waiting { what: "the browser", state, next_poll, expires_at });
             }
             Notice::PageNotOpened { reason } => self.not_opened(reason),
-            Notice::VariableHides { variable } => self
-                .warn(&format!("{variable} is set: it will hide the stored token until you unset it"), None),
-            Notice::OtherWorkspace { asked, picked } => self.warn(
-                &format!("you asked for workspace {asked:?}, but {picked:?} was picked in the browser"),
-                None,
-            ),
-            Notice::WorkspaceIgnored => {
-                self.warn("--workspace has no effect: the token comes from a flag or the environment", None);
+            Notice::RotationStarted => self.watch.shield(true),
+            Notice::RotationEnded => self.watch.shield(false),
+            notice => {
+                if let Some(message) = Message::of(notice, &self.service) {
+                    self.tell(&message);
+                }
+                if matches!(notice, Notice::UnlockingKeychain) {
+                    self.countdown.end();
+                }
             }
-            Notice::Retrying { reason, wait } => {
-                self.hint(&format!("{reason}; trying again in {}", seconds(*wait)));
-            }
-            Notice::UnlockingKeychain => {
-                self.say("The keychain is locked; please answer its prompt.");
-                self.countdown.end();
-            }
-            Notice::FellBack { failure, to, .. } => {
-                let cause = harmless(failure.parts().0);
-                let to = name(*to);
-                self.warn(
-                    &format!(
-                        "{cause}, so the token is stored as plain text in the {to}, which only you can read"
-                    ),
-                    Some(remedy(failure)),
-                );
-            }
-            Notice::StaleEntry { backend, failure } => self.warn(
-                &format!(
-                    "an older token may remain in the {}, which cannot be reached: {}; it will not be used",
-                    name(*backend),
-                    harmless(failure.parts().0)
-                ),
-                None,
-            ),
-            Notice::LedgerNotWritten(failure) => {
-                let cause = harmless(failure.parts().0);
-                self.warn(&format!("could not remember where the token is: {cause}"), None);
-            }
-            Notice::NotRevoked { reason } => {
-                let page = self.service.keys_page();
-                self.warn(&format!("the key could not be revoked: {reason}; revoke it at {page}"), None);
-            }
-            notice => self.show_session(notice),
         }
     }
 
@@ -173,20 +140,13 @@ impl Surface for Lines {
         if !self.person.terminal {
             return Box::new(|| false);
         }
-        let (text, otherwise) = match question {
-            Question::PairAgain => (
-                "The token was handed out already, probably in an answer that got lost. Pair again? [Y/n]"
-                    .to_owned(),
-                true,
-            ),
-            Question::Reconnect => {
-                (format!("Already connected to {}. Sign in again? [y/N]", self.service.name), false)
-            }
-            _ => return Box::new(|| false),
+        let Some(Asked { text, otherwise }) = Asked::of(question, &self.service.name) else {
+            return Box::new(|| false);
         };
+        let choice = if otherwise { "[Y/n]" } else { "[y/N]" };
         self.countdown.end();
         let mut stderr = io::stderr();
-        let _ = write!(stderr, "{text} ").and_then(|()| stderr.flush());
+        let _ = write!(stderr, "{text} {choice} ").and_then(|()| stderr.flush());
         Box::new(move || {
             let mut line = String::new();
             let read = io::stdin().read_line(&mut line);
@@ -202,43 +162,6 @@ impl Surface for Lines {
 }
 
 impl Lines {
-    /// What concerns the renewal and the storing of a session.
-    fn show_session(&self, notice: &Notice) {
-        match notice {
-            Notice::RotationStarted => self.watch.shield(true),
-            Notice::RotationEnded => self.watch.shield(false),
-            Notice::FinishingRotation => {
-                self.say("The session is being renewed; that is finished first, in some seconds.");
-            }
-            Notice::KeptInEmergencyFile { failure } => self.warn_of(failure, |cause| {
-                format!(
-                    "the renewed session is kept in an emergency file, since its place is not usable: {cause}"
-                )
-            }),
-            Notice::NotKept { failure } => self.warn_of(failure, |cause| {
-                format!("the renewed session could not be stored, and ends with this command: {cause}")
-            }),
-            Notice::Recovered => self.hint("The session from the emergency file is back where it belongs."),
-            Notice::NotRenewed { failure } => self.warn(
-                &format!("the session could not be renewed now: {}", failure.message),
-                failure.next.as_deref(),
-            ),
-            Notice::Moved { to } => {
-                self.hint(&format!("What an older program had stored is now in the {}.", name(*to)));
-            }
-            Notice::EndpointElsewhere { name, origin } => {
-                self.hint(&format!("The issuer's {} is at {origin}.", name.replace('_', " ")));
-            }
-            Notice::LegacyService => {
-                self.hint(&format!(
-                    "{} is an older deployment here: it gives an API key.",
-                    self.service.name
-                ));
-            }
-            _ => {}
-        }
-    }
-
     fn draws_on_terminal(&self) -> Option<screen::Size> {
         if self.person.redraws && self.printer.colors() { screen::size() } else { None }
     }
@@ -252,7 +175,8 @@ impl Lines {
 
     fn use_link(&mut self) {
         if let (Some(hook), Some(link)) = (&self.on_link, self.link.take()) {
-            (hook.call)(&link);
+            let printer = self.printer;
+            (hook.call)(&link, Box::new(move |message| printer.tell(&message)));
         }
     }
 }

@@ -12,9 +12,16 @@ const RESET: &str = "\x1b[0m";
 /// The code's lines, two rows of modules in each. With `colors` it is black on white whatever the terminal is; without,
 /// the light modules are what is drawn, as fits a dark background. `None` if the text is too long for any code.
 pub(super) fn lines(text: &str, colors: bool) -> Option<Vec<String>> {
+    let lines = modules(text, colors)?;
+    let line = |line| if colors { format!("{BLACK_ON_WHITE}{line}{RESET}") } else { line };
+    Some(lines.into_iter().map(line).collect())
+}
+
+/// The same without colors: what is drawn are the dark modules, or the light ones.
+pub fn modules(text: &str, dark: bool) -> Option<Vec<String>> {
     let code = QrCode::encode_text(text, QrCodeEcc::Low).ok()?;
     // What lies outside is light.
-    let is_drawn = |x, y| code.get_module(x, y) == colors;
+    let is_drawn = |x, y| code.get_module(x, y) == dark;
     let around = -QUIET..code.size() + QUIET;
     let line = |y| {
         let modules = around.clone().map(|x| match (is_drawn(x, y), is_drawn(x, y + 1)) {
@@ -23,8 +30,7 @@ pub(super) fn lines(text: &str, colors: bool) -> Option<Vec<String>> {
             (false, true) => '▄',
             (true, true) => '█',
         });
-        let modules: String = modules.collect();
-        if colors { format!("{BLACK_ON_WHITE}{modules}{RESET}") } else { modules }
+        modules.collect()
     };
     Some(around.clone().step_by(2).map(line).collect())
 }

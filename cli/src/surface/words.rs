@@ -28,7 +28,8 @@ pub(super) fn remedy(failure: &StoreFailure) -> &'static str {
     }
 }
 
-pub(super) fn describe(state: &PollState) -> String {
+/// What a poll said.
+pub fn describe(state: &PollState) -> String {
     match state {
         PollState::None => "nothing heard yet".to_owned(),
         PollState::NotYet => "not authorized yet".to_owned(),
@@ -38,7 +39,7 @@ pub(super) fn describe(state: &PollState) -> String {
 }
 
 /// Minutes and seconds; rounded up, so that the last second is shown as one.
-pub(super) fn minutes(left: Duration) -> String {
+pub fn minutes(left: Duration) -> String {
     let seconds = left.as_millis().div_ceil(1000);
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }

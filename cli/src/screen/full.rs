@@ -1,0 +1,192 @@
+//! The interactive screen at work: its machines, its terminal, its end.
+
+use std::process::ExitCode;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, Scope};
+use std::time::Duration;
+
+use doorkey_blocking::{Clock, SystemClock};
+use doorkey_core::connect::{Connect, ConnectOptions};
+use doorkey_core::connection::Connection;
+use doorkey_core::credits::Credits;
+use doorkey_core::disconnect::Disconnect;
+use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::machine::Logic;
+use doorkey_core::task::Task;
+
+use super::app::{App, Done, Job, Wish};
+use super::inline::{Pending, open_page};
+use super::login::Effect;
+use super::look::Look;
+use super::remote::{Event, Remote};
+use super::terminal::{Input, Mode, Terminal, read};
+use crate::environment::Environment;
+use crate::place::Place;
+use crate::printer::Printer;
+use crate::run::Run;
+use crate::signals::Watch;
+use crate::surface::Qr;
+
+/// How often a view that counts down is drawn.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What the machines of the screen stand on.
+pub struct Grounds<'a> {
+    /// The service and its stores, for one machine.
+    pub place: Box<dyn Fn() -> Result<Place, Failure> + Sync + 'a>,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// Where messages go when the screen is over.
+    pub printer: Printer,
+    /// How requests name their sender.
+    pub user_agent: &'static str,
+}
+
+/// Opens the screen, and returns when the person leaves it.
+///
+/// # Errors
+/// The terminal cannot be drawn on; the service and its stores cannot be had.
+pub fn open(grounds: &Grounds<'_>) -> Result<ExitCode, Failure> {
+    let watch = Watch::new(grounds.printer);
+    let look = Look::of(grounds.environment, grounds.printer.colors());
+    let (mut app, first) = App::new((grounds.place)()?.service);
+    let (events, inbox) = mpsc::channel();
+    let mut terminal = Terminal::enter(Mode::Full, look.colors, &watch).map_err(|e| no_terminal(&e))?;
+    let report = events.clone();
+    read(move |input| drop(report.send(Event::Terminal(input)))).map_err(|e| no_terminal(&e))?;
+    let code = thread::scope(|scope| {
+        let start = |job| start(scope, grounds, &watch, &events, job);
+        start_first(first, start);
+        let mut pending = Pending::default();
+        loop {
+            terminal.draw(&app.frame(SystemClock.now(), terminal.size(), look));
+            let event = match app.counts_down() {
+                true => inbox.recv_timeout(TICK),
+                false => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let wish = match event {
+                Ok(Event::Terminal(Input::Key(key))) => app.press(key),
+                Ok(Event::Terminal(Input::Paste(text))) => {
+                    app.paste(&text);
+                    None
+                }
+                Ok(Event::Terminal(Input::Resized)) => {
+                    terminal.resized();
+                    None
+                }
+                Ok(Event::Terminal(Input::Suspend)) => Some(Wish::Effect(Effect::Suspend)),
+                Ok(Event::Terminal(Input::Continued)) => {
+                    terminal.resume();
+                    None
+                }
+                Ok(Event::Terminal(Input::Lost)) => app.lost(),
+                Ok(Event::Notice(now, notice)) => {
+                    app.hear(now, &notice);
+                    None
+                }
+                Ok(Event::Tell(message)) => {
+                    app.note(Some(message));
+                    None
+                }
+                Ok(Event::Choose(choices, answer)) => {
+                    pending.chosen = app.choose(choices).then_some(answer);
+                    None
+                }
+                Ok(Event::Ask(question, answer)) => {
+                    pending.answered = app.ask(question).then_some(answer);
+                    None
+                }
+                Ok(Event::Opened(result)) => {
+                    app.opened(&result);
+                    None
+                }
+                Ok(Event::Done(done)) => app.done(done),
+                Err(_) => None,
+            };
+            match wish {
+                None => {}
+                Some(Wish::Run(job)) => start(job),
+                Some(Wish::Leave(code)) => return code,
+                Some(Wish::Effect(effect)) => match effect {
+                    Effect::Cancel => watch.interrupt(),
+                    Effect::Choose(index) => pending.choose(index),
+                    Effect::Answer(yes) => pending.answer(yes),
+                    Effect::Copy(text) => terminal.copy(text.expose_secret()),
+                    Effect::Open(url) => open_page(grounds.environment.browser(), url, events.clone()),
+                    Effect::Suspend => terminal.suspend(),
+                },
+            }
+        }
+    });
+    drop(terminal);
+    if code == Exit::Interrupted.code() {
+        return Err(Failure::interrupted());
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn start_first(first: Wish, start: impl FnOnce(Job)) {
+    if let Wish::Run(job) = first {
+        start(job);
+    }
+}
+
+/// Starts a machine on a thread of its own.
+fn start<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    grounds: &'scope Grounds<'_>,
+    watch: &Watch,
+    events: &Sender<Event<Done>>,
+    job: Job,
+) {
+    let (watch, events) = (watch.clone(), events.clone());
+    scope.spawn(move || {
+        let can_open = grounds.environment.can_open_pages();
+        let options = ConnectOptions { workspace: None, force: false, open_browser: can_open };
+        let done = match job {
+            Job::Look => {
+                Done::Looked(drive(grounds, &watch, &events, Task::Connection, Connection::default()))
+            }
+            Job::Connect => Done::Connected(drive(
+                grounds,
+                &watch,
+                &events,
+                Task::Connect(options.clone()),
+                Connect::new(options),
+            )),
+            Job::Disconnect => {
+                Done::Disconnected(drive(grounds, &watch, &events, Task::Disconnect, Disconnect::default()))
+            }
+            Job::Credits => Done::Credits(drive(grounds, &watch, &events, Task::Credits, Credits::default())),
+        };
+        let _ = events.send(Event::Done(done));
+    });
+}
+
+fn drive<L: Logic>(
+    grounds: &Grounds<'_>,
+    watch: &Watch,
+    events: &Sender<Event<Done>>,
+    task: Task,
+    logic: L,
+) -> Result<L::Output, Failure> {
+    let run = Run {
+        place: (grounds.place)()?,
+        environment: grounds.environment,
+        printer: grounds.printer,
+        trace: None,
+        watch: watch.clone(),
+        user_agent: grounds.user_agent,
+        qr: Qr::Never,
+    };
+    if matches!(task, Task::Connect(_)) {
+        run.check_proxies()?;
+    }
+    let mut remote = Remote::new(events.clone(), watch.clone(), run.link_hook());
+    run.drive_on(&mut remote, task, logic)
+}
+
+fn no_terminal(why: &std::io::Error) -> Failure {
+    let what = format!("the terminal cannot be drawn on: {why}");
+    Failure::new(Exit::Usage, "no_terminal", what).next("try again with `--plain`")
+}

@@ -1,0 +1,193 @@
+//! The terminal under the screen: frames in, keys out, and everything as before in the end.
+//!
+//! Output goes to standard error, since standard output may be piped.
+
+mod cells;
+mod job;
+mod keys;
+mod line;
+mod painter;
+mod reader;
+mod reflow;
+mod restore;
+mod style;
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use data_encoding::BASE64;
+use ratatui::text::Line;
+use terminal_size::terminal_size_of;
+
+use self::job::Expecting;
+use self::painter::Painter;
+use self::restore::Taken;
+use crate::signals::{self, Watch};
+
+pub use self::reader::{Input, read};
+
+/// What is drawn: rows from the top. What does not fit on the terminal is cut: rows on the right, the frame at its end.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Frame {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Where the cursor is, as column and row, from 0; hidden without.
+    pub cursor: Option<(u16, u16)>,
+}
+
+/// One row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Row {
+    /// What stands there.
+    pub line: Line<'static>,
+    /// Whether it fills the width and goes on in the next row: then there is no line break in between, so that a terminal
+    /// selects and copies both as one line.
+    pub joined: bool,
+}
+
+/// Which part of the terminal is drawn on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// All of it, on the alternate screen.
+    Full,
+    /// As many rows as the frame has, below what is there.
+    Inline,
+}
+
+/// How large a terminal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Characters in a row.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+/// Of a terminal that does not say.
+const USUAL: Size = Size { columns: 80, rows: 24 };
+
+/// A terminal to draw on. When it is dropped the terminal is as before: of a view below other output nothing stays, and
+/// the cursor is in the first column where the view began.
+pub struct Terminal {
+    taken: Arc<Taken>,
+    painter: Painter,
+    colors: bool,
+    size: Size,
+    frame: Frame,
+    _kept: signals::Terminal,
+}
+
+impl Terminal {
+    /// Takes the terminal: keys come one by one, the cursor is hidden. From now on it is put back however the process
+    /// ends: by `watch`, by a panic, or by itself.
+    ///
+    /// Without `colors` there is bold, dim, underlined and reversed text only.
+    ///
+    /// # Errors
+    /// Standard error is no terminal, or there is none that keys could come from.
+    pub fn enter(mode: Mode, colors: bool, watch: &Watch) -> io::Result<Self> {
+        if !io::stderr().is_terminal() {
+            return Err(io::Error::new(io::ErrorKind::Unsupported, "standard error is no terminal"));
+        }
+        let size = size();
+        let taken = Taken::new(mode)?;
+        let kept = {
+            let taken = Arc::clone(&taken);
+            watch.keep_terminal_with(move || taken.abandon())
+        };
+        let (painter, frame) = (Painter::new(size.columns), Frame::default());
+        let terminal = Self { taken, painter, colors, size, frame, _kept: kept };
+        terminal.taken.take(size.columns)?;
+        Ok(terminal)
+    }
+
+    /// How large it is, or was when it was last drawn on.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
+    /// Draws a frame over the last one, writing only what is new. In the background nothing is drawn; that a terminal
+    /// has vanished is no error.
+    pub fn draw(&mut self, frame: &Frame) {
+        if self.frame != *frame {
+            self.frame = frame.clone();
+        }
+        self.redraw();
+    }
+
+    /// Lets `print` write whole lines: above the view, or on the normal screen, where they are seen in the end.
+    pub fn above(&mut self, print: impl FnOnce()) {
+        self.away(|_| print());
+    }
+
+    /// Puts text into the clipboard (OSC 52), if the terminal does that.
+    pub fn copy(&mut self, text: &str) {
+        let text = format!("\x1b]52;c;{}\x1b\\", BASE64.encode(text.as_bytes()));
+        self.taken.write(&text, self.painter.resting_place().1);
+    }
+
+    /// Stops the process as SIGTSTP does, with the terminal as before; comes back with everything drawn anew.
+    pub fn suspend(&mut self) {
+        self.away(Expecting::stop);
+    }
+
+    /// Draws everything anew after something else stopped and continued the process.
+    pub fn resume(&mut self) {
+        let expecting = Expecting::new();
+        self.come_back(&expecting);
+    }
+
+    /// Notices that the size is another one now. What stood there is gone then: the next frame is drawn anew.
+    pub fn resized(&mut self) {
+        let size = size();
+        if size == self.size {
+            return;
+        }
+        let cursor = self.painter.resting_place();
+        let above = reflow::rows_above(self.painter.rows(), cursor, size.columns);
+        self.taken.clear(above);
+        (self.size, self.painter) = (size, Painter::new(size.columns));
+    }
+
+    /// Does something with the terminal as before.
+    fn away(&mut self, act: impl FnOnce(&Expecting)) {
+        let expecting = Expecting::new();
+        self.resized();
+        self.taken.put_back();
+        act(&expecting);
+        self.come_back(&expecting);
+    }
+
+    /// Draws the last frame anew. A process in the background is stopped until its turn comes, which is expected.
+    fn come_back(&mut self, _: &Expecting) {
+        self.size = size();
+        self.painter = Painter::new(self.size.columns);
+        // A terminal that cannot be taken has vanished.
+        if self.taken.take(self.size.columns).is_ok() {
+            self.redraw();
+        }
+    }
+
+    fn redraw(&mut self) {
+        if self.taken.is_anothers() {
+            return;
+        }
+        self.resized();
+        let rows = cells::rows(&self.frame, self.size, self.colors);
+        let text = self.painter.paint(rows, self.frame.cursor);
+        self.taken.write(&text, self.painter.resting_place().1);
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.resized();
+        self.taken.put_back();
+    }
+}
+
+/// The size of the terminal that is drawn on.
+fn size() -> Size {
+    terminal_size_of(io::stderr())
+        .map_or(USUAL, |(columns, rows)| Size { columns: columns.0.max(1), rows: rows.0.max(1) })
+}
