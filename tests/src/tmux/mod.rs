@@ -1,5 +1,6 @@
 //! A real terminal for the tests of what is drawn on one: tmux, with a server for each test.
 
+mod again;
 mod process;
 mod screen;
 mod shell;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+pub use self::again::{Again, Run};
 pub use self::process::cpu_time;
 pub use self::screen::{Screen, left_on};
 pub use self::shell::{Prompt, Shell};
