@@ -25,9 +25,11 @@ fn echo(asked: &Asked) -> Answer {
 fn requests_go_to_the_issuer_and_to_named_apis() {
     let (issuer, api) = (Issuer::start(echo), Issuer::start(echo));
     let home = Home::signed_in("api", &issuer, &["--api", &api.url()]);
-    let whole = format!("{}/userinfo?x=1", issuer.url());
-    let ended = home.doorkey(&["api", &whole]).expect(0);
-    assert_eq!(ended.json()["target"], "/userinfo?x=1");
+    // Byte for byte, as it was typed.
+    for target in ["/userinfo?x=1", "/a%2fb;c?flag&q=a+b%20c%2f&&x=%ff&filter[y]='(1)'", "/userinfo?"] {
+        let ended = home.doorkey(&["api", &format!("{}{target}", issuer.url())]).expect(0);
+        assert_eq!(ended.json()["target"], target);
+    }
     assert_eq!(presented(&issuer.asked()[0]).unwrap(), "access-1");
 
     // A path alone is the API's.

@@ -35,6 +35,8 @@ use crate::text::harmless;
 use crate::time::Timestamp;
 use crate::url::Url;
 
+/// How a grant ends for which no port can be opened; nobody was sent anywhere then.
+pub(crate) const NOT_LISTENING: &str = "not_listening";
 /// From the link to the end of the wait for the browser (chosen).
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -222,7 +224,7 @@ impl BrowserGrant {
             Step::Done(Err(failure)) => end(cx, RedirectPage::Failed, failure),
             Step::Done(Ok(Exchanged::Granted(granted))) => {
                 cx.stop_listening(RedirectPage::SignedIn);
-                Step::Done(Ok(granted))
+                Step::Done(Ok(*granted))
             }
             Step::Done(Ok(Exchanged::AnswerLost(why))) => {
                 cx.stop_listening(RedirectPage::AnswerLost);
@@ -329,7 +331,7 @@ impl Logic for BrowserGrant {
 struct Place<'a> {
     oauth: &'a OAuth,
     client_id: &'a str,
-    /// The issuer's own, or named by its metadata. One on this machine is only for an issuer on this machine (invariant 18).
+    /// The issuer's own, or named by its metadata; no nearer than its tokens (invariant 18).
     endpoint: &'a Url,
 }
 
@@ -344,7 +346,7 @@ impl<'a> Place<'a> {
             return Err(Failure::new(Exit::Internal, "no_issuer", what));
         };
         let origin = place.endpoint.origin();
-        if origin.is_loopback() && !place.oauth.token_endpoint.origin().is_loopback() {
+        if origin.reach() < place.oauth.token_endpoint.origin().reach() {
             let what = format!("{} names a page on {origin}, which is not its own", service.name);
             return Err(Failure::new(Exit::Server, "unsafe_page", what)
                 .next(format!("check the network, {} and the proxy settings", service.api_variable)));
@@ -382,6 +384,6 @@ fn refused(service: &Service, error: &OAuthError) -> (RedirectPage, Failure) {
 
 fn not_listening(service: &Service, reason: &str) -> Failure {
     let what = format!("no port can be opened for the browser on 127.0.0.1 or ::1: {}", harmless(reason));
-    Failure::new(Exit::Network, "not_listening", what)
+    Failure::new(Exit::Network, NOT_LISTENING, what)
         .next(format!("allow programs to listen on 127.0.0.1, then {} again", service.login_command()))
 }

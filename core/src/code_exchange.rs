@@ -4,6 +4,7 @@
 //! a byte of it left or because of a 429. A second use of a code costs whatever tokens came of the first (RFC 6749
 //! §4.1.2), so an answer that got lost is an end of its own.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
@@ -50,7 +51,7 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) enum Exchanged {
     /// Tokens came.
-    Granted(Granted),
+    Granted(Box<Granted>),
     /// It may be used up, and nobody knows: why.
     AnswerLost(String),
 }
@@ -97,7 +98,7 @@ impl CodeExchange {
         }
         let endpoint = Endpoint::Issuer { client_id: self.client_id.clone() };
         match endpoint.judge(cx.service, response) {
-            Verdict::Granted(granted) => Step::Done(Ok(Exchanged::Granted(granted))),
+            Verdict::Granted(granted) => Step::Done(Ok(Exchanged::Granted(Box::new(granted)))),
             Verdict::Failed(failure) => Step::fail(failure),
             Verdict::Spent => {
                 let what = format!("{} does not accept the code that the browser brought", cx.service.name);

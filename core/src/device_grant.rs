@@ -41,6 +41,7 @@ use crate::record::{Gateway, Workspace};
 use crate::resolve::other_issuer;
 use crate::secret::Secret;
 use crate::stopwatch::Stopwatch;
+use crate::store::StoreOp;
 use crate::text::harmless;
 use crate::time::Timestamp;
 
@@ -121,6 +122,10 @@ struct Grant {
     first: bool,
     /// The page that is being opened.
     page: Option<CommandId>,
+    /// What is kept of it for the next process, should this one be killed.
+    pending: Option<Box<PendingGrant>>,
+    /// The interval that it is to be told is being written down: no poll leaves before.
+    recording: Option<CommandId>,
 }
 
 impl Grant {
@@ -132,6 +137,12 @@ impl Grant {
     /// No poll leaves from here on.
     fn closes_at(&self) -> Timestamp {
         self.expires_at().before(self.lag)
+    }
+
+    /// From here on a code that the issuer does not know any more has run out: issuers forget codes at their end, and may
+    /// see that a little earlier than we do. Nobody's denial is hidden by that: it is `access_denied`.
+    fn fades_at(&self) -> Timestamp {
+        self.closes_at().before(self.interval)
     }
 
     /// A poll in flight at the end is awaited until here.
@@ -146,9 +157,14 @@ impl Grant {
         next_poll(earliest, self.interval, closes_at, LAST_POLL_BEFORE_END)
     }
 
+    /// When the next poll is to leave, as things are.
+    fn due_at(&self, earliest: Timestamp) -> Option<Timestamp> {
+        self.next_poll(earliest).filter(|_| self.recording.is_none())
+    }
+
     fn wakes_at(&self, earliest: Timestamp) -> (Timestamp, WakeReason) {
         let expiry = (self.expires_at(), WakeReason::CodeExpiry);
-        let next = self.next_poll(earliest).map_or(expiry, |at| (at, WakeReason::NextPoll));
+        let next = self.due_at(earliest).map_or(expiry, |at| (at, WakeReason::NextPoll));
         match self.watch.look_at() {
             Some(at) if at < next.0 => (at, WakeReason::CompareClocks),
             _ => next,
@@ -159,6 +175,13 @@ impl Grant {
         let raised = self.interval.saturating_add(SLOW_DOWN).max(asked.unwrap_or_default());
         self.interval = if self.slow_downs == 0 { raised } else { quarter_more(raised) };
         self.slow_downs = self.slow_downs.saturating_add(1);
+    }
+
+    /// Whoever goes on with this grant polls no faster. Should it not be kept, the issuer will say `slow_down` again.
+    fn record_pace(&mut self, cx: &mut Context<'_>) {
+        let Some(pending) = &mut self.pending else { return };
+        (pending.interval, pending.polled) = (self.interval, true);
+        self.recording = Some(cx.store(StoreOp::WritePending(pending.clone())));
     }
 }
 
@@ -174,7 +197,7 @@ impl DeviceGrant {
         Self { pending: Some(Box::new(pending)), ..Self::new(open_browser) }
     }
 
-    fn resume(&mut self, cx: &mut Context<'_>, pending: PendingGrant) -> Step<Granted> {
+    fn resume(&mut self, cx: &mut Context<'_>, pending: Box<PendingGrant>) -> Step<Granted> {
         if pending.issuer != cx.service.issuer {
             return Step::fail(other_issuer(cx.service, &pending.issuer));
         }
@@ -183,19 +206,15 @@ impl DeviceGrant {
             return Step::fail(expired(cx.service));
         }
         let code = DeviceCode {
-            device_code: pending.device_code,
-            user_code: pending.user_code,
-            verification_uri: pending.verification_uri,
-            verification_uri_complete: pending.verification_uri_complete,
+            device_code: pending.device_code.clone(),
+            user_code: pending.user_code.clone(),
+            verification_uri: pending.verification_uri.clone(),
+            verification_uri_complete: pending.verification_uri_complete.clone(),
             lifetime: left,
             interval: pending.interval,
         };
-        let endpoint = Endpoint::Issuer { client_id: pending.client_id };
-        let step = self.begin(cx, endpoint, code, pending.lag);
-        if let Phase::Waiting(grant, _) = &mut self.phase {
-            grant.answer_lost = true;
-        }
-        step
+        let endpoint = Endpoint::Issuer { client_id: pending.client_id.clone() };
+        self.begin(cx, endpoint, code, pending.lag, Some(pending))
     }
 
     fn configured(&mut self, cx: &mut Context<'_>, response: &HttpResponse) -> Step<Granted> {
@@ -234,7 +253,7 @@ impl DeviceGrant {
         let lag = cx.now.mono.since(exchange.last_sent());
         let is_success = (200..300).contains(&response.status);
         match DeviceCode::read(&response, endpoint.spelling(), cx.service) {
-            Ok(code) if is_success => self.begin(cx, endpoint, code, lag),
+            Ok(code) if is_success => self.begin(cx, endpoint, code, lag, None),
             Err(NoDeviceCode::Unsafe(failure)) if is_success => Step::fail(failure),
             _ => match endpoint {
                 // Only an API that tells the client's id can be an older deployment of itself.
@@ -259,6 +278,7 @@ impl DeviceGrant {
         endpoint: Endpoint,
         code: DeviceCode,
         lag: Duration,
+        pending: Option<Box<PendingGrant>>,
     ) -> Step<Granted> {
         if matches!(endpoint, Endpoint::Legacy { .. }) {
             cx.show(Notice::LegacyService);
@@ -274,9 +294,11 @@ impl DeviceGrant {
             interval: code.interval,
             slow_downs: 0,
             troubles: 0,
-            answer_lost: false,
-            first: true,
+            answer_lost: pending.is_some(),
+            first: pending.as_ref().is_none_or(|pending| !pending.polled),
             page: None,
+            pending,
+            recording: None,
         };
         cx.show(Notice::DeviceCode {
             user_code: code.user_code,
@@ -310,7 +332,7 @@ impl DeviceGrant {
         if cx.now.mono >= grant.expires_at() {
             return Step::fail(expired(cx.service));
         }
-        let is_due = grant.next_poll(earliest).is_some_and(|at| at <= cx.now.mono);
+        let is_due = grant.due_at(earliest).is_some_and(|at| at <= cx.now.mono);
         self.phase = if !is_due {
             // It was for the clocks, or they turned out to run otherwise than it seemed.
             Phase::Waiting(grant, earliest)
@@ -340,6 +362,7 @@ impl DeviceGrant {
         let (state, wait) = match verdict {
             Verdict::Granted(granted) => return Step::Done(Ok(granted)),
             Verdict::Failed(failure) => return Step::fail(failure),
+            Verdict::Spent if cx.now.mono >= grant.fades_at() => return Step::fail(expired(cx.service)),
             Verdict::Spent => return self.spent(cx, &grant),
             _ if cx.now.mono >= grant.expires_at() => return Step::fail(expired(cx.service)),
             Verdict::Pending => {
@@ -351,6 +374,7 @@ impl DeviceGrant {
             Verdict::SlowDown(interval) => {
                 grant.troubles = 0;
                 grant.slow_down(interval);
+                grant.record_pace(cx);
                 (PollState::SlowedDown, asked)
             }
             Verdict::Unclear { state, lost } => {
@@ -386,7 +410,7 @@ impl Logic for DeviceGrant {
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Granted> {
         if let Some(pending) = self.pending.take() {
-            return self.resume(cx, *pending);
+            return self.resume(cx, pending);
         }
         let Some(oauth) = &cx.service.oauth else { return Step::fail(no_issuer(cx)) };
         if let Some(client_id) = oauth.client_id.clone() {
@@ -420,6 +444,10 @@ impl Logic for DeviceGrant {
                 Event::PageNotOpened { id, reason } if grant.page == Some(*id) => {
                     grant.page = None;
                     cx.show(Notice::PageNotOpened { reason: harmless(reason) });
+                    return Step::Pending;
+                }
+                Event::Store { id, .. } if grant.recording == Some(*id) => {
+                    grant.recording = None;
                     return Step::Pending;
                 }
                 _ => {}

@@ -48,8 +48,10 @@ enum Place {
 
 impl Discover {
     /// Asks the issuer with this identifier. What is `given` counts more than what it says, and is enough if it suffices;
-    /// what is `remembered` of an earlier login fills what is left open.
+    /// what is `remembered` of an earlier login there fills what is left open. That it named itself in authorization
+    /// responses (RFC 9207) stays in force, whatever it says now.
     pub fn new(issuer: String, given: Endpoints, remembered: Option<Metadata>) -> Self {
+        let remembered = remembered.filter(|known| known.issuer == issuer);
         Self { issuer, given, remembered, found: None, phase: Phase::New }
     }
 
@@ -115,11 +117,12 @@ impl Discover {
         if self.found.is_none() && !endpoints.suffice() {
             return Step::fail(no_metadata(&self.issuer));
         }
-        // Without metadata nothing is unlearned: least of all that an issuer names itself.
-        let known = self.found.as_ref().or(self.remembered.as_ref());
-        let found = |says: fn(&Metadata) -> bool| known.is_some_and(says);
-        let names_issuer = found(|found| found.names_issuer);
-        let speaks_openid = found(|found| found.speaks_openid);
+        let (found, remembered) = (self.found.as_ref(), self.remembered.as_ref());
+        // Either of the two places may be the only one that says so, and whoever is on the way can keep it from
+        // answering: that would switch the defence against mix-up attacks off (RFC 9207 §4).
+        let names_issuer = found.into_iter().chain(remembered).any(|known| known.names_issuer);
+        // Without metadata nothing is unlearned.
+        let speaks_openid = found.or(remembered).is_some_and(|known| known.speaks_openid);
         if let Ok(issuer) = Url::parse(&self.issuer) {
             for (name, url) in endpoints.elsewhere(&issuer) {
                 cx.show(Notice::EndpointElsewhere { name, origin: url.origin().clone() });

@@ -94,6 +94,7 @@ pub mod pending_grant;
 mod pkce;
 mod places;
 mod poll_time;
+pub mod reach;
 pub mod record;
 mod record_form;
 pub mod redirect;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::failure::{Exit, Failure};
 use crate::oauth::OAuth;
+use crate::reach::Reach;
 use crate::site::same_site;
 use crate::text::harmless;
 use crate::url::{Url, UrlError};
@@ -134,10 +135,9 @@ pub(crate) fn no_endpoint(name: &str) -> Failure {
 
 fn endpoint(name: &str, text: &str, issuer: &Url) -> Result<Url, Failure> {
     let why = match Url::parse(text) {
-        Ok(url) if url.origin().is_loopback() && !issuer.origin().is_loopback() => {
-            "it is on this machine".to_owned()
-        }
-        Ok(url) => return Ok(url),
+        Ok(url) if url.origin().reach() >= issuer.origin().reach() => return Ok(url),
+        Ok(url) if url.origin().reach() == Reach::Machine => "it is on this machine".to_owned(),
+        Ok(_) => "its address is a private network's".to_owned(),
         Err(UrlError::PlainHttp) => format!("{} is not https", harmless(text)),
         Err(error) => error.to_string(),
     };

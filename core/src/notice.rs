@@ -98,6 +98,11 @@ pub enum Notice {
         /// When the wait for the browser ends.
         expires_at: Timestamp,
     },
+    /// No browser on this machine can bring anything back: the login goes on with a device code.
+    NotListening {
+        /// Why.
+        reason: String,
+    },
     /// The service is an older deployment, which mints API keys.
     LegacyService,
     /// The account has no workspace yet: the page creates one.

@@ -23,7 +23,7 @@ use crate::url::Url;
 /// The version of the form that this code writes and reads.
 const FORM: u32 = 1;
 
-/// A device code that nobody has polled with yet. It is a secret until it is used or over.
+/// A device code, and what those who polled with it learned about the pace. It is a secret until it is used or over.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PendingGrant {
     /// Who gave it: [`Service::issuer`](crate::service::Service::issuer).
@@ -44,8 +44,10 @@ pub struct PendingGrant {
     pub lag: Duration,
     /// How long it is good from then on.
     pub lifetime: Duration,
-    /// From one poll to the next.
+    /// From one poll to the next: what came with the code, or what `slow_down` has raised it to since (invariant 1).
     pub interval: Duration,
+    /// A poll has surely left. One may have, too, if not: only what raises the interval is noted.
+    pub polled: bool,
 }
 
 impl PendingGrant {
@@ -72,6 +74,7 @@ impl PendingGrant {
             lag_ms: millis(self.lag),
             lifetime_ms: millis(self.lifetime),
             interval_ms: millis(self.interval),
+            polled: self.polled,
         };
         // Serialising strings and numbers into memory has no way to fail.
         Secret::new(serde_json::to_string(&written).unwrap_or_default())
@@ -93,6 +96,7 @@ impl PendingGrant {
             lag: Duration::from_millis(read.lag_ms),
             lifetime: Duration::from_millis(read.lifetime_ms),
             interval: Duration::from_millis(read.interval_ms),
+            polled: read.polled,
         })
     }
 }
@@ -138,6 +142,7 @@ impl StartGrant {
             lag,
             lifetime: code.lifetime,
             interval: code.interval,
+            polled: false,
         };
         cx.show(Notice::DeviceCode {
             user_code: pending.user_code.clone(),
@@ -196,4 +201,6 @@ struct Form {
     lag_ms: u64,
     lifetime_ms: u64,
     interval_ms: u64,
+    #[serde(default)]
+    polled: bool,
 }

@@ -130,9 +130,13 @@ impl Access {
 
 /// No token is refreshed earlier than this before its end.
 const LONGEST_MARGIN: Duration = Duration::from_secs(60);
+/// Many issuers count in whole seconds (RFC 7519 §2, `NumericDate`): a token may die so much earlier than we think.
+const WHOLE_SECOND: Duration = Duration::from_secs(1);
 
 fn margin(lifetime: Duration) -> Duration {
-    LONGEST_MARGIN.min(lifetime / 10)
+    // It never takes more than half of the life: a token that lives for less than two seconds keeps its tenth.
+    let least = if lifetime >= 2 * WHOLE_SECOND { WHOLE_SECOND } else { Duration::ZERO };
+    LONGEST_MARGIN.min(lifetime / 10).max(least)
 }
 
 #[cfg(test)]
@@ -177,8 +181,18 @@ mod tests {
     }
 
     #[test]
-    fn the_margin_is_a_tenth_and_at_most_a_minute() {
-        for (lifetime, margin) in [(5_000, 500), (300_000, 30_000), (600_000, 60_000), (DAY, 60_000)] {
+    fn the_margin_is_a_tenth_at_least_a_second_and_at_most_a_minute() {
+        for (lifetime, margin) in [
+            (1_000, 100),
+            (1_990, 199),
+            (2_000, 1_000),
+            (5_000, 1_000),
+            (10_000, 1_000),
+            (11_000, 1_100),
+            (300_000, 30_000),
+            (600_000, 60_000),
+            (DAY, 60_000),
+        ] {
             let access = access(Some(lifetime));
             assert!(!access.is_due(now(1000 + lifetime - margin, 0), "boot"), "{lifetime}");
             assert!(access.is_due(now(1001 + lifetime - margin, 0), "boot"), "{lifetime}");

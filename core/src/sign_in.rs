@@ -2,13 +2,14 @@
 
 use alloc::boxed::Box;
 
-use crate::browser_grant::BrowserGrant;
+use crate::browser_grant::{BrowserGrant, NOT_LISTENING};
 use crate::device_grant::{DeviceGrant, Granted};
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::granted::granted_record;
 use crate::keep::{Keep, Kept};
 use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::notice::Notice;
 use crate::pending_grant::PendingGrant;
 use crate::places::Places;
 use crate::resolve::unexpected;
@@ -23,7 +24,8 @@ pub struct SignInOptions {
     /// Whether that browser runs on this machine, so that it reaches a listener here: not over SSH, in a container or
     /// without a display.
     pub browser_is_here: bool,
-    /// How to sign in; `None`: by the browser if it is here and the issuer offers it, else by a device code.
+    /// How to sign in; `None`: by the browser if it is here, can be listened to, and the issuer offers it, else by a device
+    /// code.
     pub grant: Option<GrantKind>,
 }
 
@@ -76,26 +78,23 @@ impl SignIn {
                 self.phase = Phase::GrantingInBrowser(grant);
                 self.granted(cx, step)
             }
-            Step::Done(Ok(_)) => {
-                let open_browser = self.options.open_browser;
-                let mut grant = Box::new(match self.pending.take() {
-                    Some(pending) => DeviceGrant::resumed(open_browser, *pending),
-                    None => DeviceGrant::new(open_browser),
-                });
-                let step = grant.start(cx);
-                self.phase = Phase::Granting(grant);
-                self.granted(cx, step)
-            }
+            Step::Done(Ok(_)) => self.grant_to_device(cx),
         }
+    }
+
+    fn grant_to_device(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
+        let open_browser = self.options.open_browser;
+        let mut grant = Box::new(match self.pending.take() {
+            Some(pending) => DeviceGrant::resumed(open_browser, *pending),
+            None => DeviceGrant::new(open_browser),
+        });
+        let step = grant.start(cx);
+        self.phase = Phase::Granting(grant);
+        self.granted(cx, step)
     }
 
     /// How to sign in, of what the issuer offers.
     fn kind(&self, cx: &Context<'_>) -> Result<GrantKind, Failure> {
-        let Some(oauth) = &cx.service.oauth else { return Err(no_grant(cx, None)) };
-        let offers = |kind: GrantKind| match kind {
-            GrantKind::Device => oauth.device_authorization_endpoint.is_some(),
-            GrantKind::Browser => oauth.authorization_endpoint.is_some(),
-        };
         let wanted = match self.options.grant {
             // It was begun as such.
             _ if self.pending.is_some() => [GrantKind::Device; 2],
@@ -103,7 +102,7 @@ impl SignIn {
             None if self.options.browser_is_here => [GrantKind::Browser, GrantKind::Device],
             None => [GrantKind::Device, GrantKind::Browser],
         };
-        let kind = wanted.into_iter().find(|kind| offers(*kind));
+        let kind = wanted.into_iter().find(|kind| offers(cx, *kind));
         kind.ok_or_else(|| no_grant(cx, self.options.grant))
     }
 
@@ -111,6 +110,7 @@ impl SignIn {
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
+            Step::Done(Err(failure)) if failure.code == NOT_LISTENING => self.not_listening(cx, failure),
             Step::Done(Err(failure)) => Step::fail(failure),
             Step::Done(Ok(Granted::Tokens { client_id, tokens })) => {
                 let record = granted_record(cx, client_id, tokens);
@@ -121,6 +121,20 @@ impl SignIn {
             }
             // Only a service with an API of its own has older deployments.
             Step::Done(Ok(Granted::ApiKey(_))) => unexpected(),
+        }
+    }
+
+    /// No browser can bring anything back here: the code can be typed in any.
+    fn not_listening(&mut self, cx: &mut Context<'_>, failure: Failure) -> Step<Kept> {
+        match self.options.grant {
+            _ if !offers(cx, GrantKind::Device) => Step::fail(failure),
+            None => {
+                cx.show(Notice::NotListening { reason: failure.message });
+                self.grant_to_device(cx)
+            }
+            Some(_) => {
+                Step::fail(failure.next("give --device instead, or allow programs to listen on 127.0.0.1"))
+            }
         }
     }
 }
@@ -173,6 +187,14 @@ impl Logic for SignIn {
             Phase::New | Phase::Preparing(..) => None,
         }
     }
+}
+
+/// Whether the issuer has what that takes.
+fn offers(cx: &Context<'_>, kind: GrantKind) -> bool {
+    cx.service.oauth.as_ref().is_some_and(|oauth| match kind {
+        GrantKind::Device => oauth.device_authorization_endpoint.is_some(),
+        GrantKind::Browser => oauth.authorization_endpoint.is_some(),
+    })
 }
 
 fn no_grant(cx: &Context<'_>, wanted: Option<GrantKind>) -> Failure {

@@ -46,7 +46,7 @@ impl Service {
 
     /// A page on this machine is only for a service on this machine.
     fn is_beside(&self, origin: &Origin, known: &Origin) -> bool {
-        same_site(origin, known) && (self.api.origin().is_loopback() || !origin.is_loopback())
+        same_site(origin, known) && origin.reach() >= self.api.origin().reach()
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
             ("page.fly.io", "api.fly.io", true),
             ("192.0.2.9", "192.0.2.9", true),
             ("5.0.2.9", "192.0.2.9", false),
-            ("a.0.2.9", "192.0.2.9", false),
+            ("a.192.0.2.example", "192.0.2.9", false),
             ("[2001:db8::2]", "[2001:db8::1]", false),
             ("127.0.0.1", "127.0.0.2:8080", true),
             ("127.0.0.1", "[::1]", true),
@@ -204,5 +204,8 @@ mod tests {
         // An issuer on loopback makes no page of it, while the API is elsewhere.
         here.api = url("https://api.pensar.dev");
         assert!(!here.has_page(&url("http://127.0.0.1:4001/device")));
+        let by_name = Service { api: here.api, ..service("https://localhost:4000") };
+        assert!(!by_name.has_page(&url("https://localhost:4001/device")));
+        assert!(service("https://localhost:4000").has_page(&url("https://localhost:4001/device")));
     }
 }

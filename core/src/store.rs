@@ -1,11 +1,13 @@
 //! What a machine asks of the credential stores, and what they answer. The stores themselves live in
 //! `doorkey-store`; drivers pass these values through without looking into them.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::pending_grant::PendingGrant;
 use crate::record::{Backend, Record, Slot, Version};
 
 /// One operation on the stores of a service. All of them are non-interactive but [`StoreOp::Unseal`].
@@ -78,6 +80,10 @@ pub enum StoreOp {
         /// The version that must be there.
         expected: Version,
     },
+    /// Replace what is kept of the login that this process finishes for another one ([`PendingGrant`]), for the case that it
+    /// is killed and yet another one goes on. Answered with [`StoreAnswer::Done`]; [`StoreFailureKind::Absent`] if nothing
+    /// is kept of it.
+    WritePending(Box<PendingGrant>),
     /// Delete a slot if it holds `expected` now. Answered with [`StoreAnswer::Done`] or
     /// [`StoreAnswer::Conflict`]; an empty slot is [`StoreAnswer::Done`].
     Delete {

@@ -108,6 +108,8 @@ pub struct Url {
     origin: Origin,
     path: String,
     query: Vec<(String, Text)>,
+    /// The query as it is sent, if that is not for us to encode.
+    written: Option<Secret>,
 }
 
 impl Url {
@@ -146,35 +148,54 @@ impl Url {
                 }
             }
         };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        if host.is_empty() {
-            return Err(UrlError::Malformed);
-        }
+        let host = host(authority.host())?;
         if !https && !is_loopback(&host) {
             return Err(UrlError::PlainHttp);
         }
         let query = uri.query().unwrap_or_default();
         let query = query.split('&').filter(|pair| !pair.is_empty()).map(decode_pair).collect();
-        Ok(Self { origin: Origin { https, host, port }, path: uri.path().to_owned(), query })
+        Ok(Self { origin: Origin { https, host, port }, path: uri.path().to_owned(), query, written: None })
+    }
+
+    /// The same for a URL that a person wrote: its query is sent byte for byte. It may be signed, and to some servers `+`,
+    /// a name without `=` or an escape that is not UTF-8 mean something that decoding would lose. What a server names is
+    /// encoded anew instead, since it is handed on to browsers.
+    ///
+    /// # Errors
+    /// As [`Url::parse`]; or the query has characters that cannot stand in a request.
+    pub fn parse_as_written(text: &str) -> Result<Self, UrlError> {
+        let url = Self::parse(text)?;
+        let Some((_, query)) = text.split_once('?') else { return Ok(url) };
+        if !query.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(UrlError::Malformed);
+        }
+        Ok(Self { written: Some(Secret::from(query)), ..url })
     }
 
     /// The same origin with `path` put after this URL's own path; the query is dropped. `path` starts with `/`.
     #[must_use]
     pub fn join(&self, path: &str) -> Self {
         let base = self.path.trim_end_matches('/');
-        Self { origin: self.origin.clone(), path: format!("{base}{path}"), query: Vec::new() }
+        Self { path: format!("{base}{path}"), ..self.at_root("") }
     }
 
     /// The same origin with this path, which starts with `/`, and nothing else.
     #[must_use]
     pub fn at_root(&self, path: &str) -> Self {
-        Self { origin: self.origin.clone(), path: path.to_owned(), query: Vec::new() }
+        Self { origin: self.origin.clone(), path: path.to_owned(), query: Vec::new(), written: None }
     }
 
     /// The same with one more query parameter, which is encoded when the URL is written out.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Text>) -> Self {
-        self.query.push((name.to_owned(), value.into()));
+        let pair = (name.to_owned(), value.into());
+        self.written = self.written.map(|written| {
+            let mut query = written.expose_secret().to_owned();
+            query.push_str(if query.is_empty() { "" } else { "&" });
+            push_pair(&mut query, &pair);
+            Secret::new(query)
+        });
+        self.query.push(pair);
         self
     }
 
@@ -200,23 +221,22 @@ impl Url {
 
     /// Path and query as they stand in a request line, secrets included.
     pub fn expose_target(&self) -> Secret {
-        Secret::new(self.write_target(Text::expose))
+        let mut target = self.path.clone();
+        match &self.written {
+            Some(written) => target.extend(["?", written.expose_secret()]),
+            None => {
+                for (index, pair) in self.query.iter().enumerate() {
+                    target.push(if index == 0 { '?' } else { '&' });
+                    push_pair(&mut target, pair);
+                }
+            }
+        }
+        Secret::new(target)
     }
 
     /// The whole URL, secrets included.
     pub fn expose(&self) -> Secret {
         Secret::new(format!("{}{}", self.origin, self.expose_target().expose_secret()))
-    }
-
-    fn write_target(&self, value_of: impl Fn(&Text) -> &str) -> String {
-        let mut target = self.path.clone();
-        for (index, (name, value)) in self.query.iter().enumerate() {
-            target.push(if index == 0 { '?' } else { '&' });
-            target.extend(utf8_percent_encode(name, QUERY));
-            target.push('=');
-            target.extend(utf8_percent_encode(value_of(value), QUERY));
-        }
-        target
     }
 }
 
@@ -254,6 +274,8 @@ pub enum UrlError {
     UserInfo,
     /// It is plain http to something else than a literal loopback address.
     PlainHttp,
+    /// Its host is an address in a form that others may read differently, like `127.1`.
+    OddAddress,
     /// It has a path or a query where only an origin is meant.
     NotAnOrigin,
 }
@@ -266,6 +288,7 @@ impl fmt::Display for UrlError {
             Self::Scheme => "its scheme is not https",
             Self::UserInfo => "it has a user name or password in it",
             Self::PlainHttp => "plain http is allowed for 127.0.0.0/8 and [::1] only",
+            Self::OddAddress => "its host is a number, but no address as it is usually written",
             Self::NotAnOrigin => "it has more than scheme, host and port",
         })
     }
@@ -273,9 +296,35 @@ impl fmt::Display for UrlError {
 
 impl core::error::Error for UrlError {}
 
+/// The host in lower case, IPv6 without its brackets. A host that ends in a number is an address to browsers and to C
+/// libraries, which read `127.1` and `0x7f000001` as 127.0.0.1 (WHATWG URL §3.5): the usual form is the only one that
+/// everybody reads alike.
+fn host(text: &str) -> Result<String, UrlError> {
+    if let Some(address) = text.strip_prefix('[') {
+        let address = address.strip_suffix(']').ok_or(UrlError::Malformed)?;
+        address.parse::<Ipv6Addr>().map_err(|_| UrlError::OddAddress)?;
+        return Ok(address.to_ascii_lowercase());
+    }
+    let host = text.to_ascii_lowercase();
+    let last = host.strip_suffix('.').unwrap_or(&host).rsplit('.').next().unwrap_or_default();
+    let is_decimal = !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit());
+    let is_hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
+    match host.as_str() {
+        "" => Err(UrlError::Malformed),
+        _ if (is_decimal || is_hex) && host.parse::<Ipv4Addr>().is_err() => Err(UrlError::OddAddress),
+        _ => Ok(host),
+    }
+}
+
 fn is_loopback(host: &str) -> bool {
     host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
         || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn push_pair(query: &mut String, (name, value): &(String, Text)) {
+    query.extend(utf8_percent_encode(name, QUERY));
+    query.push('=');
+    query.extend(utf8_percent_encode(value.expose(), QUERY));
 }
 
 fn decode_pair(pair: &str) -> (String, Text) {
@@ -302,6 +351,18 @@ mod tests {
             ("https://a@b.example", Err(UrlError::UserInfo)),
             ("https://b.example:99999", Err(UrlError::Malformed)),
             ("https://b.example:", Err(UrlError::Malformed)),
+            ("https://127.1/", Err(UrlError::OddAddress)),
+            ("https://2130706433/", Err(UrlError::OddAddress)),
+            ("https://0x7F000001/", Err(UrlError::OddAddress)),
+            ("https://0x/", Err(UrlError::OddAddress)),
+            ("https://0177.0.0.1/", Err(UrlError::OddAddress)),
+            ("https://127.0.0.1./", Err(UrlError::OddAddress)),
+            ("https://a.b.1/", Err(UrlError::OddAddress)),
+            ("https://[::1%25lo]/", Err(UrlError::OddAddress)),
+            ("https://[127.0.0.1]/", Err(UrlError::OddAddress)),
+            ("https://1a.example/", Ok("https://1a.example/")),
+            ("https://0x1g/", Ok("https://0x1g/")),
+            ("https://1.example./", Ok("https://1.example./")),
             ("ftp://b.example", Err(UrlError::Scheme)),
             ("b.example", Err(UrlError::Scheme)),
             ("https://bücher.example", Err(UrlError::NotAscii)),
@@ -343,5 +404,32 @@ mod tests {
         assert_eq!(format!("{url:?}"), "https://app.example/base/pair?id=…&name=a%26b%3Fc%3D%23%C3%BC");
         let back = Url::parse(url.expose().expose_secret()).unwrap();
         assert_eq!(back.query_value("name"), Some("a&b?c=#ü"));
+    }
+
+    #[test]
+    fn what_a_person_wrote_is_sent_as_it_is() {
+        for (query, encoded) in [
+            ("?a+b=c%20d", "?a%20b=c%20d"),
+            ("?flag", "?flag="),
+            ("?a&&b=", "?a=&b="),
+            ("?x=%ff%2F/?:@", "?x=%EF%BF%BD%2F%2F%3F%3A%40"),
+            ("?filter[x]=~a!*'()", "?filter%5Bx%5D=~a%21%2A%27%28%29"),
+            ("?", ""),
+            ("", ""),
+        ] {
+            let text = format!("https://app.example/p{query}");
+            let target = |url: &Url| url.expose_target().expose_secret().to_owned();
+            let written = Url::parse_as_written(&text).unwrap();
+            assert_eq!(target(&written), format!("/p{query}"));
+            let parsed = Url::parse(&text).unwrap();
+            assert_eq!(target(&parsed), format!("/p{encoded}"));
+            assert_eq!((written.query(), format!("{written:?}")), (parsed.query(), format!("{parsed:?}")));
+            let more = if query.len() < 2 { "?y=z%20".to_owned() } else { format!("{query}&y=z%20") };
+            assert_eq!(target(&written.clone().with("y", "z ")), format!("/p{more}"));
+            assert_eq!(target(&written.join("/q")), "/p/q");
+        }
+        for odd in ["?a b", "?a#b", "?a\n", "?ü", "?a\u{7f}"] {
+            assert!(Url::parse_as_written(&format!("https://app.example/p{odd}")).is_err(), "{odd:?}");
+        }
     }
 }

@@ -228,10 +228,14 @@ fn a_service_without_such_a_login_says_so() {
 #[test]
 fn a_page_on_this_machine_is_for_an_issuer_on_this_machine() {
     let mut service = service();
-    service.oauth.as_mut().unwrap().authorization_endpoint = Some(url("http://127.0.0.1:8080/authorize"));
-    let table = Timetable::browser(service.clone(), true);
-    assert_eq!((table.failure().exit, table.failure().code.as_ref()), (Exit::Server, "unsafe_page"));
-    table.expect_nothing_left();
+    for here in
+        ["https://localhost:8080", "https://[::ffff:127.0.0.1]", "https://10.0.0.1", "http://127.0.0.1:8080"]
+    {
+        service.oauth.as_mut().unwrap().authorization_endpoint = Some(url(here).join("/authorize"));
+        let table = Timetable::browser(service.clone(), true);
+        assert_eq!((table.failure().exit, table.failure().code.as_ref()), (Exit::Server, "unsafe_page"));
+        table.expect_nothing_left();
+    }
     service.oauth.as_mut().unwrap().token_endpoint = url("http://127.0.0.1:8080/token");
     service.issuer = "https://api.pensar.dev via http://127.0.0.1:8080".into();
     assert!(link(&waiting_for(service)).starts_with("http://127.0.0.1:8080/authorize?"));

@@ -11,7 +11,8 @@ use doorkey_core::failure::Exit;
 use doorkey_core::http::{FailureKind, HttpResponse};
 use doorkey_core::machine::{Disposition, WakeReason};
 use doorkey_core::notice::{Notice, PollState};
-use issuer::{USUAL, begun, code, error, first_poll, json, page, pending, slow_down, tokens};
+use doorkey_core::oauth::Dialect;
+use issuer::{USUAL, begun, code, error, first_poll, json, known_client, page, pending, slow_down, tokens};
 use timetable::{Timetable, envelope};
 
 /// The statuses under which an OAuth error has been seen.
@@ -286,6 +287,33 @@ fn an_answer_lost_before_anybody_approved_explains_nothing() {
     let (id, _) = table.next_poll();
     table.reply(id, error(400, "invalid_grant"));
     assert!(matches!(table.take(), Command::Ask { .. }));
+}
+
+#[test]
+fn a_code_that_is_unknown_at_its_end_has_expired() {
+    // It lives for 300 s from an answer that came at 2 s and took that long: the issuer may count from 0 s.
+    for (poll, arrives, exit, told) in [
+        (7_000, 7_000, Exit::Denied, "invalid_grant"),
+        (292_000, 294_999, Exit::Denied, "invalid_grant"),
+        (292_000, 295_000, Exit::TimedOut, "expired_token"),
+        (299_500, 299_500, Exit::TimedOut, "expired_token"),
+        (299_500, 303_000, Exit::TimedOut, "expired_token"),
+    ] {
+        let mut table = Timetable::grant(known_client(Dialect::Form), false);
+        let (id, _) = table.take_request();
+        table.jump_to(2_000);
+        table.reply(id, code(r#","expires_in":300,"interval":5"#));
+        let (mut id, _) = table.next_poll();
+        while table.millis() < poll {
+            table.reply(id, pending());
+            (id, _) = table.next_poll();
+        }
+        assert_eq!(table.millis(), poll);
+        table.jump_to(arrives);
+        table.reply(id, error(400, "invalid_grant"));
+        assert_eq!((table.failure().exit, table.failure().code.as_ref()), (exit, told), "{arrives}");
+        table.expect_nothing_left();
+    }
 }
 
 #[test]

@@ -182,6 +182,17 @@ fn an_endpoint_that_is_not_safe_is_refused() {
         "http://auth.example.com/token",
         "http://127.0.0.1:8080/token",
         "https://127.0.0.1/token",
+        "https://[::1]/token",
+        "https://[::ffff:127.0.0.1]/token",
+        "https://0.0.0.0/token",
+        "https://127.1/token",
+        "https://2130706433/token",
+        "https://0x7f000001/token",
+        "https://localhost/token",
+        "https://auth.localhost./token",
+        "https://192.168.1.1/token",
+        "https://169.254.169.254/token",
+        "https://[fd00::1]/token",
         "https://user@auth.example.com/token",
         "ftp://auth.example.com/token",
         "//auth.example.com/token",
@@ -225,6 +236,32 @@ fn an_issuer_on_loopback_may_have_its_endpoints_there() {
         at("/.well-known/openid-configuration", metadata(issuer, fields)),
     );
     assert!(end.is_ok(), "{end:?}");
+}
+
+#[test]
+fn an_issuer_names_nothing_that_is_nearer_than_itself() {
+    for (issuer, endpoint, is_taken) in [
+        ("https://localhost:4000", "http://127.0.0.1:4000/token", true),
+        ("https://127.0.0.1:4000", "https://localhost:4000/token", true),
+        ("https://127.0.0.1:4000", "https://auth.example.com/token", true),
+        ("https://10.0.0.1", "https://10.0.0.2/token", true),
+        ("https://10.0.0.1", "https://auth.example.com/token", true),
+        ("https://10.0.0.1", "https://localhost/token", false),
+        ("https://auth.example.com", "https://10.0.0.1/token", false),
+        ("https://localhost.example.com", "https://localhost/token", false),
+    ] {
+        let fields = format!(r#"{DEVICE},"token_endpoint":"{endpoint}""#);
+        let answer = metadata(issuer, &fields);
+        let (end, _) = discover(issuer, Endpoints::default(), move |_| Ok(answer.clone()));
+        let code = end.map_err(|failure| failure.code.to_string()).map(drop);
+        assert_eq!(code.is_ok(), is_taken, "{issuer} {endpoint}: {code:?}");
+        assert!(is_taken || code == Err("unsafe_endpoint".into()), "{code:?}");
+        // A person may know better.
+        let given = Endpoints { token: Some(url(endpoint)), ..Endpoints::default() };
+        let answer = metadata(issuer, DEVICE);
+        let (end, _) = discover(issuer, given, move |_| Ok(answer.clone()));
+        assert!(end.is_ok(), "{issuer} {endpoint}: {end:?}");
+    }
 }
 
 #[test]
@@ -291,9 +328,49 @@ fn an_earlier_login_fills_what_is_left_open_and_hides_nothing() {
     let moved = again(|path| if path == OPENID { Ok(metadata(ISSUER, TOKEN)) } else { not_found() }).unwrap();
     assert_eq!(moved.endpoints.token, Some(url("https://auth.example.com/token")), "what it says now counts");
     assert_eq!(moved.endpoints.device_authorization, endpoints.device_authorization);
-    assert!(!moved.names_issuer);
     let other = again(|_| Ok(metadata("https://evil.example", TOKEN)));
     assert_eq!(failure(other).1, "other_issuer", "it does not hide that another answers");
+}
+
+#[test]
+fn that_an_issuer_names_itself_is_not_unlearned() {
+    const NAMES_ISSUER: &str = r#","authorization_response_iss_parameter_supported":true"#;
+    fn whole(more: &str) -> HttpResponse {
+        metadata(ISSUER, &format!("{TOKEN}{DEVICE}{more}"))
+    }
+    let answers: [fn(&str) -> Answer; 5] = [
+        // The only place that says so is kept from answering, in all ways that there are.
+        |path| if path == OPENID { Ok(whole("")) } else { Ok(HttpResponse::new(503, "")) },
+        |path| if path == OPENID { Ok(whole("")) } else { not_found() },
+        |path| if path == OAUTH { Ok(whole("")) } else { Err(FailureKind::NotSent) },
+        |path| if path == OAUTH { Ok(metadata(ISSUER, TOKEN)) } else { Err(FailureKind::AnswerLost) },
+        |path| {
+            let said_now = NAMES_ISSUER.replace("true", "false");
+            if path == OPENID { Ok(whole(&said_now)) } else { Ok(HttpResponse::new(503, "")) }
+        },
+    ];
+    for (index, answer) in answers.into_iter().enumerate() {
+        for (issuer, named_itself, names_itself) in
+            [(ISSUER, true, true), (ISSUER, false, false), ("https://other.example.com", true, false)]
+        {
+            let remembered = Metadata {
+                issuer: issuer.into(),
+                endpoints: Endpoints {
+                    token: Some(url("https://auth.example.com/token")),
+                    device_authorization: Some(url("https://auth.example.com/device")),
+                    ..Endpoints::default()
+                },
+                names_issuer: named_itself,
+                speaks_openid: false,
+            };
+            let mut world = World::new(move |request: &HttpRequest| answer(request.url.path()));
+            let end = run(&mut world, ISSUER, Endpoints::default(), Some(remembered));
+            let end = end.map(|known| known.names_issuer);
+            // What is remembered of another issuer does not fill what this one cannot be asked for either.
+            let is_lost = issuer != ISSUER && index == 3;
+            assert_eq!(end.ok(), (!is_lost).then_some(names_itself), "{index} {issuer} {named_itself}");
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,9 @@ mod timetable;
 
 use std::time::Duration;
 
+use doorkey_core::command::CommandId;
 use doorkey_core::device_grant::{DeviceGrant, Granted};
+use doorkey_core::event::Event;
 use doorkey_core::failure::Exit;
 use doorkey_core::http::FailureKind;
 use doorkey_core::machine::WakeReason;
@@ -15,8 +17,9 @@ use doorkey_core::oauth::Dialect;
 use doorkey_core::pending_grant::{PendingGrant, StartGrant};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
+use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use doorkey_core::time::{Now, Timestamp, WallTime};
-use issuer::{code, error, known_client, page, pending, tokens};
+use issuer::{code, error, known_client, page, pending, slow_down, tokens};
 use timetable::{ORIGIN, Timetable, WALL};
 
 const TIMES: &str = r#","expires_in":600,"interval":7"#;
@@ -80,7 +83,7 @@ fn the_next_process_polls_an_interval_later_and_until_the_same_end() {
             last = at;
             table.reply(id, pending());
         } else {
-            table.event(doorkey_core::event::Event::Woke);
+            table.event(Event::Woke);
         }
     }
     assert!((490_000..=499_000).contains(&last), "{last}");
@@ -115,6 +118,70 @@ fn after_a_restart_the_wall_clock_tells() {
     assert_eq!(grant.left(at(mono + 60_000, 0), "boot-1"), Duration::from_secs(540), "not restarted");
 }
 
+/// What is to be kept for the next process.
+fn take_pending(table: &mut Timetable<DeviceGrant>) -> (CommandId, PendingGrant) {
+    match table.take_store() {
+        (id, StoreOp::WritePending(grant)) => (id, *grant),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_slow_down_asked_for_is_kept_before_the_next_poll() {
+    let began = begun();
+    let mut table = resumed(began.clone(), 10_000);
+    table.expect_silence_until(7_000);
+    let (id, _) = table.expect_poll_now();
+    table.reply(id, slow_down(""));
+    let (id, kept) = take_pending(&mut table);
+    assert_eq!((kept.interval.as_secs(), kept.polled), (12, true));
+    assert_eq!(PendingGrant::decode(&kept.encode()), Some(kept.clone()));
+    assert_eq!(
+        PendingGrant { interval: began.interval, polled: false, started: began.started, ..kept },
+        begun()
+    );
+    table.event(Event::Store { id, answer: StoreAnswer::Done });
+    table.expect_silence_until(19_000);
+    let (id, _) = table.expect_poll_now();
+    table.reply(id, pending());
+    table.expect_nothing_left();
+    table.expect_silence_until(31_000);
+    let (id, _) = table.expect_poll_now();
+    table.reply(id, slow_down("60"));
+    // However long that takes; and if it cannot be, the login goes on.
+    let (id, kept) = take_pending(&mut table);
+    assert_eq!(kept.interval.as_secs(), 60);
+    table.expect_silence_until(120_000);
+    let failure = StoreFailure { kind: StoreFailureKind::Absent, detail: String::new() };
+    table.event(Event::Store { id, answer: StoreAnswer::Failed(failure) });
+    let (id, _) = table.expect_poll_now();
+    table.reply(id, tokens());
+    table.success();
+}
+
+#[test]
+fn whoever_goes_on_is_no_faster_than_the_one_before() {
+    let slowed = PendingGrant { interval: Duration::from_secs(12), polled: true, ..begun() };
+    let mut table = resumed(slowed.clone(), 10_000);
+    table.expect_silence_until(12_000);
+    table.expect_poll_now();
+    // The first poll of all may come early where the end is near, but nobody knows when the last one left.
+    let mut table = resumed(PendingGrant { polled: false, ..slowed.clone() }, 590_000);
+    table.expect_silence_until(8_500);
+    table.expect_poll_now();
+    let mut table = resumed(slowed, 590_000);
+    table.expect_silence_until(10_000);
+    table.event(Event::Woke);
+    assert_eq!(table.failure().exit, Exit::TimedOut);
+}
+
+#[test]
+fn a_grant_that_an_older_program_began_is_read() {
+    let text = begun().encode().expose_secret().replace(",\"polled\":false", "");
+    assert!(!text.contains("polled"));
+    assert_eq!(PendingGrant::decode(&Secret::from(text.as_str())), Some(begun()));
+}
+
 #[test]
 fn another_issuers_is_not_finished_here() {
     let grant = PendingGrant {
@@ -134,7 +201,7 @@ fn a_code_that_an_earlier_finisher_used_up_is_told_as_lost() {
     table.reply(id, error(400, "invalid_grant"));
     // Nobody is there to be asked whether to begin anew.
     let doorkey_core::command::Command::Ask { id, .. } = table.take() else { panic!("it asks") };
-    table.event(doorkey_core::event::Event::Answered { id, yes: false });
+    table.event(Event::Answered { id, yes: false });
     assert!(table.failure().message.contains("got lost"), "{}", table.failure());
 }
 

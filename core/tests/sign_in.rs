@@ -3,15 +3,20 @@
 
 mod world;
 
+use std::time::Duration;
+
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::keep::Kept;
+use doorkey_core::notice::Notice;
 use doorkey_core::oauth::OAuth;
+use doorkey_core::pending_grant::{PendingGrant, StartGrant};
 use doorkey_core::record::{Backend, Slot};
 use doorkey_core::rotation::Journal;
 use doorkey_core::service::Service;
 use doorkey_core::sign_in::GrantKind::{Browser, Device};
-use doorkey_core::sign_in::{GrantKind, SignIn, SignInOptions};
+use doorkey_core::sign_in::{GrantKind, SignIn, SignInOptions, is_decided};
+use doorkey_core::store::StoreOp;
 use doorkey_core::task::Task;
 use doorkey_core::url::Url;
 use world::World;
@@ -64,10 +69,11 @@ fn way(
     match end {
         Ok(_) => {
             assert_eq!(world.paths(), ["/device", "/token"]);
-            Ok(Device)
+            // This world cannot listen: whoever wants to is told so.
+            let is_told = |notice: &Notice| matches!(notice, Notice::NotListening { .. });
+            Ok(if world.notices.iter().any(is_told) { Browser } else { Device })
         }
-        // This world cannot listen: whoever wants to comes to no other end.
-        Err(failure) if failure.message.contains("it is forbidden") => Ok(Browser),
+        Err(failure) if failure.code == "not_listening" => Ok(Browser),
         Err(failure) => {
             assert!(world.sent.is_empty() && world.ops.is_empty(), "nobody is asked anything");
             Err((failure.code.to_string(), failure.next.unwrap_or_default()))
@@ -87,6 +93,40 @@ fn the_browser_that_is_here_is_taken_and_else_the_device_code() {
     ] {
         assert_eq!(way(offers, here, wanted), Ok(taken), "{offers:?} {here} {wanted:?}");
     }
+}
+
+#[test]
+fn where_nobody_can_listen_it_is_the_device_code_unless_the_browser_was_asked_for() {
+    let end = |offers: &[GrantKind], grant| {
+        let options = SignInOptions { open_browser: true, browser_is_here: true, grant };
+        sign_in(offers, options, PAIR)
+    };
+    let (kept, world) = end(&[Browser, Device], None);
+    assert!(kept.is_ok(), "{kept:?}");
+    let Some(Notice::NotListening { reason }) = world.notices.first() else { panic!("{:?}", world.notices) };
+    assert!(reason.ends_with("it is forbidden"), "{reason}");
+    assert!(matches!(world.notices[1], Notice::DeviceCode { .. }));
+    for (offers, grant, next) in [
+        (&[Browser, Device][..], Some(Browser), "give --device instead"),
+        (&[Browser], Some(Browser), "allow programs to listen"),
+        (&[Browser], None, "allow programs to listen"),
+    ] {
+        let (ended, world) = end(offers, grant);
+        let failure = ended.unwrap_err();
+        assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Network, "not_listening"));
+        assert!(failure.next.as_ref().unwrap().starts_with(next), "{failure:?}");
+        assert!(world.sent.is_empty());
+    }
+}
+
+#[test]
+fn only_what_nobody_can_finish_any_more_is_decided() {
+    let decided: Vec<u8> = (0..=u8::MAX)
+        .filter_map(Exit::from_code)
+        .filter(|exit| is_decided(&Failure::new(*exit, "code", "what")))
+        .map(Exit::code)
+        .collect();
+    assert_eq!(decided, [Exit::TimedOut.code(), Exit::Denied.code(), Exit::Server.code()]);
 }
 
 #[test]
@@ -124,6 +164,28 @@ fn what_was_granted_is_stored() {
         let body = str::from_utf8(world.sent[0].1.body.as_bytes()).unwrap();
         assert_eq!(body, "client_id=cli&scope=openid");
     }
+}
+
+#[test]
+fn the_pace_of_a_login_that_another_process_began_is_kept() {
+    let mut polls = 0;
+    let mut world = World::new(move |request: &HttpRequest| {
+        let is_poll = request.url.path() == "/token";
+        polls += u32::from(is_poll);
+        let (status, body) = match (is_poll, polls) {
+            (false, _) => (200, CODE),
+            (true, 1) => (400, r#"{"error":"slow_down"}"#),
+            (true, _) => (200, PAIR),
+        };
+        Ok(HttpResponse::new(status, body).header("content-type", "application/json"))
+    });
+    world.service = service(&[Device]);
+    let begun = world.run(&Task::StartGrant, StartGrant::default()).unwrap().unwrap();
+    let (options, pending) = (SignInOptions::default(), Some(Box::new(begun.clone())));
+    let end = world.run(&Task::SignIn { options, pending }, SignIn::resumed(options, begun.clone())).unwrap();
+    assert!(end.is_ok(), "{end:?}");
+    let slower = PendingGrant { interval: Duration::from_secs(6), polled: true, ..begun };
+    assert!(world.ops.contains(&StoreOp::WritePending(Box::new(slower))));
 }
 
 #[test]

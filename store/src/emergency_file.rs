@@ -3,7 +3,8 @@
 //! The file is made at full size before a refresh token is sent, so that filling it needs no more room on the disk. It
 //! is filled in place: the record on one line, the line's checksum on the next. A crash in between leaves something
 //! whose checksum does not fit; like a file that was never filled, it counts as empty. Where there is an envelope with a
-//! key, the line is the sealed record.
+//! key, the line is the sealed record. Beside a login that rests encrypted a plain one is never believed: we would not
+//! have written it, and whoever did may have no key.
 //!
 //! All of it happens under the lock of the credential; only reading may happen without.
 
@@ -12,12 +13,12 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use doorkey_core::record::Record;
+use doorkey_core::record::{Record, Slot};
 use doorkey_core::secret::{Fingerprint, Secret};
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 use zeroize::Zeroizing;
 
-use crate::credential_store::without_generation;
+use crate::credential_store::{CredentialStore, without_generation};
 use crate::envelope::{Envelope, Purpose};
 use crate::failure::{failure, io_failure, shown};
 use crate::ownership::{ANY_ACCESS, check_file, create_folders, private_options};
@@ -53,7 +54,15 @@ impl EmergencyFile {
     /// `Refused` if it cannot be read or is open to others, `Unreadable` if a newer version of this program filled it, or
     /// it was filled under another key, `Locked` if that is not given.
     pub fn read(&self) -> Result<Option<Record>, StoreFailure> {
-        self.record_in(self.content()?.as_deref())
+        self.read_beside(None)
+    }
+
+    /// The same; a plain record of a login that the `encrypted` store holds counts as none.
+    pub(crate) fn read_beside(
+        &self,
+        encrypted: Option<&dyn CredentialStore>,
+    ) -> Result<Option<Record>, StoreFailure> {
+        self.record_in(self.content()?.as_deref(), encrypted)
     }
 
     /// Makes room for a record of so many bytes; none is made that is there already.
@@ -61,8 +70,17 @@ impl EmergencyFile {
     /// # Errors
     /// `Refused` if the file holds a record, which must be merged first, or cannot be made.
     pub fn reserve(&self, bytes: usize) -> Result<(), StoreFailure> {
+        self.reserve_beside(bytes, None)
+    }
+
+    /// The same; a plain record of a login that the `encrypted` store holds makes way.
+    pub(crate) fn reserve_beside(
+        &self,
+        bytes: usize,
+        encrypted: Option<&dyn CredentialStore>,
+    ) -> Result<(), StoreFailure> {
         let found = self.content()?;
-        if self.record_in(found.as_deref())?.is_some() {
+        if self.record_in(found.as_deref(), encrypted)?.is_some() {
             return Err(failure(
                 StoreFailureKind::Refused,
                 format!("{} holds tokens that are not merged yet; try again in a moment", shown(&self.path)),
@@ -139,16 +157,20 @@ impl EmergencyFile {
         read_private(&self.path, ANY_ACCESS)
     }
 
-    fn record_in(&self, content: Option<&Vec<u8>>) -> Result<Option<Record>, StoreFailure> {
+    fn record_in(
+        &self,
+        content: Option<&Vec<u8>>,
+        encrypted: Option<&dyn CredentialStore>,
+    ) -> Result<Option<Record>, StoreFailure> {
         let Some(line) = content.and_then(|content| whole_line(content)) else { return Ok(None) };
-        let text = match &self.envelope {
-            // One that was filled before there was a key is plain.
+        let decode = |text| Record::decode(&text).map_err(|why| explain(&self.path, why));
+        match &self.envelope {
             Some(envelope) if !line.starts_with('{') => {
-                envelope.open(&self.path, Purpose::Emergency, line)?
+                decode(envelope.open(&self.path, Purpose::Emergency, line)?).map(Some)
             }
-            _ => Secret::from(line),
-        };
-        Record::decode(&text).map(Some).map_err(|why| explain(&self.path, why))
+            // One of a login that rests elsewhere may have been filled where no key was known.
+            _ => Ok(Some(decode(Secret::from(line))?).filter(|plain| !is_held(encrypted, plain))),
+        }
     }
 
     fn sealing(&self) -> Option<&dyn Envelope> {
@@ -169,6 +191,13 @@ impl EmergencyFile {
             .and_then(|()| file.sync_all())
             .map_err(|cause| io_failure("write", &self.path, &cause))
     }
+}
+
+/// Whether the store holds a record of the same login. One that cannot be opened holds none that is in use.
+fn is_held(store: Option<&dyn CredentialStore>, record: &Record) -> bool {
+    let held = store.and_then(|store| store.load(&Slot::Active).ok().flatten());
+    let login = |record: &Record| record.generation.as_ref().map(|generation| generation.login.clone());
+    held.is_some_and(|held| login(&held) == login(record))
 }
 
 /// The first line, if the second one is its checksum. What follows may be left of something longer.

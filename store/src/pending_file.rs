@@ -1,11 +1,13 @@
 //! A login that one process begins and whoever knows its handle finishes.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use doorkey_core::pending_grant::PendingGrant;
 use doorkey_core::secret::Secret;
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
+use zeroize::Zeroizing;
 
 use crate::failure::{failure, io_failure, shown};
 use crate::ownership::{ANY_ACCESS, check_file, create_folders, identity, private_options};
@@ -14,8 +16,9 @@ use crate::private_file::{folder_of, read_private, sync_folder, unreadable};
 /// The longest handle.
 const LONGEST_HANDLE: usize = 64;
 
-/// A file that only its owner can read, which is used once. It is its own lock: whoever finishes the login holds it, and
-/// removes it at the end. One that ends without doing so leaves it to the next.
+/// A file that only its owner can read, which is used once: the grant on the first line, and whatever its owner adds on the
+/// next ones. It is its own lock: whoever finishes the login holds it, and removes it at the end. One that ends without
+/// doing so leaves it to the next.
 #[derive(Debug)]
 pub struct PendingFile {
     path: PathBuf,
@@ -28,7 +31,7 @@ pub struct Claim {
     pub text: Secret,
     path: PathBuf,
     /// Closing it is what unlocks.
-    _file: File,
+    file: File,
 }
 
 impl PendingFile {
@@ -95,16 +98,35 @@ impl PendingFile {
             return Ok(None);
         }
         let Some(text) = self.read()? else { return Ok(None) };
-        Ok(Some(Claim { text, path: path.clone(), _file: file }))
+        Ok(Some(Claim { text, path: path.clone(), file }))
     }
 }
 
 impl Claim {
+    /// Writes another state of the grant in the place of the one that was there, durably. The file stays the one that is
+    /// locked, so it is written in place: by one call, which no signal tears, and to no fewer bytes, since an interval only
+    /// grows.
+    ///
+    /// # Errors
+    /// `Refused` if it cannot be written.
+    pub(crate) fn keep(&self, grant: &PendingGrant) -> Result<(), StoreFailure> {
+        let text = self.text.expose_secret();
+        let (old, rest) = text.split_once('\n').unwrap_or((text, ""));
+        let grant = grant.encode();
+        // A grant is JSON, which may end in blanks.
+        let blanks = " ".repeat(old.len().saturating_sub(grant.expose_secret().len()));
+        let text = Zeroizing::new([grant.expose_secret(), &blanks, "\n", rest].concat());
+        let mut file = &self.file;
+        let written =
+            file.rewind().and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.sync_all());
+        written.map_err(|cause| io_failure("write", &self.path, &cause))
+    }
+
     /// Removes the file: nobody can finish this login again.
     ///
     /// # Errors
     /// `Refused` if it cannot be removed.
-    pub fn remove(self) -> Result<(), StoreFailure> {
+    pub fn remove(&self) -> Result<(), StoreFailure> {
         fs::remove_file(&self.path).map_err(|cause| io_failure("remove", &self.path, &cause))?;
         sync_folder(folder_of(&self.path))
     }
@@ -118,6 +140,10 @@ impl Claim {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use doorkey_core::rotation::Moment;
+
     use super::*;
     use crate::scratch::Scratch;
 
@@ -143,6 +169,47 @@ mod tests {
         assert!(PendingFile::all(&folder.join("pending")).is_empty());
     }
 
+    fn grant() -> PendingGrant {
+        let page = doorkey_core::url::Url::parse("https://auth.example.com/d").unwrap();
+        PendingGrant {
+            issuer: "https://auth.example.com via https://auth.example.com/token".to_owned(),
+            client_id: "cli".to_owned(),
+            device_code: Secret::from("dev-code-1"),
+            user_code: Secret::from("ABCD"),
+            verification_uri: page,
+            verification_uri_complete: None,
+            started: Moment::default(),
+            lag: Duration::ZERO,
+            lifetime: Duration::from_secs(600),
+            interval: Duration::from_secs(5),
+            polled: false,
+        }
+    }
+
+    #[test]
+    fn what_one_learned_is_there_for_the_next() {
+        let folder = Scratch::new("pending-kept");
+        let file = pending(&folder);
+        let rest = "active = \"work\"\n";
+        file.create(&Secret::new(format!("{}\n{rest}", grant().encode().expose_secret()))).unwrap();
+        let mut lengths = Vec::new();
+        // As often as it is, by one process or by several; the first state is the one that is a byte longer.
+        for seconds in [[5, 10], [10, 10], [15_000, 20_000]] {
+            let claim = file.claim().unwrap().unwrap();
+            for seconds in seconds {
+                let slower = PendingGrant { interval: Duration::from_secs(seconds), polled: true, ..grant() };
+                claim.keep(&slower).unwrap();
+                let text = file.read().unwrap().unwrap();
+                let (first, others) = text.expose_secret().split_once('\n').unwrap();
+                assert_eq!((PendingGrant::decode(&Secret::from(first)), others), (Some(slower), rest));
+                lengths.push(text.expose_secret().len());
+            }
+            assert_eq!(file.claim().unwrap_err().kind, StoreFailureKind::Busy, "it is locked as before");
+        }
+        assert!(lengths.is_sorted(), "{lengths:?}");
+        file.claim().unwrap().unwrap().remove().unwrap();
+    }
+
     #[test]
     fn one_that_was_opened_before_it_was_removed_is_used() {
         let folder = Scratch::new("pending-late");
@@ -151,6 +218,7 @@ mod tests {
         let first = file.claim().unwrap().unwrap();
         let late = private_options().read(true).write(true).open(&file.path).unwrap();
         first.remove().unwrap();
+        drop(first);
         late.try_lock().unwrap();
         file.create(&Secret::from("second")).unwrap();
         let second = file.claim().unwrap().unwrap();

@@ -18,6 +18,7 @@ use crate::ledger_file::LedgerFile;
 use crate::ledger_store::LedgerStore;
 use crate::lock::{Lock, LockState, lock_beside, look_at};
 use crate::ownership::{home_of_effective_user, is_ours};
+use crate::pending_file::Claim;
 use crate::private_file::{folder_of, follow};
 use crate::profile_config::{EncryptionKey, ProfileConfig, folder_of_profile};
 use crate::profile_file::ProfileFile;
@@ -46,6 +47,7 @@ pub struct Vault {
     encrypted_file: Option<Box<dyn CredentialStore>>,
     keychain: Option<Box<dyn CredentialStore>>,
     session: Option<SessionPlaces>,
+    pending: Option<Arc<Claim>>,
 }
 
 /// What only a session has.
@@ -68,6 +70,7 @@ impl Vault {
             encrypted_file: None,
             keychain: config.keychain.and_then(keychain),
             session: None,
+            pending: None,
         }
     }
 
@@ -87,6 +90,7 @@ impl Vault {
                 emergency: EmergencyFile::new(config.emergency),
                 shared: config.shared,
             }),
+            pending: None,
         }
     }
 
@@ -111,6 +115,7 @@ impl Vault {
                 Box::new(file) as Box<dyn CredentialStore>
             }),
             keychain: config.keychain.and_then(profile_keychain),
+            pending: None,
         }
     }
 
@@ -124,6 +129,13 @@ impl Vault {
             Backend::Keychain => self.keychain = Some(store),
             Backend::EncryptedFile => self.encrypted_file = Some(store),
         }
+        self
+    }
+
+    /// The same, which keeps what becomes of a login that another process began for the one after this.
+    #[must_use]
+    pub fn with_pending(mut self, claim: Arc<Claim>) -> Self {
+        self.pending = Some(claim);
         self
     }
 
@@ -172,14 +184,26 @@ impl Vault {
             }
             StoreOp::CheckLock => done(self.check_lock()?),
             StoreOp::ReadEmergency => match &self.session {
-                Some(session) => records(Slot::Active, session.emergency.read()?),
+                Some(session) => {
+                    let found = session.emergency.read_beside(self.encrypted_file.as_deref())?;
+                    records(Slot::Active, found)
+                }
                 None => records(Slot::Active, None),
             },
-            StoreOp::ReserveEmergency { bytes } => done(self.emergency()?.reserve(bytes)?),
+            StoreOp::ReserveEmergency { bytes } => {
+                done(self.emergency()?.reserve_beside(bytes, self.encrypted_file.as_deref())?)
+            }
             StoreOp::WriteEmergency(record) => done(self.emergency()?.write(&record)?),
             StoreOp::RemoveEmergency => match &self.session {
                 Some(session) => done(session.emergency.remove()?),
                 None => StoreAnswer::Done,
+            },
+            StoreOp::WritePending(grant) => match &self.pending {
+                Some(claim) => done(claim.keep(&grant)?),
+                None => {
+                    let detail = "nothing is kept here of a login that another process began";
+                    return Err(failure(StoreFailureKind::Absent, detail));
+                }
             },
             StoreOp::ReadPlaintext => match self.settings() {
                 Some(settings) => records(Slot::Active, settings.read_plaintext()?),

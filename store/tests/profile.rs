@@ -273,7 +273,7 @@ mod encrypted {
         assert_eq!(kind(&reserve), StoreFailureKind::Locked, "it is not destroyed");
         assert_eq!(read(right.clone()), holds(&session("l", 2)));
 
-        // One that is torn counts as empty, and one from before there was a key is still merged.
+        // One that is torn counts as empty; one of a login that rests elsewhere may be from where there is no key.
         let own = folder.join("doorkey/profiles");
         let path = own.join(files(&own).iter().find(|name| name.ends_with(".emergency")).unwrap());
         let mut torn = fs::read(&path).unwrap();
@@ -285,6 +285,33 @@ mod encrypted {
             StoreAnswer::Done
         );
         assert_eq!(read(right), holds(&session("l", 3)));
+    }
+
+    #[test]
+    fn a_plain_emergency_file_of_an_encrypted_login_is_not_believed() {
+        let folder = Scratch::new("profile-enc-planted");
+        let mut vault = sealed(&folder, key(&folder, "key", 1));
+        assert_eq!(vault.perform(write(BACKEND, None, &session("l", 1))), StoreAnswer::Done);
+        // Whoever can write there has no key.
+        let mut planter = sealed(&folder, None);
+        let plant = |vault: &mut Vault, record: Record| {
+            assert_eq!(vault.perform(StoreOp::WriteEmergency(record)), StoreAnswer::Done);
+        };
+        plant(&mut planter, session("l", 2));
+        assert!(is_in(&folder, "refresh-l2"), "it is plain");
+        assert_eq!(vault.perform(StoreOp::ReadEmergency), nothing());
+        // It makes way for one that is sealed.
+        assert_eq!(vault.perform(StoreOp::ReserveEmergency { bytes: 1_000 }), StoreAnswer::Done);
+        assert!(!is_in(&folder, "refresh-l2"));
+        plant(&mut vault, session("l", 3));
+        assert_eq!(vault.perform(StoreOp::ReadEmergency), holds(&session("l", 3)));
+        assert!(!is_in(&folder, "refresh-l3"));
+        // What belongs to a login that rests elsewhere stays.
+        assert_eq!(vault.perform(StoreOp::RemoveEmergency), StoreAnswer::Done);
+        plant(&mut planter, session("other", 2));
+        assert_eq!(vault.perform(StoreOp::ReadEmergency), holds(&session("other", 2)));
+        let reserve = vault.perform(StoreOp::ReserveEmergency { bytes: 1_000 });
+        assert_eq!(kind(&reserve), StoreFailureKind::Refused);
     }
 
     #[test]

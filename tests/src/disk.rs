@@ -98,6 +98,8 @@ impl Disk {
                 self.emergency = None;
                 StoreAnswer::Done
             }
+            // No login here is another process's.
+            StoreOp::WritePending(_) => failed(StoreFailureKind::Absent),
             StoreOp::ReadPlaintext => found(self.plaintext.as_ref()),
             StoreOp::RemovePlaintext { expected } => match self.plaintext.as_ref().map(Record::version) {
                 Some(version) if version != expected => StoreAnswer::Conflict,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use doorkey_blocking::{Clock, SystemClock};
 use doorkey_core::failure::{Exit, Failure};
@@ -12,6 +13,7 @@ use doorkey_core::sign_in::{SignIn, SignInOptions, is_decided};
 use doorkey_core::task::Task;
 use doorkey_store::{PendingFile, boot_id};
 
+use crate::place::Place;
 use crate::run::Run;
 
 use super::place::Profiles;
@@ -45,11 +47,12 @@ pub fn start(profiles: &Profiles<'_>, run: Run<'_>, profile: &Profile) -> Result
 /// As the machine says; there is none of this handle, or another process is at it.
 pub fn finish(issuing: &Issuing<'_>, profiles: &Profiles<'_>, handle: &str) -> Result<ExitCode, Failure> {
     let file = PendingFile::new(&folder(profiles), handle).ok_or_else(|| unknown(handle))?;
-    let claim = file.claim().map_err(store_failure)?.ok_or_else(|| unknown(handle))?;
+    let claim = Arc::new(file.claim().map_err(store_failure)?.ok_or_else(|| unknown(handle))?);
     let (grant, profile) = read(&claim.text).ok_or_else(|| store_failure(claim.unreadable()))?;
     let profile = profile?;
     profiles.file.probe()?;
-    let run = issuing.run(profiles.place(&profile)?);
+    let place = profiles.place(&profile)?;
+    let run = issuing.run(Place { vault: place.vault.with_pending(Arc::clone(&claim)), ..place });
     let (printer, service) = (run.printer, run.place.service.clone());
     let options = SignInOptions::default();
     let task = Task::SignIn { options, pending: Some(Box::new(grant.clone())) };
@@ -57,7 +60,7 @@ pub fn finish(issuing: &Issuing<'_>, profiles: &Profiles<'_>, handle: &str) -> R
         Ok(kept) => {
             profiles
                 .file
-                .keep(&profile.with_lists_of(profiles.settings.profile(&profile.name).ok().flatten()))?;
+                .keep(&profile.joined_with(profiles.settings.profile(&profile.name).ok().flatten()))?;
             claim.remove().map_err(store_failure)?;
             report::signed_in(printer, &service, &profile, &kept);
             Ok(ExitCode::SUCCESS)

@@ -177,12 +177,14 @@ impl Profile {
         Ok(self.service(String::new())?.takes_tokens(origin))
     }
 
-    /// The same with what another state of the profile lists beyond it: a person may have added that meanwhile.
-    pub fn with_lists_of(&self, other: Option<Self>) -> Self {
+    /// The same with what another state of the profile has beyond it: a person may have added to its lists meanwhile, and
+    /// another login may have learned that the issuer names itself.
+    pub fn joined_with(&self, other: Option<Self>) -> Self {
         let mut joined = self.clone();
         let Some(other) = other.filter(|other| other.oauth.issuer == self.oauth.issuer) else {
             return joined;
         };
+        joined.oauth.names_issuer |= other.oauth.names_issuer;
         for host in other.oauth.page_hosts {
             if !joined.oauth.page_hosts.contains(&host) {
                 joined.oauth.page_hosts.push(host);
@@ -373,8 +375,9 @@ mod tests {
         assert_eq!(Profile::decode(&profile.encode()).unwrap(), profile);
         let mut without = profile.clone();
         (without.oauth.page_hosts, without.oauth.resources) = Default::default();
-        assert_eq!(without.with_lists_of(Some(profile.clone())), profile);
+        without.oauth.names_issuer = false;
+        assert_eq!(without.joined_with(Some(profile.clone())), profile);
         let elsewhere = Profile { oauth: OAuth { issuer: None, ..profile.oauth.clone() }, ..profile };
-        assert_eq!(without.with_lists_of(Some(elsewhere)), without);
+        assert_eq!(without.joined_with(Some(elsewhere)), without);
     }
 }

@@ -104,6 +104,7 @@ impl Message {
             Notice::EndpointElsewhere { name, origin } => {
                 Self::hint(format!("The issuer's {} is at {origin}.", name.replace('_', " ")))
             }
+            Notice::NotListening { reason } => Self::warning(format!("{reason}; a code is used instead")),
             Notice::LegacyService => {
                 Self::hint(format!("{} is an older deployment here: it gives an API key.", service.name))
             }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -56,6 +56,10 @@ struct State {
     issued: u64,
     /// The one refresh token that is good.
     refresh: Option<String>,
+    /// So many polls are still told to slow down.
+    slow_downs: u64,
+    /// When it was polled with a device code.
+    polls: Vec<Instant>,
     /// What it answers for access tokens.
     lifetime: Option<u64>,
     asked: Vec<Asked>,
@@ -94,6 +98,16 @@ impl Issuer {
     /// How many pairs of tokens it has issued.
     pub fn issued(&self) -> u64 {
         self.state.lock().unwrap().issued
+    }
+
+    /// The next poll with a device code is told to slow down (RFC 8628 §3.5).
+    pub fn slow_down(&self) {
+        self.state.lock().unwrap().slow_downs += 1;
+    }
+
+    /// When it was polled with a device code.
+    pub fn polls(&self) -> Vec<Instant> {
+        self.state.lock().unwrap().polls.clone()
     }
 
     /// From now on it does not say how long access tokens live.
@@ -141,6 +155,13 @@ impl State {
                 if refresh.is_some() && refresh != self.refresh.as_deref() {
                     self.refresh = None;
                     return Some(Answer::json(400, r#"{"error":"invalid_grant"}"#));
+                }
+                if refresh.is_none() {
+                    self.polls.push(Instant::now());
+                }
+                if refresh.is_none() && self.slow_downs > 0 {
+                    self.slow_downs -= 1;
+                    return Some(Answer::json(400, r#"{"error":"slow_down"}"#));
                 }
                 self.issued += 1;
                 self.refresh = Some(format!("refresh-{}", self.issued));

@@ -22,6 +22,7 @@ pub struct Terminal {
     screen: Arc<Mutex<String>>,
     /// Keeps the terminal alive after the command's end, so that its settings can be looked at.
     line: File,
+    settings: nix::libc::termios,
 }
 
 impl Terminal {
@@ -35,6 +36,7 @@ impl Terminal {
         let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(Some(&size), None).unwrap();
         let line = File::from(pair.slave);
+        let settings = tcgetattr(&line).unwrap().into();
         let end = || Stdio::from(line.try_clone().unwrap());
         // `setsid` makes the terminal the controlling one and becomes the command.
         let mut started = Command::new("setsid");
@@ -50,7 +52,7 @@ impl Terminal {
                 shown.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
             }
         });
-        Self { child, keyboard, screen, line }
+        Self { child, keyboard, screen, line, settings }
     }
 
     pub fn type_in(&mut self, text: &str) {
@@ -70,6 +72,21 @@ impl Terminal {
     /// Whether keys appear on the screen.
     pub fn echoes(&self) -> bool {
         tcgetattr(&self.line).unwrap().local_flags.contains(LocalFlags::ECHO)
+    }
+
+    /// All settings of the terminal as they were before the command was started.
+    pub fn settings_before(&self) -> nix::libc::termios {
+        self.settings
+    }
+
+    /// All settings of the terminal.
+    pub fn settings(&self) -> nix::libc::termios {
+        tcgetattr(&self.line).unwrap().into()
+    }
+
+    /// The process that was started.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn wait_until(&self, holds: impl Fn(&Self) -> bool) {

@@ -144,6 +144,7 @@ fn pending(value: &Value) -> Read<PendingGrant> {
         lag: time("lag_ms")?,
         lifetime: time("lifetime_ms")?,
         interval: time("interval_ms")?,
+        polled: flag(value, "polled")?,
     })
 }
 

@@ -113,6 +113,7 @@ impl Recorder {
             "lag_ms": millis(pending.lag),
             "lifetime_ms": millis(pending.lifetime),
             "interval_ms": millis(pending.interval),
+            "polled": pending.polled,
         })
     }
 
@@ -314,6 +315,7 @@ impl Recorder {
             StoreOp::ReserveEmergency { .. } => json!("reserve_emergency"),
             StoreOp::WriteEmergency(record) => json!({"write_emergency": self.record(record)}),
             StoreOp::RemoveEmergency => json!("remove_emergency"),
+            StoreOp::WritePending(pending) => json!({"write_pending": self.pending(pending)}),
             StoreOp::ReadPlaintext => json!("read_plaintext"),
             StoreOp::RemovePlaintext { expected } => json!({"remove_plaintext": self.version(expected)}),
             StoreOp::Delete { backend, slot, expected } => json!({"delete": {

@@ -241,6 +241,7 @@ impl World {
             StoreOp::RemoveEmergency | StoreOp::ReserveEmergency { .. } | StoreOp::CheckLock => {
                 return StoreAnswer::Done;
             }
+            StoreOp::WritePending(_) => return StoreAnswer::Done,
             other => panic!("no operation of this world: {other:?}"),
         };
         if let Some(kind) = self.broken.get(&backend) {

@@ -161,12 +161,12 @@ fn character(bytes: &[u8], is_all: bool) -> Begins {
 fn control_sequence(bytes: &[u8], is_all: bool) -> Begins {
     let parameters = &bytes[2..];
     // The Linux console's function keys.
-    if let [b'[', last, ..] = parameters {
-        let key = match last {
-            b'A'..=b'E' => Some(KeyCode::F(last - b'A' + 1).into()),
-            _ => None,
-        };
-        return Begins::Key(key, 4);
+    match parameters {
+        [b'['] if !is_all => return Begins::Nothing,
+        [b'[', last @ b'A'..=b'E', ..] => {
+            return Begins::Key(Some(KeyCode::F(last - b'A' + 1).into()), 4);
+        }
+        _ => {}
     }
     let Some(length) = parameters.iter().position(|byte| !(0x20..=0x3f).contains(byte)) else {
         let whole = bytes.len();
@@ -193,7 +193,12 @@ fn control_sequence(bytes: &[u8], is_all: bool) -> Begins {
     if (first, last) == (Some(200), b'~') {
         return Begins::Paste(whole);
     }
-    let code = if last == b'~' { first.and_then(numbered) } else { ended_by(last) };
+    let code = match (first, last) {
+        (Some(number), b'~') => numbered(number),
+        // Another number makes it something else: where the cursor is, for one.
+        (None | Some(1), _) => ended_by(last),
+        _ => None,
+    };
     let key = code.map(|code| {
         let shift = if code == KeyCode::BackTab { KeyModifiers::SHIFT } else { KeyModifiers::NONE };
         KeyEvent::new(code, shift | modified(modifiers))
@@ -244,4 +249,131 @@ fn modified(parameter: Option<u8>) -> KeyModifiers {
         }
     }
     modifiers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(code: KeyCode, modifiers: KeyModifiers) -> Input {
+        Input::Key(KeyEvent::new(code, modifiers))
+    }
+
+    fn plain(code: KeyCode) -> Input {
+        key(code, KeyModifiers::NONE)
+    }
+
+    fn typed(c: char) -> Input {
+        plain(KeyCode::Char(c))
+    }
+
+    fn paste(text: &str) -> Input {
+        Input::Paste(text.to_owned())
+    }
+
+    /// What terminals send, and what it means.
+    fn table() -> Vec<(&'static [u8], Vec<Input>)> {
+        const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
+        const ALT: KeyModifiers = KeyModifiers::ALT;
+        const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
+        vec![
+            (b"ab", vec![typed('a'), typed('b')]),
+            (b"A", vec![key(KeyCode::Char('A'), SHIFT)]),
+            ("é漢🦀".as_bytes(), vec![typed('é'), typed('漢'), typed('🦀')]),
+            (b"\x03\x1a", vec![key(KeyCode::Char('c'), CONTROL), key(KeyCode::Char('z'), CONTROL)]),
+            (b"\0\x1c", vec![key(KeyCode::Char(' '), CONTROL), key(KeyCode::Char('4'), CONTROL)]),
+            (b"\r\t\x7f", vec![plain(KeyCode::Enter), plain(KeyCode::Tab), plain(KeyCode::Backspace)]),
+            (b"\x1b", vec![plain(KeyCode::Esc)]),
+            (b"\x1b\x1b", vec![plain(KeyCode::Esc), plain(KeyCode::Esc)]),
+            (b"\x1bx", vec![key(KeyCode::Char('x'), ALT)]),
+            (b"\x1b[", vec![key(KeyCode::Char('['), ALT)]),
+            (b"\x1bO", vec![key(KeyCode::Char('O'), ALT | SHIFT)]),
+            (b"\x1b[A\x1bOB", vec![plain(KeyCode::Up), plain(KeyCode::Down)]),
+            (b"\x1b[1;5C", vec![key(KeyCode::Right, CONTROL)]),
+            (b"\x1b[1;4D", vec![key(KeyCode::Left, ALT | SHIFT)]),
+            (b"\x1b[H\x1b[4~\x1b[F", vec![plain(KeyCode::Home), plain(KeyCode::End), plain(KeyCode::End)]),
+            (b"\x1b[3~\x1b[5;5~", vec![plain(KeyCode::Delete), key(KeyCode::PageUp, CONTROL)]),
+            (b"\x1b[Z", vec![key(KeyCode::BackTab, SHIFT)]),
+            (b"\x1bOP\x1b[15~\x1b[24~\x1b[[A", [1, 5, 12, 1].map(|f| plain(KeyCode::F(f))).to_vec()),
+            (b"\x1b[200~two\r\nlines\rhere\x1b[201~q", vec![paste("two\nlines\nhere"), typed('q')]),
+            // What nobody pressed: a focus report, an answer, what is no UTF-8, what is no number.
+            (b"\x1b[Iq", vec![typed('q')]),
+            (b"\x1b[?62;c\x1b[12;40Rq", vec![typed('q')]),
+            (b"\xff\xc3q\xf0\x9f", vec![typed('q')]),
+            (b"\x1b[999999~\x1b[;;A", vec![plain(KeyCode::Up)]),
+            (b"\x1b[12\x1b[A", vec![plain(KeyCode::Up)]),
+            (b"\x1b[200~\xff\x1b[A\x1b[201~", vec![paste("\u{fffd}\x1b[A")]),
+        ]
+    }
+
+    #[test]
+    fn keys_are_read_however_the_bytes_come() {
+        for (bytes, expected) in table() {
+            let mut keys = Keys::default();
+            keys.add(bytes);
+            keys.give_up_waiting();
+            assert_eq!(keys.by_ref().collect::<Vec<_>>(), expected, "{:?}", bytes.escape_ascii().to_string());
+            assert!(!keys.is_waiting());
+            // One by one, as over a slow line.
+            for byte in bytes {
+                keys.add(&[*byte]);
+            }
+            keys.give_up_waiting();
+            assert_eq!(
+                keys.collect::<Vec<_>>(),
+                expected,
+                "{:?}, byte by byte",
+                bytes.escape_ascii().to_string()
+            );
+        }
+    }
+
+    #[test]
+    fn what_may_become_another_key_waits() {
+        for (begun, rest) in
+            [(&b"\x1b"[..], &b"[A"[..]), (b"\x1b[", b"A"), (b"\x1bO", b"A"), (b"\x1b[1;1", b"A")]
+        {
+            let mut keys = Keys::default();
+            keys.add(begun);
+            assert_eq!((keys.next(), keys.is_waiting()), (None, true));
+            keys.add(rest);
+            assert_eq!((keys.next(), keys.is_waiting()), (Some(plain(KeyCode::Up)), false));
+        }
+    }
+
+    #[test]
+    fn a_flood_is_bounded() {
+        let mut keys = Keys::default();
+        keys.add(b"\x1b[");
+        for _ in 0..1000 {
+            keys.add(&[b'1'; 1024]);
+            assert!(keys.bytes.len() <= 2 * 1024);
+            keys.by_ref().for_each(drop);
+        }
+        keys.give_up_waiting();
+        keys.by_ref().for_each(drop);
+        keys.add(b"\x1b[200~");
+        for _ in 0..1000 {
+            keys.add(&[b'1'; 1024]);
+        }
+        keys.add(PASTE_END);
+        assert_eq!(keys.next(), Some(paste(&"1".repeat(LONGEST_PASTE))));
+    }
+
+    #[test]
+    fn no_bytes_can_stop_it() {
+        let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut keys = Keys::default();
+        for _ in 0..100_000 {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            let bytes = b"\x1b\x1b[O;~12AZ\r\xc3\xa9\xf0\x9fa\0";
+            keys.add(&[bytes[usize::try_from(dice >> 33).unwrap() % bytes.len()]]);
+            if dice & 7 == 0 {
+                keys.give_up_waiting();
+                assert!(!keys.is_waiting());
+            }
+        }
+    }
 }

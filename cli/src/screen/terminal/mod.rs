@@ -11,6 +11,8 @@ mod reader;
 mod reflow;
 mod restore;
 mod style;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;

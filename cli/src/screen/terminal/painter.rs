@@ -93,28 +93,24 @@ impl Painter {
         if line.clone().all(|row| rows[row] == *old(row)) {
             return;
         }
-        let (first, last) = (line.start, line.end - 1);
+        let first = line.start;
         if line.len() == 1 && !old(first).joined {
             return paint_changes(pen, first, old(first), &rows[first]);
         }
         // How rows are joined is known to the terminal alone: what it knows is made anew as a whole.
         pen.dress(Look::default());
-        pen.go(first, 0);
-        pen.out.push_str("\x1b[K");
+        for row in line.clone().rev() {
+            pen.go(row, 0);
+            pen.out.push_str("\x1b[K");
+        }
         for row in line {
             if row > first {
                 (pen.row, pen.column) = (row, Some(0));
             }
-            for (column, cell) in rows[row].cells.iter().enumerate().filter(|(_, cell)| !cell.is_rest()) {
-                pen.column = Some(column);
+            for cell in &rows[row].cells {
                 pen.write(cell);
             }
             pen.column = None;
-        }
-        if old(last).cells.len() > rows[last].cells.len() || old(last).joined {
-            pen.dress(Look::default());
-            pen.go(last, rows[last].cells.len());
-            pen.out.push_str("\x1b[K");
         }
     }
 }

@@ -47,3 +47,67 @@ impl Line {
         self.column += width;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ratatui::text::Line as Text;
+
+    use super::*;
+    use crate::screen::terminal::{Frame, Row, Size, cells};
+
+    /// A view of ten columns: a row, a link of two and a half, another row, a full one.
+    fn view() -> Vec<Cells> {
+        let row = |text: &'static str, joined| Row { line: Text::from(text), joined };
+        let rows = vec![
+            row("short", false),
+            row("https://ab", true),
+            row("cdefghijkl", true),
+            row("mnopq", false),
+            row("", false),
+            row("0123456789", false),
+            row("end", false),
+        ];
+        cells::rows(&Frame { rows, cursor: None }, Size { columns: 10, rows: 20 }, false)
+    }
+
+    #[test]
+    fn rows_are_counted_as_the_terminal_breaks_them() {
+        for (width, cursor, above) in [
+            // As it was drawn.
+            (10, (0, 6), 6),
+            (10, (3, 6), 6),
+            (10, (9, 5), 5),
+            // Wider: a link of 25 characters is one row at 25, two at 24.
+            (25, (0, 6), 4),
+            (24, (0, 6), 5),
+            (80, (2, 2), 1),
+            (80, (0, 0), 0),
+            // Narrower: 1 + 4 + 1 + 2 rows at 7.
+            (7, (0, 6), 8),
+            (7, (2, 3), 4),
+            (7, (7, 5), 7),
+            // 5 + 25 + 1 + 10 at 1.
+            (1, (0, 6), 41),
+            (1, (2, 6), 43),
+            (4, (0, 1), 2),
+            (4, (4, 1), 3),
+            // Behind a text the cursor is not wrapped with it.
+            (7, (9, 6), 8),
+        ] {
+            assert_eq!(rows_above(&view(), cursor, width), above, "{cursor:?} at {width}");
+        }
+    }
+
+    #[test]
+    fn a_wide_character_is_not_broken() {
+        let row = Row { line: Text::from("漢字漢字x"), joined: false };
+        let rows = cells::rows(
+            &Frame { rows: vec![row.clone(), row], cursor: None },
+            Size { columns: 10, rows: 20 },
+            false,
+        );
+        for (width, above) in [(10, 1), (9, 1), (8, 2), (7, 2), (5, 2), (4, 3), (3, 4), (2, 5)] {
+            assert_eq!(rows_above(&rows, (0, 1), width), above, "at {width}");
+        }
+    }
+}
