@@ -9,14 +9,16 @@ use crate::binary;
 use crate::home::Home;
 use crate::wait_for;
 
-/// Enter starts the program, which alone can be interrupted; whatever else is typed meanwhile is lost. Its process group has no shell beside it that could
-/// go on with it, so that the kernel ignores its wish to be stopped.
+/// Its number starts the program, whatever was typed before it; what is typed after its end starts nothing. The program
+/// alone can be interrupted. Its process group has no shell beside it that could go on with it, so that the kernel ignores
+/// its wish to be stopped.
 const LOOP: &str = r#"trap '' INT QUIT TSTP
 told=$1 runs=0; shift
 tell() { echo "$runs $* $(stty -g)" > "$told.new" && mv "$told.new" "$told"; }
 tell 0
 while :; do
-  read -r _ || continue
+  read -r line || continue
+  case $line in *"begin $((runs + 1))") ;; *) continue ;; esac
   runs=$((runs + 1)); tell runs
   trap : INT QUIT TSTP; "$@"; code=$?; trap '' INT QUIT TSTP
   tell $code
@@ -64,9 +66,10 @@ impl Again {
 
     /// Starts the program, which has ended.
     pub fn begin(&self) -> Run {
-        let before = self.last().number;
+        let number = self.last().number + 1;
+        self.type_in(&format!("begin {number}"));
         self.keys(&["Enter"]);
-        wait_for("the program starts", || Some(self.last()).filter(|run| run.number > before))
+        wait_for("the program starts", || Some(self.last()).filter(|run| run.number == number))
     }
 }
 

@@ -70,7 +70,11 @@ fn try_all(name: &str, seeds: std::ops::Range<u64>, program: &str, args: &[&str]
     for seed in seeds {
         let mut dice = Dice(seed);
         let steps: Vec<Step> = (0..STEPS).map(|_| Step::by(&mut dice)).collect();
-        let scene = || format!("{program} {args:?}, seed {seed}: {steps:?}\n{}", terminal.screen());
+        let scene = || {
+            let (last, written) = (terminal.last(), terminal.written());
+            let tail = written[written.len().saturating_sub(1000)..].escape_ascii();
+            format!("{program} {args:?}, seed {seed}: {steps:?}\n{last:?}\n{}\n{tail}", terminal.screen())
+        };
         terminal.begin();
         steps.iter().for_each(|step| step.perform(&terminal));
 
@@ -95,12 +99,11 @@ fn leave(terminal: &Again, scene: &impl Fn() -> String) -> Duration {
     let mut pressed: Option<Instant> = None;
     loop {
         let has_ended = terminal.last().code.is_some();
-        let left = left_on(&terminal.written());
+        let left = if has_ended { left_on(&terminal.written()) } else { Vec::new() };
         if has_ended && left.is_empty() && !terminal.alternate_on() && terminal.cursor_visible() {
             return asked.elapsed();
         }
         assert!(asked.elapsed() < PATIENCE, "ended: {has_ended}, left: {left:?}, {}", scene());
-        // What was typed after its end may have started it again.
         if !has_ended && pressed.is_none_or(|at| at.elapsed() > Duration::from_millis(100)) {
             terminal.keys(&["C-c"]);
             pressed = Some(Instant::now());
