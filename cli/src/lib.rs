@@ -1,6 +1,7 @@
 //! The commands `pentify`, `pensar` and `doorkey`: arguments, output, exit codes. No protocol decisions.
 
 pub mod api;
+#[cfg(feature = "doctor")]
 pub mod doctor;
 pub mod doorkey;
 pub mod environment;
@@ -19,7 +20,10 @@ pub mod sandbox;
 #[cfg(feature = "screen")]
 pub mod screen;
 pub mod signals;
+pub mod sources;
 pub mod surface;
 pub mod token;
+pub mod trace;
+#[cfg(feature = "trace")]
 pub mod trace_file;
 pub mod usage;

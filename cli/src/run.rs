@@ -1,7 +1,5 @@
 //! One run of a command: a machine, driven to its end with everything that the command line and the environment say.
 
-use std::path::PathBuf;
-
 use doorkey_blocking::{Driver, HttpTransport, Surface};
 use doorkey_core::failure::Failure;
 use doorkey_core::machine::{Logic, Machine, Outcome};
@@ -12,7 +10,7 @@ use crate::place::{Place, unusable_setting};
 use crate::printer::Printer;
 use crate::signals::Watch;
 use crate::surface::{Lines, LinkHook, Person, Qr};
-use crate::trace_file::TraceFile;
+use crate::trace::Trace;
 
 /// What a machine is driven with.
 pub struct Run<'a> {
@@ -23,7 +21,7 @@ pub struct Run<'a> {
     /// Where results and messages go.
     pub printer: Printer,
     /// `--trace`.
-    pub trace: Option<PathBuf>,
+    pub trace: Trace,
     /// Who hears signals.
     pub watch: Watch,
     /// How requests name their sender.
@@ -81,19 +79,23 @@ impl Run<'_> {
     /// As the machine says; or the trace cannot be written.
     pub fn drive_on<L: Logic>(self, surface: &mut dyn Surface, task: Task, logic: L) -> Outcome<L::Output> {
         let Place { service, vault, .. } = self.place;
-        let trace = self.trace.as_deref().map(|path| TraceFile::create(path, &task, &service));
-        let mut trace = trace.transpose()?;
+        #[cfg(feature = "trace")]
+        let mut trace = self.trace.begin(&task, &service)?;
+        #[cfg(not(feature = "trace"))]
+        drop(task);
         let transport = HttpTransport::new(self.environment.proxies(), self.user_agent);
         let browser = self.environment.browser();
         let mut driver = Driver::new(transport, vault).with_browser(browser).with_surface(surface);
         let watch = self.watch.clone();
         driver.on_start(move |interrupter| watch.forward(interrupter));
+        #[cfg(feature = "trace")]
         if let Some(trace) = &mut trace {
             driver = driver.with_observer(trace);
         }
         let outcome = driver.run(Machine::new(service, logic));
         drop(driver);
         self.watch.forward_no_more();
+        #[cfg(feature = "trace")]
         if let Some(trace) = &mut trace {
             trace.end(outcome.as_ref().err());
         }

@@ -88,6 +88,11 @@ fn every_shape_is_as_documented() {
     let status = line(&home.doorkey(&["status", "--json"]).expect(0));
     shapes.check("doorkey: status", &status);
     shapes.check("doorkey: another backend", &status["elsewhere"][0]);
+    let explained = line(&home.doorkey(&["status", "--explain", "--json"]).expect(0));
+    shapes.check("doorkey: status", &explained);
+    for source in explained["sources"].as_array().unwrap() {
+        shapes.check("pensar: source", source);
+    }
     shapes.check("doorkey: logout", &line(&home.doorkey(&["logout", "--revoke", "--json"]).expect(0)));
     shapes.check("doorkey: logout", &line(&home.doorkey(&["logout", "--json"]).expect(0)));
     shapes.check("doorkey: status", &line(&home.doorkey(&["status", "--json"]).expect(3)));

@@ -53,6 +53,12 @@ fn every_shape_is_as_documented() {
     let status = line(&apex.pensar(&["--json", "login", "status"]).expect(0));
     shapes.check("pensar: status", &status);
     assert_eq!((&status["connected"], &status["auth"]), (&true.into(), &"workos".into()));
+    assert_eq!(status["sources"], Value::Null);
+    let explained = line(&apex.pensar(&["login", "status", "--explain", "--json"]).expect(0));
+    shapes.check("pensar: status", &explained);
+    for source in explained["sources"].as_array().unwrap() {
+        shapes.check("pensar: source", source);
+    }
     let again = line(&apex.pensar(&["login", "--json"]).expect(0));
     shapes.check("pensar: login", &again);
     assert_eq!((&again["already"], &again["billing"]), (&true.into(), &Value::Null));

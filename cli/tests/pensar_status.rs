@@ -68,6 +68,101 @@ fn a_connection_is_shown_and_cleared() {
     apex.expect_good_grade();
 }
 
+/// What differs from one run to the next: fingerprints and times.
+fn normalised(text: &str) -> String {
+    let is_hex = |word: &&str| word.len() == 16 && word.chars().all(|c| c.is_ascii_hexdigit());
+    let line = |line: &str| {
+        let words = line.split(' ').map(|word| {
+            let (word, rest) = word.find([',', '.']).map_or((word, ""), |at| word.split_at(at));
+            let word = if is_hex(&word) { "<hex>" } else { word };
+            format!("{word}{rest}")
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    text.lines().map(|text| line(text) + "\n").collect()
+}
+
+#[test]
+fn an_explanation_names_every_place_and_no_token() {
+    let apex = Apex::new("pensar-explained");
+    let none = apex.pensar(&["login", "status", "--explain"]).expect(3);
+    assert_eq!(
+        none.stdout,
+        format!(
+            "✗ not signed in\n{}  Looked at, in this order:\n  \
+             1. keychain: not usable (absent): there is no D-Bus session here; start a keychain service or use the \
+             credentials file\n  2. credentials file: empty\n  3. emergency file: empty\n  \
+             4. older plain text in the settings: empty\n  → run `pensar login`\n",
+            api(&apex)
+        )
+    );
+    apex.login(account::SOLO, &[]).expect(0);
+    // Nothing is asked, nothing is changed, and an older value that a newer login hides is named.
+    let mut config = apex.file("config.json");
+    config["refreshToken"] = "psr_refresh_older".into();
+    apex.put("config.json", &config.to_string());
+    let before = snapshot(&apex.sealed.home);
+    let asked = apex.running.grade().unwrap();
+    let explained = apex.pensar(&["auth", "status", "--explain"]).expect(0);
+    assert_eq!(apex.running.grade().unwrap(), asked);
+    assert_eq!(snapshot(&apex.sealed.home), before);
+    let (_, looked) = explained.stdout.split_once("  Looked at").unwrap();
+    let lifetime = quick().access_lifetime.as_secs();
+    let left = |line: &str| {
+        let (_, rest) = line.split_once("left: ").unwrap();
+        let (mono, rest) = rest.split_once(" by the time since receipt, ").unwrap();
+        for left in [mono, rest.split_once(" by the wall clock").unwrap().0] {
+            let (number, unit) = left.split_once(' ').unwrap();
+            let unit = match unit {
+                "s" => 1,
+                "min" => 60,
+                other => panic!("{other}: {line}"),
+            };
+            assert!(number.parse::<u64>().unwrap() * unit <= lifetime, "{line}");
+        }
+    };
+    let times = looked.lines().find(|line| line.contains("left: ")).unwrap();
+    left(times);
+    let looked = normalised(looked).replace(times.split_once("left: ").unwrap().1, "<times>");
+    assert_eq!(
+        looked,
+        ", in this order:\n  1. credentials file: used\n       generation <hex>.2\n       \
+         stored token <hex>, renewable\n       access token <hex>, left: <times>\n  \
+         2. keychain: not usable (absent): there is no D-Bus session here; start a keychain service or use the \
+         credentials file\n  3. emergency file: empty\n  \
+         4. older plain text in the settings: not used, hidden by what is\n       another program stored it\n       \
+         stored token <hex>, renewable\n"
+    );
+    let json = apex.pensar(&["login", "status", "--explain", "--json"]).expect(0);
+    for text in [&explained.stdout, &json.stdout] {
+        let session = apex.file("auth.json");
+        for secret in ["psr_refresh_older", session["refreshToken"].as_str().unwrap(), "eyJ"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+    let json = json.json();
+    let states = json["sources"].as_array().unwrap().iter();
+    let states: Vec<_> =
+        states.map(|source| (source["place"].as_str().unwrap(), source["state"].as_str().unwrap())).collect();
+    assert_eq!(
+        states,
+        [("file", "used"), ("keychain", "absent"), ("emergency_file", "empty"), ("settings", "hidden")]
+    );
+    assert_eq!(json["sources"][0]["generation"], apex.file("auth.json")["gen"]);
+    assert_eq!(json["sources"][0]["journal"], "settled");
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_explained() {
+    let apex = Apex::new("pensar-unreadable");
+    apex.login(account::SOLO, &[]).expect(0);
+    apex.put("auth.json", "nonsense with spaces");
+    apex.pensar(&["login", "status"]).expect(6);
+    let explained = apex.pensar(&["login", "status", "--explain"]).expect(6);
+    assert!(explained.stdout.contains("\n  1. credentials file: not usable (unreadable): "), "{explained:?}");
+    assert!(explained.stdout.contains("\n  3. emergency file: empty\n"), "{explained:?}");
+}
+
 #[test]
 fn a_restored_backup_ends_the_session_with_one_notice() {
     let strict = Settings { grace: std::time::Duration::ZERO, ..quick() };
@@ -120,6 +215,8 @@ fn a_killed_renewal_is_shown_and_taken_up() {
         "{status:?}"
     );
     assert_eq!(apex.pensar(&["login", "status", "--json"]).expect(0).json()["state"], "recovering");
+    let explained = apex.pensar(&["login", "status", "--explain"]).expect(0).stdout;
+    assert!(explained.contains(", sent 1 times without a known outcome\n"), "{explained}");
     // Within the grace period the answer is given once more.
     apex.pensar(&["credits"]).expect(0);
     assert_eq!(apex.pensar(&["login", "status", "--json"]).expect(0).json()["state"], "connected");
@@ -143,6 +240,9 @@ fn what_the_emergency_file_has_is_named_and_brought_back() {
         "{status:?}"
     );
     assert_eq!(apex.pensar(&["login", "status", "--json"]).expect(0).json()["in_emergency_file"], true);
+    let explained = apex.pensar(&["login", "status", "--explain"]).expect(0).stdout;
+    assert!(explained.contains("  1. credentials file: not used, hidden by what is\n"), "{explained}");
+    assert!(explained.contains("  3. emergency file: used\n"), "{explained}");
     let credits = apex.pensar(&["credits"]).expect(0);
     assert_eq!(credits.stderr, "The session from the emergency file is back where it belongs.\n");
     assert_eq!(apex.file("auth.json")["gen"], newer["gen"]);

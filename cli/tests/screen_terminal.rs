@@ -39,6 +39,8 @@ fn program() {
         _ => return,
     };
     hardening::begin();
+    print!("text before");
+    std::io::stdout().flush().unwrap();
     let watch = Watch::new(Printer { json: false });
     let mut terminal = Terminal::enter(mode, false, &watch).unwrap();
     let (told, inputs) = channel();
@@ -149,8 +151,31 @@ fn a_program_that_ends_leaves_everything_as_before() {
         terminal.wait_for("over");
         assert_nothing_left(&terminal, mode);
         let (_, rows) = shown(&terminal);
-        let end = rows.iter().rposition(|row| !row.is_empty()).unwrap();
-        assert!(rows[..=end].contains(&"over".to_owned()), "{rows:?}");
+        let before = rows.iter().position(|row| row.starts_with("text before")).unwrap();
+        assert_eq!(rows[before..before + 2], ["text before", "over"], "{mode}: {rows:?}");
+    }
+}
+
+#[test]
+fn another_size_draws_the_view_anew() {
+    for mode in ["full", "inline"] {
+        let mut terminal = start(&program_in(mode));
+        wait_for_view(&terminal);
+        let device = format!("/proc/{}/fd/0", terminal.id());
+        let stty = Command::new("stty").args(["-F", &device, "columns", "12"]).status().unwrap();
+        assert!(stty.success());
+        wait_for_row(&terminal, "that was num");
+        // Cut to the new width, and there once.
+        let is_cut = |terminal: &pty::Terminal| {
+            let (_, rows) = shown(terminal);
+            let count = |text: &str| rows.iter().filter(|row| row.contains(text)).count();
+            (count("the view"), count("that was"), count("after"), count("number")) == (1, 1, 0, 0)
+        };
+        terminal.wait_until(is_cut);
+        terminal.type_in("q");
+        assert_eq!(terminal.finish(), Some(0), "{mode}");
+        terminal.wait_for("over");
+        assert_nothing_left(&terminal, mode);
     }
 }
 

@@ -17,9 +17,10 @@ use crate::lookup::{Found, Lookup, check_issuer};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::migrate::Migrate;
 use crate::record::{Backend, Gateway, Record, Slot};
-use crate::resolve::{Given, Look, not_signed_in, unexpected};
+use crate::resolve::{Given, Look, not_signed_in, reading_order, unexpected};
 use crate::rotation::Journal;
-use crate::store::{StoreAnswer, StoreOp};
+use crate::sources::{Places, Source, sources};
+use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp};
 use crate::time::Timestamp;
 use crate::verdict::{is_ending, is_over, is_revoking};
 use crate::workspace::read_workspace;
@@ -30,8 +31,17 @@ pub const VALIDATE: &str = "/auth/validate";
 /// The machine. It asks the service for one thing only: the workspace of an API key that does not say it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Connection {
+    /// Whether every place is looked at, and nobody is asked anything.
+    explains: bool,
     found: Option<Box<Found>>,
-    elsewhere: Vec<Look>,
+    /// Why nothing could be found, or what there is could not be moved to where it would be.
+    unreadable: Option<Failure>,
+    not_moved: Option<Failure>,
+    looks: Vec<Look>,
+    /// What the search for the record has seen already.
+    passed: Vec<Look>,
+    emergency: Option<Result<Option<Record>, StoreFailure>>,
+    plaintext: Option<Result<Option<Record>, StoreFailure>>,
     phase: Phase,
 }
 
@@ -46,6 +56,8 @@ pub struct ConnectionReport {
     pub in_emergency_file: bool,
     /// What the other backends hold, or why they cannot be read.
     pub elsewhere: Vec<Look>,
+    /// Every place that was looked at, in the order in which they count; `None` if no explanation was wanted.
+    pub sources: Option<Vec<Source>>,
 }
 
 /// How a credential stands.
@@ -69,18 +81,27 @@ enum Phase {
     New,
     Migrating(Box<Migrate>),
     Looking(Lookup),
+    ReadingLedger(CommandId),
     LookingElsewhere(CommandId, Backend, Vec<Backend>),
+    ReadingEmergency(CommandId),
+    ReadingPlaintext(CommandId),
     Asking(Box<Call>, Box<Kept>),
     Amending(Box<Amend>, Box<Kept>),
 }
 
 impl Connection {
+    /// The same with every place that was looked at. What is wrong with one of them is no failure, and no request is sent.
+    pub fn explained() -> Self {
+        Self { explains: true, ..Self::default() }
+    }
+
     /// A move that failed is tried again by the next command that needs what would be moved.
     fn moved(&mut self, cx: &mut Context<'_>, step: Step<bool>) -> Step<ConnectionReport> {
         match step {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
-            Step::Done(_) => {
+            Step::Done(moved) => {
+                self.not_moved = moved.err().filter(|_| self.explains);
                 let mut lookup = Lookup::default();
                 let step = lookup.start(cx);
                 self.phase = Phase::Looking(lookup);
@@ -93,29 +114,90 @@ impl Connection {
         let found = match step {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
+            Step::Done(Err(failure)) if self.explains => {
+                self.unreadable = Some(failure);
+                self.phase = Phase::ReadingLedger(cx.store(StoreOp::ReadLedger));
+                return Step::Pending;
+            }
             Step::Done(Err(failure)) => return Step::fail(failure),
             Step::Done(Ok(found)) => found,
         };
-        let home = found.held.as_ref().map(|(backend, _)| *backend).or(found.ledger.backend);
-        let others = cx.service.backends.iter().copied().filter(|backend| Some(*backend) != home).collect();
+        let ledger = found.ledger.clone();
+        self.passed = found.passed.clone();
         self.found = Some(Box::new(found));
-        self.look_elsewhere(cx, others)
+        let order = reading_order(cx.service, &ledger);
+        let home = self.home();
+        let wanted = |backend: &Backend| self.explains || Some(*backend) != home;
+        let wanted = order.into_iter().filter(wanted).collect();
+        self.look_elsewhere(cx, wanted)
+    }
+
+    /// Where the newest login is.
+    fn home(&self) -> Option<Backend> {
+        let found = self.found.as_ref()?;
+        found.held.as_ref().map(|(backend, _)| *backend).or(found.ledger.backend)
     }
 
     fn look_elsewhere(&mut self, cx: &mut Context<'_>, mut rest: Vec<Backend>) -> Step<ConnectionReport> {
+        if rest.is_empty() && self.explains {
+            self.phase = Phase::ReadingEmergency(cx.store(StoreOp::ReadEmergency));
+            return Step::Pending;
+        }
         if rest.is_empty() {
             return self.judge(cx);
         }
         let backend = rest.remove(0);
+        // A keychain takes its time to say that it is not there: it is not asked twice.
+        if let Some(at) = self.passed.iter().position(|(passed, _)| *passed == backend) {
+            self.looks.push(self.passed.remove(at));
+            return self.look_elsewhere(cx, rest);
+        }
         let id = cx.store(StoreOp::Load { backend, slot: Slot::Active });
         self.phase = Phase::LookingElsewhere(id, backend, rest);
         Step::Pending
     }
 
+    fn store_answered(
+        &mut self,
+        cx: &mut Context<'_>,
+        phase: Phase,
+        answer: &StoreAnswer,
+    ) -> Step<ConnectionReport> {
+        let look = match answer {
+            StoreAnswer::Records(records) => Ok(records.clone()),
+            StoreAnswer::Failed(failure) => Err(failure.clone()),
+            StoreAnswer::Ledger(_) => Ok(Vec::new()),
+            _ => return unexpected(),
+        };
+        let first = |records: Vec<(Slot, Record)>| records.into_iter().next().map(|(_, record)| record);
+        match phase {
+            Phase::ReadingLedger(_) => {
+                let ledger =
+                    if let StoreAnswer::Ledger(ledger) = answer { ledger.clone() } else { Ledger::default() };
+                let order = reading_order(cx.service, &ledger);
+                self.look_elsewhere(cx, order)
+            }
+            Phase::LookingElsewhere(_, backend, rest) => {
+                self.looks.push((backend, look));
+                self.look_elsewhere(cx, rest)
+            }
+            Phase::ReadingEmergency(_) => {
+                self.emergency = Some(look.map(first));
+                self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
+                Step::Pending
+            }
+            Phase::ReadingPlaintext(_) => {
+                self.plaintext = Some(look.map(first));
+                self.judge(cx)
+            }
+            _ => unexpected(),
+        }
+    }
+
     fn judge(&mut self, cx: &mut Context<'_>) -> Step<ConnectionReport> {
         let credential = self.credential(cx);
         match credential {
-            Ok(kept) if kept.record.rotation.is_none() && kept.record.workspace.is_none() => {
+            Ok(kept) if self.asks_about(&kept.record) => {
                 let url = cx.service.api.join(VALIDATE);
                 let mut call = Box::new(Call::new(Given::default(), HttpRequest::new(Method::Get, url)));
                 let step = call.start(cx);
@@ -126,11 +208,19 @@ impl Connection {
         }
     }
 
+    /// An API key alone does not say whose it is.
+    fn asks_about(&self, record: &Record) -> bool {
+        !self.explains && record.rotation.is_none() && record.workspace.is_none()
+    }
+
     fn credential(&self, cx: &Context<'_>) -> Result<Kept, Failure> {
+        if let Some(failure) = &self.unreadable {
+            return Err(failure.clone());
+        }
         let newest = self.found.as_ref().and_then(|found| found.newest());
         let (backend, record) = newest
             .filter(|(_, record)| !record.is_tombstone())
-            .ok_or_else(|| not_signed_in(cx.service, None))?;
+            .ok_or_else(|| self.not_moved.clone().unwrap_or_else(|| not_signed_in(cx.service, None)))?;
         if is_revoking(record) {
             return Err(revoking(cx.service));
         }
@@ -184,8 +274,17 @@ impl Connection {
             },
         };
         let in_emergency_file = self.found.as_ref().is_some_and(|found| found.rescued().is_some());
-        let elsewhere = core::mem::take(&mut self.elsewhere);
-        Step::Done(Ok(ConnectionReport { credential, state, in_emergency_file, elsewhere }))
+        let looks = core::mem::take(&mut self.looks);
+        let places = match (self.emergency.take(), self.plaintext.take()) {
+            (Some(emergency), Some(plaintext)) => {
+                Some(Places { backends: looks.clone(), emergency, plaintext })
+            }
+            _ => None,
+        };
+        let sources = places.map(|places| sources(self.found.as_deref(), credential.is_ok(), places));
+        let home = self.home();
+        let elsewhere = looks.into_iter().filter(|(backend, _)| Some(*backend) != home).collect();
+        Step::Done(Ok(ConnectionReport { credential, state, in_emergency_file, elsewhere, sources }))
     }
 }
 
@@ -211,18 +310,8 @@ impl Logic for Connection {
                 self.phase = Phase::Looking(lookup);
                 self.looked(cx, step)
             }
-            (Phase::LookingElsewhere(id, backend, rest), Event::Store { id: answered, answer })
-                if id == *answered =>
-            {
-                self.elsewhere.push((
-                    backend,
-                    match answer {
-                        StoreAnswer::Records(records) => Ok(records.clone()),
-                        StoreAnswer::Failed(failure) => Err(failure.clone()),
-                        _ => return unexpected(),
-                    },
-                ));
-                self.look_elsewhere(cx, rest)
+            (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
+                self.store_answered(cx, phase, answer)
             }
             (Phase::Asking(mut call, kept), event) => {
                 let step = call.handle(cx, event);
@@ -254,6 +343,18 @@ impl Logic for Connection {
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         match &self.phase {
             Phase::Asking(call, _) => call.deadline(),
+            _ => None,
+        }
+    }
+}
+
+impl Phase {
+    fn waits_for(&self) -> Option<CommandId> {
+        match self {
+            Self::ReadingLedger(id)
+            | Self::LookingElsewhere(id, ..)
+            | Self::ReadingEmergency(id)
+            | Self::ReadingPlaintext(id) => Some(*id),
             _ => None,
         }
     }

@@ -71,6 +71,12 @@ impl Exchange {
         }
     }
 
+    /// The same without a second try.
+    #[must_use]
+    pub(crate) fn once(self) -> Self {
+        Self { repeatable: false, ..self }
+    }
+
     /// How the last answer refused the token, if it did.
     pub fn refused(&self) -> Option<RefusalKind> {
         self.refused

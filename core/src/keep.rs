@@ -16,6 +16,7 @@ use crate::record::{Backend, Generation, Record, Slot, Version};
 use crate::resolve::{refused_by_all, store_failure, unexpected};
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
+use crate::verdict::is_revoking;
 
 /// How long to wait for another process that stores something.
 pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -40,6 +41,8 @@ pub struct Keep {
     marked_for: Option<Backend>,
     lock_tries: u32,
     rounds: u32,
+    /// What it takes the place of, if that was kept for its revocation alone.
+    revoking: Option<Record>,
     phase: Phase,
 }
 
@@ -93,8 +96,18 @@ impl Keep {
             marked_for: None,
             lock_tries: 0,
             rounds: 0,
+            revoking: None,
             phase: Phase::New,
         }
+    }
+
+    /// What it took the place of, if that was kept for its revocation alone: from now on only the caller has its tokens.
+    pub(crate) fn take_revoking(&mut self) -> Option<Record> {
+        self.revoking.take()
+    }
+
+    fn note(&mut self, present: Option<&Record>) {
+        self.revoking = present.filter(|present| is_revoking(present)).cloned().or(self.revoking.take());
     }
 
     fn lock(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
@@ -140,6 +153,7 @@ impl Keep {
         if present == Some(&self.record) {
             return self.next_slot(cx, place);
         }
+        self.note(present);
         let expected = present.map(Record::version);
         let op = StoreOp::Write {
             backend: place.backend,
@@ -321,9 +335,10 @@ impl Keep {
                 self.lock(cx)
             }
             (Phase::Inspecting(_, home, stale, rest), StoreAnswer::Records(records)) => {
-                let present = records.first().map(|(_, record)| record.version());
-                match present {
+                let found = records.first().map(|(_, record)| record);
+                match found.map(Record::version) {
                     Some(present) if stale.version.as_ref().is_none_or(|version| *version == present) => {
+                        self.note(found);
                         let (backend, slot) = (stale.backend, stale.slot.clone());
                         let op = StoreOp::Delete { backend, slot, expected: present };
                         self.phase = Phase::Removing(cx.store(op), home, stale, rest);

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::failure::Failure;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::{Backend, Record, Slot};
-use crate::resolve::{is_settled, reading_order, store_failure, unexpected};
+use crate::resolve::{Look, is_settled, reading_order, store_failure, unexpected};
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 
@@ -27,6 +27,8 @@ pub struct Found {
     pub held: Option<(Backend, Record)>,
     /// What the emergency file holds.
     pub emergency: Option<Record>,
+    /// What was looked at before it, or instead of it, and does not count.
+    pub passed: Vec<Look>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,7 +37,7 @@ enum Phase {
     New,
     ReadingLedger(CommandId),
     Loading(CommandId, Box<Loading>),
-    ReadingEmergency(CommandId, Ledger, Option<Box<(Backend, Record)>>),
+    ReadingEmergency(CommandId, Box<Found>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +48,7 @@ struct Loading {
     rest: Vec<Backend>,
     /// Why one that was asked may hide the record.
     hidden: Option<StoreFailure>,
+    passed: Vec<Look>,
 }
 
 impl Found {
@@ -71,26 +74,22 @@ impl Lookup {
         ledger: Ledger,
         mut rest: Vec<Backend>,
         hidden: Option<StoreFailure>,
+        passed: Vec<Look>,
     ) -> Step<Found> {
         if rest.is_empty() {
             return match hidden {
                 Some(failure) => Step::fail(store_failure(failure)),
-                None => self.read_emergency(cx, ledger, None),
+                None => self.read_emergency(cx, Found { ledger, held: None, emergency: None, passed }),
             };
         }
         let backend = rest.remove(0);
         let id = cx.store(StoreOp::Load { backend, slot: Slot::Active });
-        self.phase = Phase::Loading(id, Box::new(Loading { ledger, backend, rest, hidden }));
+        self.phase = Phase::Loading(id, Box::new(Loading { ledger, backend, rest, hidden, passed }));
         Step::Pending
     }
 
-    fn read_emergency(
-        &mut self,
-        cx: &mut Context<'_>,
-        ledger: Ledger,
-        held: Option<(Backend, Record)>,
-    ) -> Step<Found> {
-        self.phase = Phase::ReadingEmergency(cx.store(StoreOp::ReadEmergency), ledger, held.map(Box::new));
+    fn read_emergency(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Found> {
+        self.phase = Phase::ReadingEmergency(cx.store(StoreOp::ReadEmergency), Box::new(found));
         Step::Pending
     }
 }
@@ -110,13 +109,13 @@ impl Logic for Lookup {
                 // The backend with the newest login is believed alone: what lies elsewhere is older.
                 let remembered = ledger.backend.filter(|backend| cx.service.backends.contains(backend));
                 let order = remembered.map_or_else(|| reading_order(cx.service, ledger), |one| [one].into());
-                self.load(cx, ledger.clone(), order, None)
+                self.load(cx, ledger.clone(), order, None, Vec::new())
             }
             (Phase::ReadingLedger(id), StoreAnswer::Failed(failure)) if id == *answered => {
                 Step::fail(store_failure(failure.clone()))
             }
             (Phase::Loading(id, loading), answer) if id == *answered => {
-                let Loading { ledger, backend, rest, hidden } = *loading;
+                let Loading { ledger, backend, rest, hidden, mut passed } = *loading;
                 match answer {
                     StoreAnswer::Records(records) => match records
                         .first()
@@ -124,23 +123,27 @@ impl Logic for Lookup {
                     {
                         Some((_, record)) => {
                             let held = Some((backend, record.clone()));
-                            self.read_emergency(cx, ledger, held)
+                            self.read_emergency(cx, Found { ledger, held, emergency: None, passed })
                         }
-                        None => self.load(cx, ledger, rest, hidden),
+                        None => {
+                            passed.push((backend, Ok(records.clone())));
+                            self.load(cx, ledger, rest, hidden, passed)
+                        }
                     },
                     StoreAnswer::Failed(failure) => {
                         // "Absent" is how a machine without a keychain is; anything else may hide the record.
                         let hides = ledger.backend.is_some() || failure.kind != StoreFailureKind::Absent;
                         let hidden = hidden.or_else(|| hides.then(|| failure.clone()));
-                        self.load(cx, ledger, rest, hidden)
+                        passed.push((backend, Err(failure.clone())));
+                        self.load(cx, ledger, rest, hidden, passed)
                     }
                     _ => unexpected(),
                 }
             }
-            (Phase::ReadingEmergency(id, ledger, held), answer) if id == *answered => match answer {
+            (Phase::ReadingEmergency(id, found), answer) if id == *answered => match answer {
                 StoreAnswer::Records(records) => {
                     let emergency = records.first().map(|(_, record)| record.clone());
-                    Step::Done(Ok(Found { ledger, held: held.map(|held| *held), emergency }))
+                    Step::Done(Ok(Found { emergency, ..*found }))
                 }
                 StoreAnswer::Failed(failure) => Step::fail(store_failure(failure.clone())),
                 _ => unexpected(),

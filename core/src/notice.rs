@@ -103,6 +103,14 @@ pub enum Notice {
         /// Why.
         reason: String,
     },
+    /// What an earlier login had was still to be revoked, and now is.
+    EarlierLoginRevoked,
+    /// What an earlier login had was still to be revoked, but the issuer was not told or refused; nobody has its tokens
+    /// any more.
+    EarlierLoginNotRevoked {
+        /// Why.
+        reason: String,
+    },
     /// The service is an older deployment, which mints API keys.
     LegacyService,
     /// The account has no workspace yet: the page creates one.

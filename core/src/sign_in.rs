@@ -1,5 +1,10 @@
 //! `login` at any issuer: the grant that fits, then storing.
+//!
+//! Its record takes the place of one that is kept for its revocation alone ([`SignOut`]), whose tokens must not be
+//! forgotten untold: the issuer is told before the person is sent anywhere, while they are still stored; and where it
+//! had no answer then, or could not be read, once more after the new login is safe.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 
 use crate::browser_grant::{BrowserGrant, NOT_LISTENING};
@@ -13,6 +18,8 @@ use crate::notice::Notice;
 use crate::pending_grant::PendingGrant;
 use crate::places::Places;
 use crate::resolve::unexpected;
+use crate::revoke::{Revocation, Revoke};
+use crate::sign_out::{SignOut, SignedOut};
 use crate::store::Ledger;
 use crate::time::Timestamp;
 
@@ -51,9 +58,11 @@ pub struct SignIn {
 enum Phase {
     New,
     Preparing(Places, GrantKind),
+    ResumingSignOut(Box<SignOut>, GrantKind),
     Granting(Box<DeviceGrant>),
     GrantingInBrowser(Box<BrowserGrant>),
     Keeping(Box<Keep>),
+    Revoking(Box<Revoke>, Box<Kept>),
 }
 
 impl SignIn {
@@ -72,14 +81,39 @@ impl SignIn {
             Step::Ignored(reason) => Step::Ignored(reason),
             Step::Pending => Step::Pending,
             Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(_)) if kind == GrantKind::Browser => {
-                let mut grant = Box::new(BrowserGrant::new(self.options.open_browser));
-                let step = grant.start(cx);
-                self.phase = Phase::GrantingInBrowser(grant);
-                self.granted(cx, step)
+            Step::Done(Ok(_)) => {
+                let mut sign_out = Box::new(SignOut::resume());
+                let step = sign_out.start(cx);
+                self.phase = Phase::ResumingSignOut(sign_out, kind);
+                self.resumed_sign_out(cx, step, kind)
             }
-            Step::Done(Ok(_)) => self.grant_to_device(cx),
         }
+    }
+
+    /// Whatever came of it, the login goes on.
+    fn resumed_sign_out(
+        &mut self,
+        cx: &mut Context<'_>,
+        step: Step<SignedOut>,
+        kind: GrantKind,
+    ) -> Step<Kept> {
+        match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Ok(SignedOut { cleared: Some(_), revocation })) => tell(cx, revocation),
+            Step::Done(_) => {}
+        }
+        self.grant(cx, kind)
+    }
+
+    fn grant(&mut self, cx: &mut Context<'_>, kind: GrantKind) -> Step<Kept> {
+        if kind == GrantKind::Device {
+            return self.grant_to_device(cx);
+        }
+        let mut grant = Box::new(BrowserGrant::new(self.options.open_browser));
+        let step = grant.start(cx);
+        self.phase = Phase::GrantingInBrowser(grant);
+        self.granted(cx, step)
     }
 
     fn grant_to_device(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
@@ -117,11 +151,33 @@ impl SignIn {
                 let mut keep = Box::new(Keep::new(record, cx.service.backends));
                 let step = keep.start(cx);
                 self.phase = Phase::Keeping(keep);
-                step
+                self.kept(cx, step)
             }
             // Only a service with an API of its own has older deployments.
             Step::Done(Ok(Granted::ApiKey(_))) => unexpected(),
         }
+    }
+
+    fn kept(&mut self, cx: &mut Context<'_>, step: Step<Kept>) -> Step<Kept> {
+        let Phase::Keeping(keep) = &mut self.phase else { return step };
+        let Step::Done(Ok(kept)) = step else { return step };
+        let Some(record) = keep.take_revoking() else { return Step::Done(Ok(kept)) };
+        let mut revoke = Box::new(Revoke::once(record));
+        let step = revoke.start(cx);
+        self.phase = Phase::Revoking(revoke, Box::new(kept));
+        self.revoked(cx, step)
+    }
+
+    fn revoked(&mut self, cx: &mut Context<'_>, step: Step<Revocation>) -> Step<Kept> {
+        let Phase::Revoking(_, kept) = &self.phase else { return unexpected() };
+        let kept = Kept::clone(kept);
+        match step {
+            Step::Ignored(reason) => return Step::Ignored(reason),
+            Step::Pending => return Step::Pending,
+            Step::Done(Ok(revocation)) => tell(cx, revocation),
+            Step::Done(Err(failure)) => tell(cx, Revocation::Pending(failure)),
+        }
+        Step::Done(Ok(kept))
     }
 
     /// No browser can bring anything back here: the code can be typed in any.
@@ -137,6 +193,17 @@ impl SignIn {
             }
         }
     }
+}
+
+fn tell(cx: &mut Context<'_>, revocation: Revocation) {
+    let reason = match revocation {
+        Revocation::NotAsked => return,
+        Revocation::Done => return cx.show(Notice::EarlierLoginRevoked),
+        Revocation::NotOffered => "the issuer has no place to revoke tokens at".to_owned(),
+        Revocation::Refused(reason) => reason,
+        Revocation::Pending(failure) => failure.message,
+    };
+    cx.show(Notice::EarlierLoginNotRevoked { reason });
 }
 
 /// Whether nobody can finish a login any more that ended so: it was decided, or its code is over. Anything else can be
@@ -167,6 +234,11 @@ impl Logic for SignIn {
                 let step = places.handle(cx, event);
                 self.prepared(cx, step, kind)
             }
+            Phase::ResumingSignOut(sign_out, kind) => {
+                let kind = *kind;
+                let step = sign_out.handle(cx, event);
+                self.resumed_sign_out(cx, step, kind)
+            }
             Phase::Granting(grant) => {
                 let step = grant.handle(cx, event);
                 self.granted(cx, step)
@@ -175,7 +247,22 @@ impl Logic for SignIn {
                 let step = grant.handle(cx, event);
                 self.granted(cx, step)
             }
-            Phase::Keeping(keep) => keep.handle(cx, event),
+            Phase::Keeping(keep) => {
+                let step = keep.handle(cx, event);
+                self.kept(cx, step)
+            }
+            Phase::Revoking(revoke, _) => {
+                let step = revoke.handle(cx, event);
+                self.revoked(cx, step)
+            }
+        }
+    }
+
+    fn interrupted(&mut self, _: &mut Context<'_>) -> Step<Kept> {
+        match &self.phase {
+            // The login is done; only the earlier one's end is not waited for any longer.
+            Phase::Revoking(_, kept) => Step::Done(Ok(Kept::clone(kept))),
+            _ => Step::fail(Failure::interrupted()),
         }
     }
 
@@ -184,6 +271,8 @@ impl Logic for SignIn {
             Phase::Granting(grant) => grant.deadline(),
             Phase::GrantingInBrowser(grant) => grant.deadline(),
             Phase::Keeping(keep) => keep.deadline(),
+            Phase::ResumingSignOut(sign_out, _) => sign_out.deadline(),
+            Phase::Revoking(revoke, _) => revoke.deadline(),
             Phase::New | Phase::Preparing(..) => None,
         }
     }

@@ -37,6 +37,8 @@ pub enum Task {
     Disconnect,
     /// [`Connection`](crate::connection::Connection).
     Connection,
+    /// [`Connection::explained`](crate::connection::Connection::explained).
+    ExplainConnection,
     /// [`Credits`](crate::credits::Credits).
     Credits,
     /// [`Session`](crate::session::Session).
@@ -84,6 +86,8 @@ pub enum Task {
         /// Whether the issuer is told.
         revoke: bool,
     },
+    /// [`SignOut::resume`](crate::sign_out::SignOut::resume).
+    ResumeSignOut,
     /// [`Distrust`](crate::distrust::Distrust).
     Distrust {
         /// The token.

@@ -3,20 +3,23 @@
 
 mod world;
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use doorkey_core::failure::{Exit, Failure};
-use doorkey_core::http::{HttpRequest, HttpResponse};
+use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse};
 use doorkey_core::keep::Kept;
 use doorkey_core::notice::Notice;
 use doorkey_core::oauth::OAuth;
 use doorkey_core::pending_grant::{PendingGrant, StartGrant};
-use doorkey_core::record::{Backend, Slot};
-use doorkey_core::rotation::Journal;
+use doorkey_core::record::{Backend, Generation, Record, Slot};
+use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
+use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::sign_in::GrantKind::{Browser, Device};
 use doorkey_core::sign_in::{GrantKind, SignIn, SignInOptions, is_decided};
-use doorkey_core::store::StoreOp;
+use doorkey_core::store::{Ledger, StoreFailureKind, StoreOp};
 use doorkey_core::task::Task;
 use doorkey_core::url::Url;
 use world::World;
@@ -193,9 +196,150 @@ fn without_a_place_for_it_nobody_is_asked() {
     let mut world = World::new(|_| panic!("nothing is sent"));
     world.service = service(&[Device]);
     for backend in [Backend::Keychain, Backend::File] {
-        world.broken.insert(backend, doorkey_core::store::StoreFailureKind::Refused);
+        world.broken.insert(backend, StoreFailureKind::Refused);
     }
     let options = SignInOptions::default();
     let end = world.run(&Task::SignIn { options, pending: None }, SignIn::new(options)).unwrap();
     assert_eq!(end.unwrap_err().exit, Exit::Store);
+}
+
+/// What the revocation endpoint answers, to the request of this number.
+type Revoked = fn(usize) -> Result<HttpResponse, FailureKind>;
+
+/// Signed out, the issuer still to be told; every token that it was asked to revoke so far is in the list.
+fn signed_out(backend: Backend, answer: Revoked) -> (World, Rc<RefCell<Vec<String>>>) {
+    let asked = Rc::new(RefCell::new(Vec::new()));
+    let told = Rc::clone(&asked);
+    let mut world = World::new(move |request: &HttpRequest| {
+        let body = match request.url.path() {
+            "/revoke" => {
+                let body = str::from_utf8(request.body.as_bytes()).unwrap().to_owned();
+                let number = told.borrow().len() + 1;
+                told.borrow_mut().push(body);
+                return answer(number);
+            }
+            "/device" => CODE,
+            _ => r#"{"access_token":"access-2","refresh_token":"refresh-2","expires_in":300}"#,
+        };
+        Ok(HttpResponse::new(200, body).header("content-type", "application/json"))
+    });
+    let known = service(&[Device]).oauth.unwrap();
+    world.service = service(&[]).with_oauth(OAuth { revocation_endpoint: Some(url("/revoke")), ..known });
+    let rotation = Rotation {
+        client_id: Some("cli".into()),
+        access: Some(Access { token: Secret::from("access-1"), received: Moment::default(), lifetime: None }),
+        journal: Journal::Revoking,
+        ..Rotation::default()
+    };
+    let record = Record {
+        generation: Generation::parse("l.4"),
+        rotation: Some(Box::new(rotation)),
+        ..Record::new(world.service.issuer.clone(), None, Secret::from("refresh-1"))
+    };
+    world.stores.get_mut(&backend).unwrap().insert(Slot::Active, record);
+    world.ledger = Ledger { backend: Some(backend), session: true, ..Ledger::default() };
+    (world, asked)
+}
+
+/// Signs in again; `None` if it was killed on the way.
+fn again(world: &mut World) -> Option<Result<Kept, Failure>> {
+    let options = SignInOptions::default();
+    world.run(&Task::SignIn { options, pending: None }, SignIn::new(options))
+}
+
+const BOTH: [&str; 2] = [
+    "client_id=cli&token=refresh-1&token_type_hint=refresh_token",
+    "client_id=cli&token=access-1&token_type_hint=access_token",
+];
+
+fn accepts(_: usize) -> Result<HttpResponse, FailureKind> {
+    Ok(HttpResponse::new(200, ""))
+}
+
+#[test]
+fn what_is_still_to_be_revoked_is_revoked_before_anybody_is_asked() {
+    let (mut world, asked) = signed_out(Backend::File, accepts);
+    let kept = again(&mut world).unwrap().unwrap();
+    assert_eq!(world.paths(), ["/revoke", "/revoke", "/device", "/token"]);
+    assert_eq!(*asked.borrow(), BOTH);
+    assert_eq!(kept.record.token, Secret::from("refresh-2"));
+    assert!(world.notices.contains(&Notice::EarlierLoginRevoked));
+}
+
+#[test]
+fn without_an_answer_it_is_told_again_when_the_new_login_is_safe() {
+    let answers_later: Revoked =
+        |number| if number == 1 { Ok(HttpResponse::new(503, "")) } else { accepts(number) };
+    let (mut world, asked) = signed_out(Backend::File, answers_later);
+    let kept = again(&mut world).unwrap().unwrap();
+    assert_eq!(world.paths(), ["/revoke", "/device", "/token", "/revoke", "/revoke"]);
+    assert_eq!(asked.borrow()[1..], BOTH);
+    assert_eq!(kept.record.token, Secret::from("refresh-2"));
+    assert!(world.notices.contains(&Notice::EarlierLoginRevoked));
+}
+
+#[test]
+fn an_earlier_login_that_nobody_could_be_told_of_is_named() {
+    let (mut world, asked) = signed_out(Backend::File, |_| Err(FailureKind::NotSent));
+    again(&mut world).unwrap().unwrap();
+    assert_eq!(asked.borrow().len(), 2, "once before the grant, once after it");
+    let reason = "cannot reach https://auth.example.com: a wire was cut".to_owned();
+    let named = |world: &World, reason: &str| {
+        let reason = reason.to_owned();
+        assert!(world.notices.contains(&Notice::EarlierLoginNotRevoked { reason }), "{:?}", world.notices);
+    };
+    assert!(world.notices.iter().any(
+        |notice| matches!(notice, Notice::EarlierLoginNotRevoked { reason: told } if told.starts_with(&reason))
+    ));
+
+    let (mut refusing, asked) = signed_out(Backend::File, |_| Ok(HttpResponse::new(401, "")));
+    again(&mut refusing).unwrap().unwrap();
+    assert_eq!(*asked.borrow(), BOTH, "any answer is one");
+    named(&refusing, "HTTP 401");
+
+    let (mut elsewhere, asked) = signed_out(Backend::File, accepts);
+    let known = elsewhere.service.oauth.clone().unwrap();
+    let edited = OAuth { revocation_endpoint: Some(url("/other")), ..known };
+    elsewhere.service = elsewhere.service.with_oauth(edited);
+    again(&mut elsewhere).unwrap().unwrap();
+    assert!(asked.borrow().is_empty());
+    named(&elsewhere, "they were granted at other endpoints than are known now");
+}
+
+#[test]
+fn what_could_not_be_read_before_is_revoked_when_it_is_replaced() {
+    let (mut world, asked) = signed_out(Backend::Keychain, accepts);
+    world.service.person_present = true;
+    world.unseals = true;
+    world.broken.insert(Backend::Keychain, StoreFailureKind::Locked);
+    again(&mut world).unwrap().unwrap();
+    assert_eq!(world.token(Backend::Keychain, &Slot::Active), Some("refresh-2"));
+    assert_eq!(*asked.borrow(), BOTH);
+}
+
+#[test]
+fn killed_anywhere_the_issuer_is_told_of_the_earlier_login() {
+    let (mut whole, _) = signed_out(Backend::File, accepts);
+    again(&mut whole).unwrap().unwrap();
+    for op in 1..=whole.ops.len() {
+        let (mut world, asked) = signed_out(Backend::File, accepts);
+        world.killed_at_op = Some(op);
+        assert!(again(&mut world).is_none());
+        world.killed_at_op = None;
+        again(&mut world).unwrap().unwrap();
+        assert!(BOTH.iter().all(|token| asked.borrow().iter().any(|told| told == token)), "killed at {op}");
+    }
+}
+
+#[test]
+fn an_interrupt_ends_the_telling_and_not_the_login() {
+    let (mut world, asked) = signed_out(Backend::File, |_| Err(FailureKind::NotSent));
+    world.cancelled_at_send = Some(4);
+    let kept = again(&mut world).unwrap().unwrap();
+    assert_eq!((kept.record.token, asked.borrow().len()), (Secret::from("refresh-2"), 2));
+    // Before it is stored it ends the login, and what was to be revoked stays.
+    let (mut world, _) = signed_out(Backend::File, accepts);
+    world.cancelled_at_send = Some(1);
+    assert_eq!(again(&mut world).unwrap().unwrap_err().exit, Exit::Interrupted);
+    assert_eq!(world.token(Backend::File, &Slot::Active), Some("refresh-1"));
 }

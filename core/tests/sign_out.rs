@@ -12,10 +12,11 @@ use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse};
 use doorkey_core::oauth::OAuth;
 use doorkey_core::record::{Backend, Generation, Record, Slot};
 use doorkey_core::resolve::Given;
+use doorkey_core::revoke::Revocation;
 use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
-use doorkey_core::sign_out::{Revocation, SignOut, SignedOut};
+use doorkey_core::sign_out::{SignOut, SignedOut};
 use doorkey_core::store::{StoreFailureKind, StoreOp};
 use doorkey_core::task::Task;
 use doorkey_core::url::Url;
@@ -242,6 +243,91 @@ fn killed_anywhere_it_can_be_repeated() {
         sign_out(&mut world, true);
         assert!(held(&world).is_tombstone(), "killed at {op}");
         assert_eq!(find(&mut world).unwrap_err().1, "not_signed_in");
+    }
+}
+
+/// Signed out, the issuer still to be told.
+fn revoking(answer: impl Fn(&HttpRequest) -> Answer + 'static) -> World {
+    let mut world = signed_in(true, answer);
+    let slot = world.stores.get_mut(&Backend::File).unwrap().get_mut(&Slot::Active).unwrap();
+    slot.rotation.as_mut().unwrap().journal = Journal::Revoking;
+    world
+}
+
+fn resume(world: &mut World) -> SignedOut {
+    world.run(&Task::ResumeSignOut, SignOut::resume()).unwrap().unwrap()
+}
+
+fn nothing_done(revocation: Revocation) -> SignedOut {
+    SignedOut { cleared: None, revocation }
+}
+
+#[test]
+fn what_is_not_to_be_revoked_is_not_resumed() {
+    let mut world = signed_in(true, |_| panic!("nothing is sent"));
+    assert_eq!(resume(&mut world), nothing_done(Revocation::NotAsked));
+    let reads =
+        |op: &StoreOp| matches!(op, StoreOp::ReadLedger | StoreOp::Load { .. } | StoreOp::ReadEmergency);
+    assert!(world.ops.iter().all(reads), "{:?}", world.ops);
+    assert_eq!(find(&mut world), Ok(Some("access-1".into())));
+}
+
+#[test]
+fn what_is_still_to_be_revoked_is_resumed() {
+    let mut world = revoking(ok);
+    let done = resume(&mut world);
+    assert_eq!((done.revocation, world.sent.len()), (Revocation::Done, 2));
+    assert!(done.cleared.unwrap().was_connected() && held(&world).is_tombstone());
+}
+
+#[test]
+fn resuming_tries_once() {
+    for answer in [|| Err(FailureKind::NotSent), || Ok(HttpResponse::new(503, ""))] {
+        let mut world = revoking(move |_| answer());
+        let done = resume(&mut world);
+        assert!(matches!(done.revocation, Revocation::Pending(_)) && done.cleared.is_none());
+        assert_eq!((world.sent.len(), world.millis), (1, 0));
+        assert_eq!(held(&world).rotation.as_ref().unwrap().journal, Journal::Revoking);
+    }
+}
+
+#[test]
+fn resuming_removes_nothing_that_the_issuer_cannot_be_told_of() {
+    let mut world = revoking(|_| panic!("nothing is sent"));
+    let known = world.service.oauth.clone().unwrap();
+    let elsewhere = Url::parse("https://elsewhere.example/revoke").unwrap();
+    world.service = world.service.with_oauth(OAuth { revocation_endpoint: Some(elsewhere), ..known });
+    let before = held(&world).clone();
+    assert!(matches!(resume(&mut world), SignedOut { cleared: None, revocation: Revocation::Refused(_) }));
+    assert_eq!(held(&world), &before);
+
+    let mut world = signed_in(false, |_| panic!("nothing is sent"));
+    let slot = world.stores.get_mut(&Backend::File).unwrap().get_mut(&Slot::Active).unwrap();
+    slot.rotation.as_mut().unwrap().journal = Journal::Revoking;
+    let before = held(&world).clone();
+    assert_eq!(resume(&mut world), nothing_done(Revocation::NotOffered));
+    assert_eq!(held(&world), &before);
+}
+
+#[test]
+fn resuming_spares_a_login_that_comes_in_between() {
+    let mut whole = revoking(ok);
+    resume(&mut whole);
+    for op in 1..=whole.ops.len() {
+        let mut world = revoking(ok);
+        world.meddling = Some((op, |world| {
+            if !world.lock_held {
+                let other = record(&world.service, "m");
+                world.stores.get_mut(&Backend::File).unwrap().insert(Slot::Active, other);
+            }
+        }));
+        resume(&mut world);
+        if held(&world).generation == Generation::parse("m.3") {
+            assert_eq!(find(&mut world), Ok(Some("access-1".into())), "before operation {op}");
+        } else {
+            assert!(held(&world).is_tombstone(), "before operation {op}");
+            assert_eq!(held(&world).generation.as_ref().unwrap().login, "l", "before operation {op}");
+        }
     }
 }
 

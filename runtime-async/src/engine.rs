@@ -15,6 +15,7 @@ use doorkey_core::machine::{Driven, Logic, Machine, Outcome};
 use doorkey_core::secret::Entropy;
 use doorkey_core::store::{StoreAnswer, StoreOp};
 use doorkey_core::trace::Observer;
+use doorkey_host::redirect::READING;
 use doorkey_store::Vault;
 
 use crate::alarm::Sleeper;
@@ -203,7 +204,7 @@ impl Engine {
                 }));
             }
             Command::Listen { id, address } => {
-                self.post.report(match Listener::bind(id, address) {
+                self.post.report(match Listener::bind(id, address, READING) {
                     Ok((listener, port)) => {
                         self.listener = Some(Box::new(listener));
                         Event::Listening { id, port }

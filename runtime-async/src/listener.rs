@@ -7,12 +7,13 @@ use std::io;
 use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use async_io::{Async, Timer};
 use doorkey_core::command::CommandId;
 use doorkey_core::event::Event;
 use doorkey_core::redirect::{RedirectPage, RedirectRequest};
-use doorkey_host::redirect::{Arrived, Head, MOST_CONNECTIONS, PAUSE, READING, WRITING, bind, written};
+use doorkey_host::redirect::{Arrived, Head, MOST_CONNECTIONS, PAUSE, WRITING, bind, written};
 use futures_lite::future::yield_now;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
@@ -22,16 +23,23 @@ type Job<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// A listener; it ends when it is dropped.
 pub(crate) struct Listener {
     id: CommandId,
+    /// How long the head of a request may take.
+    reading_limit: Duration,
     /// `None` once it has stopped.
-    socket: Option<Async<TcpListener>>,
-    /// Nothing is accepted before its end.
-    pause: Option<Timer>,
+    door: Option<Door>,
     last: u32,
     /// Those who have not asked yet, the oldest first.
     reading: VecDeque<(u32, Job<Option<Asking>>)>,
     /// Those who wait for their answer.
     asked: Vec<(u32, Stream)>,
     writing: Vec<Job<()>>,
+}
+
+/// Where they come in.
+struct Door {
+    socket: Async<TcpListener>,
+    /// Nothing is accepted before its end.
+    pause: Option<Timer>,
 }
 
 /// What somebody wants, and where the answer goes.
@@ -42,14 +50,14 @@ struct Asking {
 }
 
 impl Listener {
-    /// Listens, with the port.
-    pub(crate) fn bind(id: CommandId, address: IpAddr) -> io::Result<(Self, u16)> {
+    /// Listens, with the port; whoever does not ask for anything within `reading_limit` from coming is hung up on.
+    pub(crate) fn bind(id: CommandId, address: IpAddr, reading_limit: Duration) -> io::Result<(Self, u16)> {
         let socket = bind(address)?;
         let port = socket.local_addr()?.port();
         let listener = Self {
             id,
-            socket: Some(Async::new(socket)?),
-            pause: None,
+            reading_limit,
+            door: Some(Door { socket: Async::new(socket)?, pause: None }),
             last: 0,
             reading: VecDeque::new(),
             asked: Vec::new(),
@@ -72,7 +80,7 @@ impl Listener {
 
     /// Ends; whoever has asked and has no answer gets this one.
     pub(crate) fn stop(&mut self, page: RedirectPage) {
-        (self.socket, self.pause) = (None, None);
+        self.door = None;
         self.reading.clear();
         for (_, stream) in std::mem::take(&mut self.asked) {
             self.writing.push(Box::pin(write(stream, page)));
@@ -81,7 +89,7 @@ impl Listener {
 
     /// Whether nobody waits for an answer any more. Each takes a bounded time.
     pub(crate) fn is_finished(&self) -> bool {
-        self.socket.is_none() && self.asked.is_empty() && self.writing.is_empty()
+        self.door.is_none() && self.asked.is_empty() && self.writing.is_empty()
     }
 
     /// Goes on as far as possible; with the next who asks for something.
@@ -124,24 +132,8 @@ impl Listener {
     }
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Stream> {
-        loop {
-            let Some(socket) = &self.socket else { return Poll::Pending };
-            if let Some(pause) = &mut self.pause {
-                ready!(Pin::new(pause).poll(cx));
-                self.pause = None;
-            }
-            let accepted = socket.get_ref().accept().and_then(|(stream, _)| Async::new(stream));
-            match accepted {
-                Ok(stream) => return Poll::Ready(stream),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    if ready!(socket.poll_readable(cx)).is_err() {
-                        self.pause = Some(Timer::after(PAUSE));
-                    }
-                }
-                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(_) => self.pause = Some(Timer::after(PAUSE)),
-            }
-        }
+        let Some(door) = &mut self.door else { return Poll::Pending };
+        door.poll(cx, |socket| socket.accept().map(|(stream, _)| stream))
     }
 
     fn receive(&mut self, stream: Stream) {
@@ -150,12 +142,38 @@ impl Listener {
             return;
         }
         self.last = self.last.wrapping_add(1);
-        self.reading.push_back((self.last, Box::pin(request(stream))));
+        self.reading.push_back((self.last, Box::pin(request(stream, self.reading_limit))));
+    }
+}
+
+impl Door {
+    /// The next one that could be accepted.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut accept: impl FnMut(&TcpListener) -> io::Result<TcpStream>,
+    ) -> Poll<Stream> {
+        loop {
+            if let Some(pause) = &mut self.pause {
+                ready!(Pin::new(pause).poll(cx));
+                self.pause = None;
+            }
+            match accept(self.socket.get_ref()).and_then(Async::new) {
+                Ok(stream) => return Poll::Ready(stream),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    if ready!(self.socket.poll_readable(cx)).is_err() {
+                        self.pause = Some(Timer::after(PAUSE));
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(_) => self.pause = Some(Timer::after(PAUSE)),
+            }
+        }
     }
 }
 
 /// `None` if nothing comes, or not in time.
-async fn request(mut stream: Stream) -> Option<Asking> {
+async fn request(mut stream: Stream, limit: Duration) -> Option<Asking> {
     let reading = async {
         let mut head = Head::new();
         loop {
@@ -171,7 +189,7 @@ async fn request(mut stream: Stream) -> Option<Asking> {
         }
     };
     let request = reading.or(async {
-        Timer::after(READING).await;
+        Timer::after(limit).await;
         None
     });
     let request = request.await?;
@@ -189,4 +207,82 @@ async fn write(mut stream: Stream, page: RedirectPage) {
         Timer::after(WRITING).await;
     };
     writing.or(limit).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::Ipv4Addr;
+    use std::thread;
+    use std::time::Instant;
+
+    use futures_lite::future::{block_on, poll_fn};
+
+    use super::*;
+
+    /// Nothing here takes so long unless it hangs.
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    fn come(port: u16) -> TcpStream {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream
+    }
+
+    /// Says this over and over, or once, until it is hung up on.
+    fn is_hung_up_on(mut stream: TcpStream, text: &str, over_and_over: bool) {
+        let begun = Instant::now();
+        let mut is_open = stream.write_all(text.as_bytes()).is_ok();
+        while is_open && over_and_over && begun.elapsed() < LIMIT {
+            thread::sleep(Duration::from_millis(10));
+            is_open = stream.write_all(text.as_bytes()).is_ok();
+        }
+        let end = stream.read(&mut [0]);
+        assert!(!over_and_over || !is_open, "it is still listened to");
+        assert!(matches!(end, Ok(0)) || end.is_err_and(|e| e.kind() == io::ErrorKind::ConnectionReset));
+    }
+
+    #[test]
+    fn whoever_does_not_ask_in_time_is_hung_up_on() {
+        let reading = Duration::from_millis(300);
+        let (mut listener, port) = Listener::bind(CommandId(1), Ipv4Addr::LOCALHOST.into(), reading).unwrap();
+        let begun = Instant::now();
+        let visitors = [("", false), ("GET /callback", false), ("x", true)].map(|(text, over_and_over)| {
+            let stream = come(port);
+            blocking::unblock(move || is_hung_up_on(stream, text, over_and_over))
+        });
+        block_on(async {
+            let listening = poll_fn(|cx| match listener.poll(cx) {
+                Some(event) => panic!("nobody has asked: {event:?}"),
+                None => Poll::Pending,
+            });
+            let all = async {
+                for visitor in visitors {
+                    visitor.await;
+                    assert!(begun.elapsed() >= reading, "not before its time");
+                }
+            };
+            all.or(listening).await;
+        });
+    }
+
+    #[test]
+    fn what_cannot_be_accepted_is_tried_again_after_a_pause() {
+        const FAILURES: u32 = 3;
+        let socket = bind(Ipv4Addr::LOCALHOST.into()).unwrap();
+        let visitor = come(socket.local_addr().unwrap().port());
+        let mut door = Door { socket: Async::new(socket).unwrap(), pause: None };
+        let (begun, mut tries) = (Instant::now(), 0);
+        let accepted = block_on(poll_fn(|cx| {
+            door.poll(cx, |socket| {
+                tries += 1;
+                match tries {
+                    ..=FAILURES => Err(io::Error::from_raw_os_error(24)),
+                    _ => socket.accept().map(|(stream, _)| stream),
+                }
+            })
+        }));
+        assert!(begun.elapsed() >= PAUSE * FAILURES, "{:?}", begun.elapsed());
+        assert_eq!(accepted.get_ref().peer_addr().unwrap(), visitor.local_addr().unwrap());
+    }
 }

@@ -17,6 +17,7 @@ use doorkey_core::store::StoreOp;
 use doorkey_core::time::Timestamp;
 use doorkey_core::trace::Observer;
 use doorkey_host::limits::LONGEST_SLEEP;
+use doorkey_host::redirect::READING;
 use doorkey_host::{Browser, Clock, Surface, SystemClock};
 use doorkey_store::Vault;
 
@@ -292,7 +293,7 @@ impl<'a> Driver<'a> {
                 let report = move |visit, request| {
                     let _ = results.send(Input::Event(run, Event::Redirected { id, visit, request }));
                 };
-                match Listener::bind(id, address, report) {
+                match Listener::bind(id, address, READING, report) {
                     Ok(listener) => {
                         self.report(Event::Listening { id, port: listener.port() });
                         self.listener = Some(listener);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use doorkey_core::command::CommandId;
 use doorkey_core::redirect::{RedirectPage, RedirectRequest};
-use doorkey_host::redirect::{Arrived, Head, MOST_CONNECTIONS, PAUSE, READING, WRITING, bind, written};
+use doorkey_host::redirect::{Arrived, Head, MOST_CONNECTIONS, PAUSE, WRITING, bind, written};
 
 /// A listener; it ends when it is dropped.
 pub(crate) struct Listener {
@@ -48,16 +48,18 @@ enum Stage {
 }
 
 impl Listener {
-    /// Listens; whoever asks for something is told to `report`, with a number.
+    /// Listens; whoever asks for something within `reading` from coming is told to `report`, with a number.
     pub(crate) fn bind(
         id: CommandId,
         address: IpAddr,
+        reading: Duration,
         report: impl Fn(u32, RedirectRequest) + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let socket = bind(address)?;
         let (address, desk) = (socket.local_addr()?, Arc::<Desk>::default());
         let (visits, report): (_, Arc<Report>) = (Arc::clone(&desk), Arc::new(report));
-        thread::Builder::new().spawn(move || accept(&socket, &visits, &report))?;
+        let accept_one = move || socket.accept().map(|(stream, _)| stream);
+        thread::Builder::new().spawn(move || accept(accept_one, reading, &visits, &report))?;
         Ok(Self { id, address, desk })
     }
 
@@ -165,33 +167,38 @@ impl Desk {
 
 type Report = dyn Fn(u32, RedirectRequest) + Send + Sync;
 
-fn accept(socket: &TcpListener, desk: &Arc<Desk>, report: &Arc<Report>) {
+fn accept(
+    mut accept_one: impl FnMut() -> io::Result<TcpStream>,
+    reading: Duration,
+    desk: &Arc<Desk>,
+    report: &Arc<Report>,
+) {
     loop {
-        let accepted = socket.accept();
+        let accepted = accept_one();
         if desk.visits().over.is_some() {
             return;
         }
         match accepted {
             // Whoever cannot be served is hung up on.
-            Ok((stream, _)) => drop(receive(stream, desk, Arc::clone(report))),
+            Ok(stream) => drop(receive(stream, reading, desk, Arc::clone(report))),
             Err(e) if e.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(_) => thread::sleep(PAUSE),
         }
     }
 }
 
-fn receive(stream: TcpStream, desk: &Arc<Desk>, report: Arc<Report>) -> io::Result<()> {
+fn receive(stream: TcpStream, reading: Duration, desk: &Arc<Desk>, report: Arc<Report>) -> io::Result<()> {
     let Some(number) = desk.enter(stream.try_clone()?) else { return Ok(()) };
     let visited = Arc::clone(desk);
     let serving = thread::Builder::new().spawn(move || {
-        serve(&stream, number, &visited, &*report);
+        serve(&stream, reading, number, &visited, &*report);
         visited.leave(number);
     });
     serving.map(drop).inspect_err(|_| desk.leave(number))
 }
 
-fn serve(stream: &TcpStream, number: u32, desk: &Desk, report: &Report) {
-    let page = match request(stream) {
+fn serve(stream: &TcpStream, reading: Duration, number: u32, desk: &Desk, report: &Report) {
+    let page = match request(stream, reading) {
         Err(_) | Ok(Arrived::Part) => return,
         Ok(Arrived::NotHttp) => RedirectPage::NotAwaited,
         Ok(Arrived::Request(request)) => match desk.ask(number) {
@@ -210,10 +217,10 @@ fn serve(stream: &TcpStream, number: u32, desk: &Desk, report: &Report) {
     let _ = write(stream, page);
 }
 
-fn request(mut stream: &TcpStream) -> io::Result<Arrived> {
+fn request(mut stream: &TcpStream, limit: Duration) -> io::Result<Arrived> {
     let (mut head, begun) = (Head::new(), Instant::now());
     loop {
-        stream.set_read_timeout(Some(left(begun, READING)?))?;
+        stream.set_read_timeout(Some(left(begun, limit)?))?;
         let read = stream.read(head.room())?;
         match head.take(read) {
             Arrived::Part if read > 0 => {}
@@ -232,4 +239,73 @@ fn write(mut stream: &TcpStream, page: RedirectPage) -> io::Result<()> {
 fn left(begun: Instant, limit: Duration) -> io::Result<Duration> {
     let left = limit.checked_sub(begun.elapsed()).filter(|left| !left.is_zero());
     left.ok_or_else(|| io::ErrorKind::TimedOut.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use super::*;
+
+    /// Nothing here takes so long unless it hangs.
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    fn come(port: u16) -> TcpStream {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream
+    }
+
+    /// Says this over and over, or once, until it is hung up on.
+    fn is_hung_up_on(mut stream: TcpStream, text: &str, over_and_over: bool) {
+        let begun = Instant::now();
+        let mut is_open = stream.write_all(text.as_bytes()).is_ok();
+        while is_open && over_and_over && begun.elapsed() < LIMIT {
+            thread::sleep(Duration::from_millis(10));
+            is_open = stream.write_all(text.as_bytes()).is_ok();
+        }
+        let end = stream.read(&mut [0]);
+        assert!(!over_and_over || !is_open, "it is still listened to");
+        assert!(matches!(end, Ok(0)) || end.is_err_and(|e| e.kind() == io::ErrorKind::ConnectionReset));
+    }
+
+    #[test]
+    fn whoever_does_not_ask_in_time_is_hung_up_on() {
+        let reading = Duration::from_millis(300);
+        let (asked, heard) = channel();
+        let report = move |number, _| asked.send(number).unwrap();
+        let listener = Listener::bind(CommandId(1), Ipv4Addr::LOCALHOST.into(), reading, report).unwrap();
+        let begun = Instant::now();
+        let visitors = [("", false), ("GET /callback", false), ("x", true)].map(|(text, over_and_over)| {
+            let stream = come(listener.port());
+            thread::spawn(move || is_hung_up_on(stream, text, over_and_over))
+        });
+        for visitor in visitors {
+            visitor.join().unwrap();
+            assert!(begun.elapsed() >= reading, "not before its time");
+        }
+        assert!(heard.try_recv().is_err(), "nobody has asked");
+    }
+
+    #[test]
+    fn what_cannot_be_accepted_is_tried_again_after_a_pause() {
+        const FAILURES: u32 = 3;
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let visitor = come(socket.local_addr().unwrap().port());
+        let (desk, (asked, heard)) = (Arc::<Desk>::default(), channel());
+        let report: Arc<Report> = Arc::new(move |number, _| asked.send(number).unwrap());
+        let (visits, begun, mut tries) = (Arc::clone(&desk), Instant::now(), 0);
+        let accept_one = move || {
+            tries += 1;
+            match tries {
+                ..=FAILURES => Err(io::Error::from_raw_os_error(24)),
+                _ => socket.accept().map(|(stream, _)| stream),
+            }
+        };
+        thread::spawn(move || accept(accept_one, LIMIT, &visits, &report));
+        (&visitor).write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        let number = heard.recv_timeout(LIMIT).expect("it is served in the end");
+        assert!(begun.elapsed() >= PAUSE * FAILURES, "{:?}", begun.elapsed());
+        desk.visits().open.get_mut(&number).unwrap().answer(RedirectPage::NotAwaited);
+    }
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
 use doorkey_host::limits::{BODY_CAP, IDLE_AGE};
 use doorkey_host::{Proxy, ProxySettings};
+use rustls::crypto::{CryptoProvider, KeyProvider};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::SigningKey;
 use ureq::ProxyProtocol;
 use ureq::tls::{RootCerts, TlsConfig};
 
@@ -83,10 +86,21 @@ fn ureq_proxy(proxy: &Proxy) -> Result<ureq::Proxy, ureq::Error> {
 }
 
 fn tls() -> TlsConfig {
+    let provider = CryptoProvider { key_provider: &NoClientKeys, ..rustls::crypto::ring::default_provider() };
     TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .unversioned_rustls_crypto_provider(Arc::new(provider))
         .build()
+}
+
+/// No client of ours has a certificate: what would read its key and sign with it is not even linked in.
+#[derive(Debug)]
+struct NoClientKeys;
+
+impl KeyProvider for NoClientKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("there are no client certificates here".to_owned()))
+    }
 }
 
 /// Why there is not even the head of an answer.

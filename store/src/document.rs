@@ -43,8 +43,9 @@ impl<'a> Document<'a> {
 
     /// The content again.
     pub(crate) fn render(&self) -> Secret {
-        let mut whole: BTreeMap<&str, Piece<'_>> =
-            self.others.iter().map(|(key, value)| (key.as_str(), Piece::Other(value))).collect();
+        // Collecting would sort first, by code of its own.
+        let mut whole = BTreeMap::new();
+        whole.extend(self.others.iter().map(|(key, value)| (key.as_str(), Piece::Other(value))));
         whole.insert("v", Piece::Form(FORM));
         whole.insert("records", Piece::Records(&self.records));
         if let Some(active) = &self.active {

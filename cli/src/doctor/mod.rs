@@ -12,7 +12,7 @@ mod keychain;
 mod leftovers;
 mod network;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use doorkey_core::failure::{Exit, Failure};
@@ -22,6 +22,7 @@ use doorkey_store::{KeychainConfig, Vault};
 
 use crate::environment::Environment;
 use crate::printer::{DIM, GREEN, Printer, RED, RESET, YELLOW};
+use crate::trace::Trace;
 
 pub use self::finding::{Advice, Check, Finding, Verdict, exit_code};
 
@@ -99,11 +100,11 @@ impl Host {
 ///
 /// # Errors
 /// One of them is asked for.
-pub fn only_the_real(trace: Option<&Path>, sandbox: bool) -> Result<(), Failure> {
-    let flag = match (trace, sandbox) {
-        (Some(_), _) => "--trace",
+pub fn only_the_real(trace: &Trace, sandbox: bool) -> Result<(), Failure> {
+    let flag = match (trace.is_given(), sandbox) {
+        (true, _) => "--trace",
         (_, true) => "--sandbox",
-        (None, false) => return Ok(()),
+        (false, false) => return Ok(()),
     };
     Err(Failure::new(Exit::Usage, "usage", format!("doctor has no use for {flag}"))
         .next(format!("leave out {flag}")))

@@ -1,13 +1,14 @@
 //! The command line of `doorkey`.
 
 #[cfg(feature = "issuers")]
-use std::ffi::OsString;
-#[cfg(feature = "issuers")]
-use std::path::PathBuf;
-
 #[cfg(feature = "issuers")]
 use clap::Args;
 use clap::{Parser, Subcommand};
+#[cfg(feature = "issuers")]
+use std::ffi::OsString;
+
+#[cfg(feature = "issuers")]
+use crate::trace::Trace;
 
 /// doorkey: a login for command-line programs, with any OAuth issuer
 #[derive(Debug, Parser)]
@@ -29,10 +30,10 @@ pub struct Cli {
     #[cfg(feature = "issuers")]
     #[arg(long, global = true)]
     pub plain: bool,
-    /// Write what happens to this file, without secrets, for `doorkey replay`
+    /// Where to write what happens.
     #[cfg(feature = "issuers")]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub trace: Trace,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
@@ -80,6 +81,7 @@ pub enum Issuers {
         revoke: bool,
     },
     /// Look for what could keep logins from working, without changing anything
+    #[cfg(feature = "doctor")]
     Doctor(crate::doctor::Args),
     /// Run a command with the access token, renewed if need be, in a variable
     Exec(crate::exec::Args),

@@ -22,7 +22,7 @@ mod run;
 mod sandbox;
 #[cfg(feature = "issuers")]
 mod settings;
-#[cfg(feature = "issuers")]
+#[cfg(all(feature = "doctor", feature = "issuers"))]
 mod subject;
 
 use std::env;

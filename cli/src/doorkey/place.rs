@@ -8,18 +8,18 @@ use doorkey_core::record::Backend;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
-use doorkey_store::{EncryptionKey, KeychainConfig, ProfileConfig, Vault, boot_id, machine_id};
+use doorkey_store::{EncryptionKey, ProfileConfig, Vault, boot_id, machine_id};
 
 use crate::environment::Environment;
 use crate::input::read_hidden;
-use crate::place::{KEYCHAIN_LIMIT, Place, keychain, no_home, unusable_setting};
+use crate::place::{Place, keychain, no_home, unusable_setting};
 
 use crate::signals::Watch;
 
 use super::settings::{Profile, Settings, SettingsFile};
 
 /// The folder below the user's configuration folder.
-const FOLDER: &str = "doorkey";
+pub(super) const FOLDER: &str = "doorkey";
 /// The name of the key of the encrypted store among a service manager's credentials.
 const CREDENTIAL: &str = "doorkey.key";
 
@@ -127,6 +127,7 @@ impl<'a> Profiles<'a> {
     }
 
     /// The same, where nobody is asked for a passphrase: what needs one stays closed.
+    #[cfg(feature = "doctor")]
     #[must_use]
     pub fn without_asking(self) -> Self {
         Self { may_ask: false, ..self }
@@ -210,11 +211,6 @@ impl<'a> Profiles<'a> {
 /// The folder of all profiles; `None` without a home.
 pub fn folder(environment: &Environment) -> Option<PathBuf> {
     Some(environment.config_home()?.join(FOLDER))
-}
-
-/// The names in the keychain of what is no profile yet: enough to ask whether it answers.
-pub fn any_entry() -> KeychainConfig {
-    KeychainConfig { service: FOLDER.to_owned(), account: String::new(), limit: KEYCHAIN_LIMIT }
 }
 
 /// No profile has this name.

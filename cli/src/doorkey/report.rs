@@ -3,21 +3,22 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use doorkey_blocking::{Clock, SystemClock};
 use doorkey_core::connection::{ConnectionReport, ConnectionState};
 use doorkey_core::disconnect::{Cleared, Place};
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
 use doorkey_core::record::Record;
-use doorkey_core::rotation::{Access, Journal};
+use doorkey_core::revoke::Revocation;
+use doorkey_core::rotation::Journal;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
-use doorkey_core::sign_out::{Revocation, SignedOut};
+use doorkey_core::sign_out::SignedOut;
 use doorkey_core::text::harmless;
 use serde_json::{Value, json};
 
 use crate::environment::Environment;
 use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW};
+use crate::sources::{self, both_left, span};
 use crate::surface::name;
 use crate::token::{access_of, left_of};
 
@@ -30,8 +31,8 @@ pub struct About {
     pub hidden_by: Option<&'static str>,
     /// Whether a token can be had, if that was tried.
     pub check: Option<Result<(), Failure>>,
-    /// Every place that was looked at.
-    pub explain: bool,
+    /// What became of tokens that were still to be revoked.
+    pub revocation: Revocation,
 }
 
 /// What is known of one profile, or why nothing is.
@@ -110,7 +111,7 @@ pub fn status(
     if printer.json {
         printer.json(&status_json(service, profile, report, about));
     } else {
-        show_status(printer, service, profile, report, about.explain);
+        show_status(printer, service, profile, report);
         show_rest(printer, about);
     }
     match (refused.or(report.credential.as_ref().err()), word) {
@@ -159,13 +160,7 @@ pub fn signed_out(printer: Printer, profile: &Profile, signed_out: &SignedOut) -
     let SignedOut { cleared, revocation } = signed_out;
     let failed: Vec<_> = cleared.iter().flat_map(|cleared| cleared.failed()).collect();
     let was_signed_in = cleared.as_ref().is_none_or(|cleared| cleared.was_connected());
-    let (word, reason) = match revocation {
-        Revocation::NotAsked => ("not_asked", None),
-        Revocation::NotOffered => ("not_offered", None),
-        Revocation::Done => ("done", None),
-        Revocation::Refused(reason) => ("refused", Some(reason)),
-        Revocation::Pending(failure) => ("pending", Some(&failure.message)),
-    };
+    let (word, reason) = revocation_words(revocation);
     if printer.json {
         let places = cleared.iter().flat_map(|cleared| &cleared.places);
         printer.json(&json!({
@@ -192,23 +187,11 @@ pub fn signed_out(printer: Printer, profile: &Profile, signed_out: &SignedOut) -
                 printer.next(&harmless(next));
             }
         }
-        match revocation {
-            Revocation::NotAsked => {}
-            Revocation::Done => printer.line("  The issuer has revoked the tokens"),
-            Revocation::NotOffered => {
-                printer.warning("the issuer has no place to revoke tokens at; they end by themselves");
-            }
-            Revocation::Refused(reason) => {
-                printer.warning(&format!(
-                    "the issuer did not revoke the tokens: {reason}; they end by themselves"
-                ));
-            }
-            Revocation::Pending(failure) => {
-                printer.warning(&format!("the issuer could not be told: {}", failure.message));
-                printer.next(
-                    "run `doorkey logout` again when it can be reached; until then nothing uses the tokens",
-                );
-            }
+        show_revocation(printer, revocation);
+        if matches!(revocation, Revocation::Pending(_)) {
+            printer.next(
+                "run `doorkey logout` again when it can be reached; until then nothing uses the tokens",
+            );
         }
     }
     match revocation {
@@ -218,13 +201,36 @@ pub fn signed_out(printer: Printer, profile: &Profile, signed_out: &SignedOut) -
     }
 }
 
-fn show_status(
-    printer: Printer,
-    service: &Service,
-    profile: &Profile,
-    report: &ConnectionReport,
-    explain: bool,
-) {
+/// What became of telling the issuer.
+fn show_revocation(printer: Printer, revocation: &Revocation) {
+    match revocation {
+        Revocation::NotAsked => {}
+        Revocation::Done => printer.line("  The issuer has revoked the tokens"),
+        Revocation::NotOffered => {
+            printer.warning("the issuer has no place to revoke tokens at; they end by themselves");
+        }
+        Revocation::Refused(reason) => {
+            printer
+                .warning(&format!("the issuer did not revoke the tokens: {reason}; they end by themselves"));
+        }
+        Revocation::Pending(failure) => {
+            printer.warning(&format!("the issuer could not be told: {}", failure.message));
+        }
+    }
+}
+
+/// The same in a word, with the reason.
+fn revocation_words(revocation: &Revocation) -> (&'static str, Option<&str>) {
+    match revocation {
+        Revocation::NotAsked => ("not_asked", None),
+        Revocation::NotOffered => ("not_offered", None),
+        Revocation::Done => ("done", None),
+        Revocation::Refused(reason) => ("refused", Some(reason)),
+        Revocation::Pending(failure) => ("pending", Some(&failure.message)),
+    }
+}
+
+fn show_status(printer: Printer, service: &Service, profile: &Profile, report: &ConnectionReport) {
     let issuer = &service.name;
     match &report.credential {
         Ok(kept) => {
@@ -250,9 +256,6 @@ fn show_status(
             if report.state == ConnectionState::Recovering {
                 printer.line("  A renewal was interrupted; the next command finds out what came of it");
             }
-            if explain {
-                show_record(printer, service, &kept.record);
-            }
         }
         Err(failure) => {
             printer.line(&format!("{YELLOW}✗{RESET} {}", failure.message));
@@ -265,18 +268,13 @@ fn show_status(
     if report.in_emergency_file {
         printer.line("  The newest tokens are still in the emergency file; the next renewal moves them");
     }
+    if let Some(sources) = &report.sources {
+        return sources::show(printer, service, sources);
+    }
     for (backend, look) in &report.elsewhere {
-        let place = name(*backend);
-        match look {
-            Ok(records) if records.is_empty() && !explain => {}
-            Ok(records) if records.is_empty() => printer.line(&format!("  {place}: empty")),
-            Ok(_) => {
-                printer.line(&format!("  {place}: {YELLOW}an older login is left there (not used){RESET}"))
-            }
-            Err(failure) if explain => {
-                printer.line(&format!("  {place}: {}", harmless(failure.parts().0)));
-            }
-            Err(_) => {}
+        if look.as_ref().is_ok_and(|records| !records.is_empty()) {
+            let place = name(*backend);
+            printer.line(&format!("  {place}: {YELLOW}an older login is left there (not used){RESET}"));
         }
     }
 }
@@ -287,27 +285,11 @@ fn show_rest(printer: Printer, about: &About) {
         Some(Ok(())) => printer.line("  Check: a token can be had"),
         Some(Err(failure)) => printer.line(&format!("  Check: {YELLOW}{}{RESET}", failure.message)),
     }
+    show_revocation(printer, &about.revocation);
     if let Some(variable) = about.hidden_by {
         printer.warning(&format!("{variable} is set, and its token is used instead of this profile's"));
         printer.next("unset it, or name the profile with --profile");
     }
-}
-
-fn show_record(printer: Printer, service: &Service, record: &Record) {
-    if let Some(generation) = &record.generation {
-        printer.line(&format!("  Generation: {generation}"));
-    }
-    if let Some(access) = access_of(record) {
-        printer.line(&format!("  Fingerprint: {} (access token)", access.token.fingerprint().as_str()));
-        let [mono, wall] = both_left(service, access);
-        let shown = |left: Option<Duration>| left.map_or_else(|| "unknown".to_owned(), span);
-        printer.line(&format!(
-            "  Left: {} by the time since receipt, {} by the wall clock",
-            shown(mono),
-            shown(wall)
-        ));
-    }
-    printer.line(&format!("  Fingerprint: {} (stored token)", record.token.fingerprint().as_str()));
 }
 
 fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, about: &About) -> Value {
@@ -343,7 +325,9 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, 
             Ok(()) => json!({"accepted": true}),
             Err(failure) => json!({"accepted": false, "code": failure.code, "message": failure.message}),
         }),
+        "revocation": revocation_words(&about.revocation).0,
         "elsewhere": elsewhere.collect::<Vec<_>>(),
+        "sources": report.sources.as_ref().map(|looked| sources::to_json(service, looked)),
         "reason": report.credential.as_ref().err().map(|failure| {
             json!({"code": failure.code, "message": failure.message, "next": failure.next})
         }),
@@ -383,23 +367,4 @@ fn place_name(place: Place) -> &'static str {
 fn is_renewable(record: &Record) -> bool {
     let journal = record.rotation.as_ref().map(|rotation| &rotation.journal);
     matches!(journal, Some(Journal::Settled | Journal::Spending(_)))
-}
-
-/// By the clock that runs since the machine was started, if it still does, and by the wall clock.
-fn both_left(service: &Service, access: &Access) -> [Option<Duration>; 2] {
-    let now = SystemClock.now();
-    let same_run = !service.boot_id.is_empty() && access.received.boot == service.boot_id;
-    let mono = same_run.then(|| now.mono.since(access.received.mono));
-    let wall = now.wall.as_unix_millis().checked_sub(access.received.wall.as_unix_millis());
-    [mono, wall.map(Duration::from_millis)].map(|age| Some(access.lifetime?.saturating_sub(age?)))
-}
-
-/// A time that people plan with.
-fn span(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7_200 => format!("{} min", seconds / 60),
-        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} days", seconds / 86_400),
-    }
 }

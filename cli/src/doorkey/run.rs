@@ -1,16 +1,17 @@
 //! What the commands for issuers do: build a machine, drive it, show what came of it.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use doorkey_core::connection::Connection;
 use doorkey_core::failure::Failure;
 use doorkey_core::resolve::Given;
+use doorkey_core::revoke::Revocation;
 use doorkey_core::secret::Secret;
 use doorkey_core::sign_out::SignOut;
 use doorkey_core::task::Task;
 use doorkey_core::token::bearer_given;
 
+#[cfg(feature = "doctor")]
 use crate::doctor;
 use crate::environment::Environment;
 use crate::exec;
@@ -20,9 +21,12 @@ use crate::run::Run;
 use crate::signals::Watch;
 use crate::surface::Qr;
 use crate::token::Found;
+use crate::trace::Trace;
 
 use super::args::{Issuers, Status};
 use super::place::{Profiles, unknown};
+use super::settings::Profile;
+#[cfg(feature = "doctor")]
 use super::subject::subject;
 use super::{api, credential, login, report};
 
@@ -41,7 +45,7 @@ pub struct Issuing<'a> {
     pub printer: Printer,
     /// Who hears signals.
     pub watch: Watch,
-    trace: Option<PathBuf>,
+    trace: Trace,
 }
 
 /// Runs one command.
@@ -51,7 +55,7 @@ pub struct Issuing<'a> {
 pub fn run(
     command: Issuers,
     profile: Option<String>,
-    trace: Option<PathBuf>,
+    trace: Trace,
     environment: &Environment,
     printer: Printer,
 ) -> Result<ExitCode, Failure> {
@@ -66,8 +70,9 @@ pub fn run(
             _ => Ok(given.print(printer)),
         };
     }
+    #[cfg(feature = "doctor")]
     if let Issuers::Doctor(args) = command {
-        doctor::only_the_real(issuing.trace.as_deref(), false)?;
+        doctor::only_the_real(&issuing.trace, false)?;
         let subject = subject(environment, profile, issuing.watch);
         return Ok(doctor::run(args, environment, printer, subject));
     }
@@ -88,6 +93,7 @@ pub fn run(
         Issuers::Exec(args) => exec::exec(&args, CHILDS, &find(&issuing, &profiles)?.token),
         Issuers::Api(args) => api::api(&issuing, &profiles, &args),
         Issuers::Credential { protocol } => credential::run(&issuing, profiles, &protocol),
+        #[cfg(feature = "doctor")]
         Issuers::Doctor(_) => Ok(ExitCode::SUCCESS),
         Issuers::Logout { revoke } => {
             let profile = profiles.current()?;
@@ -123,12 +129,31 @@ fn status(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Status) -> Resu
     let profile = profiles.current()?;
     let run = issuing.run(profiles.place(&profile)?);
     let (printer, service) = (run.printer, run.place.service.clone());
+    // Whoever checks waits for the network in any case; `token` and its like do not, for what is none of their business.
+    let revocation = match args.check {
+        true => resume_sign_out(issuing, profiles, &profile)?,
+        false => Revocation::NotAsked,
+    };
     let check = args.check.then(|| find(issuing, profiles).map(|_| ()));
-    let told = run.drive(Task::Connection, Connection::default())?;
+    let told = match args.explain {
+        true => run.drive(Task::ExplainConnection, Connection::explained())?,
+        false => run.drive(Task::Connection, Connection::default())?,
+    };
     let hidden_by =
         (issuing.environment.get(TOKEN).is_some() && !profiles.is_named_by_flag()).then_some(TOKEN);
-    let about = report::About { hidden_by, check, explain: args.explain };
+    let about = report::About { hidden_by, check, revocation };
     Ok(report::status(printer, &service, &profile, &told, &about))
+}
+
+/// Tells the issuer what an earlier logout could not, if there is anything to tell. It fails where the profile has no place.
+fn resume_sign_out(
+    issuing: &Issuing<'_>,
+    profiles: &Profiles<'_>,
+    profile: &Profile,
+) -> Result<Revocation, Failure> {
+    let run = issuing.run(profiles.place(profile)?);
+    let resumed = run.drive(Task::ResumeSignOut, SignOut::resume());
+    Ok(resumed.map_or_else(Revocation::Pending, |signed_out| signed_out.revocation))
 }
 
 /// What cannot be read of one profile must not hide the others.

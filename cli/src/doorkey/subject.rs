@@ -5,12 +5,14 @@ use doorkey_core::record::Backend;
 use doorkey_core::secret::Secret;
 use doorkey_core::token::bearer_given;
 use doorkey_core::url::Url;
+use doorkey_store::KeychainConfig;
 
 use crate::doctor::{GivenToken, Host, Login, Subject};
 use crate::environment::Environment;
+use crate::place::KEYCHAIN_LIMIT;
 use crate::signals::Watch;
 
-use super::place::{Profiles, any_entry, folder, unknown};
+use super::place::{FOLDER, Profiles, folder, unknown};
 use super::run::{TOKEN, USER_AGENT};
 use super::settings::Profile;
 
@@ -80,4 +82,9 @@ fn hosts(profile: &Profile) -> Vec<Host> {
     let asked = [token, issuer].into_iter().chain(others).flatten().chain(apis);
     let page = oauth.authorization_endpoint.as_ref().map(Host::of_page);
     asked.map(|url| Host::of(&url)).chain(page).collect()
+}
+
+/// The names in the keychain of what is no profile yet: enough to ask whether it answers.
+fn any_entry() -> KeychainConfig {
+    KeychainConfig { service: FOLDER.to_owned(), account: String::new(), limit: KEYCHAIN_LIMIT }
 }

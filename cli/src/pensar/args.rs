@@ -1,9 +1,9 @@
 //! The command line of `pensar`.
 
-use std::path::PathBuf;
-
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
+
+use crate::trace::Trace;
 
 /// Pensar Apex: connect this machine to Pensar Console
 #[derive(Parser)]
@@ -24,9 +24,9 @@ pub struct Cli {
     /// Draw nothing over itself: plain lines, for screen readers and logs
     #[arg(long, global = true)]
     pub plain: bool,
-    /// Write what happens to this file, without secrets, for `doorkey replay`
-    #[arg(long, global = true, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
+    /// Where to write what happens.
+    #[command(flatten)]
+    pub trace: Trace,
     /// What to do
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -46,6 +46,7 @@ pub enum Command {
     /// Run a command that finds the token in a variable
     Exec(crate::exec::Args),
     /// Look for what could keep the login from working, without changing anything
+    #[cfg(feature = "doctor")]
     Doctor(crate::doctor::Args),
     /// Describe the command line
     #[cfg(feature = "manual")]
@@ -97,9 +98,17 @@ pub struct ConnectArgs {
 #[derive(Clone, Copy, Subcommand)]
 pub enum Other {
     /// Show the connection: workspace, kind of authentication, where the tokens are
-    Status,
+    Status(StatusArgs),
     /// Disconnect: clear the stored tokens on this machine
     Logout,
+}
+
+/// Arguments of `status`.
+#[derive(Args, Clone, Copy)]
+pub struct StatusArgs {
+    /// Show every place that was looked at, in order, without asking the service
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// What `auth` can do.

@@ -22,6 +22,7 @@ use crate::screen::prompt::{COMMANDS, Command};
 use crate::screen::{self, Grounds};
 use crate::signals::Watch;
 use crate::surface::{Message, Qr};
+use crate::trace::Trace;
 
 /// Opens the screen; where nothing can be drawn over itself, asks for commands line by line.
 ///
@@ -142,7 +143,7 @@ impl Shell<'_> {
             place: (self.grounds.place)()?,
             environment: self.grounds.environment,
             printer: self.grounds.printer,
-            trace: None,
+            trace: Trace::default(),
             watch: self.watch.clone(),
             user_agent: USER_AGENT,
             qr: Qr::Never,

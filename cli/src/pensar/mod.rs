@@ -7,6 +7,8 @@ mod interactive;
 mod place;
 mod report;
 mod run;
+#[cfg(feature = "doctor")]
+mod subject;
 mod words;
 
 #[cfg(feature = "screen")]

@@ -8,7 +8,6 @@ use doorkey_core::site::same_site;
 use doorkey_core::url::Url;
 use doorkey_store::{KeychainConfig, SessionConfig, Vault, boot_id, machine_id};
 
-use crate::doctor::{Host, Login, Subject};
 use crate::environment::Environment;
 use crate::place::{Place, base_url, keychain, no_home, unusable_setting};
 #[cfg(feature = "sandbox")]
@@ -42,26 +41,6 @@ pub fn real(environment: &Environment) -> Result<Place, Failure> {
     let locked_at_home = Some(Path::new(&*names.folder).join(SESSION));
     let vault = vault(folder, locked_at_home, keychain(&service));
     Ok(Place::real(of_this_machine(service), vault))
-}
-
-/// What `doctor` looks at.
-pub fn subject(environment: &Environment, user_agent: &'static str) -> Subject {
-    let mut subject = Subject { user_agent, ..Subject::default() };
-    let place = match real(environment) {
-        Ok(place) => place,
-        Err(failure) => {
-            subject.settings.push(failure);
-            return subject;
-        }
-    };
-    let Place { service, vault, .. } = place;
-    subject.folder = environment.home().map(|home| home.join(&*service.names.folder));
-    subject.keychain = keychain(&service);
-    let issuer = service.oauth.as_ref().map(|oauth| &oauth.token_endpoint);
-    let asked = [Some(&service.api), issuer, service.gateway.as_ref()].into_iter().flatten();
-    subject.hosts = asked.map(Host::of).chain([Host::of_page(&service.app)]).collect();
-    subject.logins = vec![Login { profile: None, service, vault, needs_passphrase: false }];
-    subject
 }
 
 /// The embedded sandbox, started on its own state and with files of its own for credentials.

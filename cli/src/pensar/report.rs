@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::words::{advice, balance_line, billing_json, workspace_json, workspace_line};
 use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
+use crate::sources;
 use crate::surface::name;
 
 /// The end of a login.
@@ -120,7 +121,10 @@ fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
     if report.in_emergency_file {
         printer.line("  The newest tokens are still in the emergency file; the next renewal moves them");
     }
-    for (backend, look) in &report.elsewhere {
+    if let Some(looked) = &report.sources {
+        sources::show(printer, service, looked);
+    }
+    for (backend, look) in report.elsewhere.iter().filter(|_| report.sources.is_none()) {
         match look {
             Ok(records) if !is_stale(records) => {}
             Ok(_) => printer.line(&format!(
@@ -173,6 +177,7 @@ fn status_json(service: &Service, report: &ConnectionReport) -> Value {
         "backend": kept.map(|kept| kept.backend.as_str()),
         "in_emergency_file": report.in_emergency_file,
         "elsewhere": elsewhere.collect::<Vec<_>>(),
+        "sources": report.sources.as_ref().map(|looked| sources::to_json(service, looked)),
         "api": service.api.origin().to_string(),
         "reason": report.credential.as_ref().err().map(|failure| json!({"code": failure.code,
             "message": failure.message, "next": failure.next})),

@@ -10,6 +10,7 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::resolve::Given;
 use doorkey_core::task::Task;
 
+#[cfg(feature = "doctor")]
 use crate::doctor;
 use crate::environment::Environment;
 use crate::exec;
@@ -20,9 +21,11 @@ use crate::run::Run;
 use crate::surface::Qr;
 use crate::token::Found;
 
-use super::args::{Auth, AuthCommand, Cli, Command, ConnectArgs, Login, Other};
+use super::args::{Auth, AuthCommand, Cli, Command, ConnectArgs, Login, Other, StatusArgs};
 #[cfg(feature = "screen")]
 use super::interactive;
+#[cfg(feature = "doctor")]
+use super::subject::subject;
 use super::{credits, place, report};
 
 /// How requests name their sender.
@@ -38,18 +41,19 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
     if let Command::Manual(manual) = &command {
         return manual::run(manual, super::command());
     }
-    #[cfg(feature = "sandbox")]
-    let sandbox = cli.sandbox;
-    #[cfg(not(feature = "sandbox"))]
-    let sandbox = false;
+    #[cfg(feature = "doctor")]
     if let Command::Doctor(args) = command {
-        doctor::only_the_real(cli.trace.as_deref(), sandbox)?;
-        return Ok(doctor::run(args, environment, printer, place::subject(environment, USER_AGENT)));
+        #[cfg(feature = "sandbox")]
+        let sandbox = cli.sandbox;
+        #[cfg(not(feature = "sandbox"))]
+        let sandbox = false;
+        doctor::only_the_real(&cli.trace, sandbox)?;
+        return Ok(doctor::run(args, environment, printer, subject(environment, USER_AGENT)));
     }
     let runs = if let Command::Exec(args) = &command { Some(args) } else { None };
     let run = Run {
         #[cfg(feature = "sandbox")]
-        place: if sandbox { place::sandbox(environment)? } else { place::real(environment)? },
+        place: if cli.sandbox { place::sandbox(environment)? } else { place::real(environment)? },
         #[cfg(not(feature = "sandbox"))]
         place: place::real(environment)?,
         environment,
@@ -75,6 +79,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             let told = run.drive(Task::Credits, Credits::default())?;
             Ok(credits::show(printer, &service, &told, args.open.then_some(&browser)))
         }
+        #[cfg(feature = "doctor")]
         Command::Doctor(_) => Ok(ExitCode::SUCCESS),
         Command::Token => Ok(Found::find(run, Given::default())?.print(printer)),
         Command::Exec(args) => {
@@ -91,7 +96,7 @@ fn about_connection(run: Run<'_>, misplaced: &ConnectArgs, other: Other) -> Resu
         return Err(misplaced_flag());
     }
     match other {
-        Other::Status => status(run),
+        Other::Status(args) => status(run, args),
         Other::Logout => disconnect(run),
     }
 }
@@ -122,9 +127,12 @@ fn connect(mut run: Run<'_>, args: ConnectArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn status(run: Run<'_>) -> Result<ExitCode, Failure> {
+fn status(run: Run<'_>, args: StatusArgs) -> Result<ExitCode, Failure> {
     let (printer, service) = (run.printer, run.place.service.clone());
-    let told = run.drive(Task::Connection, Connection::default())?;
+    let told = match args.explain {
+        true => run.drive(Task::ExplainConnection, Connection::explained())?,
+        false => run.drive(Task::Connection, Connection::default())?,
+    };
     Ok(report::status(printer, &service, &told))
 }
 
@@ -138,7 +146,7 @@ fn disconnect(run: Run<'_>) -> Result<ExitCode, Failure> {
 fn without_command(cli: &Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
     #[cfg(feature = "screen")]
     if environment.terminal && !printer.json {
-        if cli.trace.is_some() {
+        if cli.trace.is_given() {
             let message = "the interactive screen writes no trace";
             return Err(
                 Failure::new(Exit::Usage, "usage", message).next("trace one command, as `pensar login`")

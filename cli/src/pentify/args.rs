@@ -1,9 +1,9 @@
 //! The command line of `pentify`.
 
-use std::path::PathBuf;
-
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
+
+use crate::trace::Trace;
 
 /// The Pentify Terminal: sign in, and use the API.
 #[derive(Parser)]
@@ -30,9 +30,9 @@ pub struct Cli {
     /// Draw nothing over itself: plain lines, for screen readers and logs
     #[arg(long, global = true)]
     pub plain: bool,
-    /// Write what happens to this file, without secrets, for `doorkey replay`
-    #[arg(long, global = true, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
+    /// Where to write what happens.
+    #[command(flatten)]
+    pub trace: Trace,
     /// What to do
     #[command(subcommand)]
     pub command: Command,
@@ -70,6 +70,7 @@ pub enum Command {
     /// Run a command that finds the token in a variable
     Exec(crate::exec::Args),
     /// Look for what could keep a login from working, without changing anything
+    #[cfg(feature = "doctor")]
     Doctor(crate::doctor::Args),
     /// Describe the command line
     #[cfg(feature = "manual")]

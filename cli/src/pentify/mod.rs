@@ -4,6 +4,8 @@ mod args;
 mod place;
 mod report;
 mod run;
+#[cfg(feature = "doctor")]
+mod subject;
 
 use std::process::ExitCode;
 

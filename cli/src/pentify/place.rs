@@ -3,12 +3,9 @@
 use std::path::Path;
 
 use doorkey_core::failure::Failure;
-use doorkey_core::resolve::{Given, given_token};
-use doorkey_core::secret::Secret;
 use doorkey_core::service::{PENTIFY_API, PENTIFY_APP, Service};
 use doorkey_store::{Vault, VaultConfig};
 
-use crate::doctor::{GivenToken, Host, Login, Subject};
 use crate::environment::Environment;
 use crate::place::{Place, base_url, keychain, no_home};
 
@@ -26,28 +23,6 @@ pub fn real(environment: &Environment) -> Result<Place, Failure> {
     service.person_present = environment.terminal;
     let vault = vault(environment, &service)?;
     Ok(Place::real(service, vault))
-}
-
-/// What `doctor` looks at.
-pub fn subject(environment: &Environment, user_agent: &'static str) -> Subject {
-    let mut subject = Subject { user_agent, ..Subject::default() };
-    let place = match real(environment) {
-        Ok(place) => place,
-        Err(failure) => {
-            subject.settings.push(failure);
-            return subject;
-        }
-    };
-    let Place { service, vault, .. } = place;
-    subject.folder = environment.config_home().map(|home| home.join(&*service.names.folder));
-    subject.keychain = keychain(&service);
-    subject.hosts = vec![Host::of(&service.api), Host::of_page(&service.app)];
-    subject.token = environment.get(TOKEN).map(|text| {
-        let given = Given { variable: Some(Secret::from(text)), ..Given::default() };
-        GivenToken { variable: TOKEN, usable: given_token(&service, &given).map(drop) }
-    });
-    subject.logins = vec![Login { profile: None, service, vault, needs_passphrase: false }];
-    subject
 }
 
 /// The embedded sandbox, started on its own state and with a file of its own for credentials.

@@ -17,6 +17,7 @@ use doorkey_core::task::Task;
 use doorkey_core::use_token::UseToken;
 
 use crate::api;
+#[cfg(feature = "doctor")]
 use crate::doctor;
 use crate::environment::Environment;
 use crate::exec;
@@ -32,6 +33,8 @@ use crate::token::Found;
 use super::args::{ApiArgs, AuthCommand, Cli, Command, LoginArgs, LogoutArgs, ScansCommand, StatusArgs};
 use super::place;
 use super::report;
+#[cfg(feature = "doctor")]
+use super::subject::subject;
 
 /// How requests name their sender.
 const USER_AGENT: &str = concat!("pentify-terminal/", env!("CARGO_PKG_VERSION"));
@@ -47,13 +50,14 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
     if let Command::Manual(manual) = &cli.command {
         return manual::run(manual, super::command());
     }
-    #[cfg(feature = "sandbox")]
-    let sandbox = cli.sandbox;
-    #[cfg(not(feature = "sandbox"))]
-    let sandbox = false;
+    #[cfg(feature = "doctor")]
     if let Command::Doctor(args) = cli.command {
-        doctor::only_the_real(cli.trace.as_deref(), sandbox)?;
-        return Ok(doctor::run(args, environment, printer, place::subject(environment, USER_AGENT)));
+        #[cfg(feature = "sandbox")]
+        let sandbox = cli.sandbox;
+        #[cfg(not(feature = "sandbox"))]
+        let sandbox = false;
+        doctor::only_the_real(&cli.trace, sandbox)?;
+        return Ok(doctor::run(args, environment, printer, subject(environment, USER_AGENT)));
     }
     let runs = if let Command::Exec(args) = &cli.command { Some(args) } else { None };
     let session = Session {
@@ -64,7 +68,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         },
         run: Run {
             #[cfg(feature = "sandbox")]
-            place: if sandbox { place::sandbox(environment)? } else { place::real(environment)? },
+            place: if cli.sandbox { place::sandbox(environment)? } else { place::real(environment)? },
             #[cfg(not(feature = "sandbox"))]
             place: place::real(environment)?,
             environment,
@@ -89,6 +93,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             let found = Found::find(session.run, session.given)?;
             exec::exec(&args, "PENTIFY_API_TOKEN", &found.token)
         }
+        #[cfg(feature = "doctor")]
         Command::Doctor(_) => Ok(ExitCode::SUCCESS),
         #[cfg(feature = "manual")]
         Command::Manual(_) => Ok(ExitCode::SUCCESS),

@@ -19,7 +19,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use super::keys::{control, is_control};
 use super::login::{Effect, Login};
 use super::prompt::{Command, Entered, Prompt};
-use crate::surface::Message;
+use crate::surface::{Message, Weight};
 
 /// A machine that runs for the screen, one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,6 +284,11 @@ impl App {
             Done::Connected(Ok(connected)) => self.connected(connected),
             Done::Disconnected(Ok(disconnected)) => self.disconnected(&disconnected),
             Done::Credits(Ok(credits)) => self.view = View::Credits(Box::new(credits), None),
+            Done::Credits(Err(failure)) if failure.exit == Exit::NotSignedIn => {
+                self.go_home();
+                let next = Some("/login connects".to_owned());
+                self.said = vec![Said::Message(Message { next, ..Message::plain(failure.message) })];
+            }
             Done::Connected(Err(_)) | Done::Disconnected(Err(_)) | Done::Credits(Err(_)) if interrupted => {
                 self.go_home();
                 self.said = vec![Said::Message(Message::hint("Cancelled."))];
@@ -406,6 +411,8 @@ impl App {
     }
 
     fn connected(&mut self, connected: Connected) {
+        // What was said on the way there is of no use any more.
+        self.notes.retain(|note| note.weight == Weight::Warning);
         let connected = Box::new(connected);
         let advice = connected.billing.as_ref().map(|billing| &billing.advice);
         if advice.is_some_and(|advice| *advice != Advice::None) {

@@ -26,6 +26,7 @@ use crate::printer::Printer;
 use crate::run::Run;
 use crate::signals::Watch;
 use crate::surface::Qr;
+use crate::trace::Trace;
 
 /// How often a view that counts down is drawn.
 const TICK: Duration = Duration::from_secs(1);
@@ -174,7 +175,7 @@ fn drive<L: Logic>(
         place: (grounds.place)()?,
         environment: grounds.environment,
         printer: grounds.printer,
-        trace: None,
+        trace: Trace::default(),
         watch: watch.clone(),
         user_agent: grounds.user_agent,
         qr: Qr::Never,

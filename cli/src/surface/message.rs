@@ -104,6 +104,12 @@ impl Message {
             Notice::EndpointElsewhere { name, origin } => {
                 Self::hint(format!("The issuer's {} is at {origin}.", name.replace('_', " ")))
             }
+            Notice::EarlierLoginRevoked => {
+                Self::hint("The issuer has revoked the tokens of the earlier login.")
+            }
+            Notice::EarlierLoginNotRevoked { reason } => Self::warning(format!(
+                "the issuer did not revoke the tokens of the earlier login: {reason}; they end by themselves"
+            )),
             Notice::NotListening { reason } => Self::warning(format!("{reason}; a code is used instead")),
             Notice::LegacyService => {
                 Self::hint(format!("{} is an older deployment here: it gives an API key.", service.name))

@@ -26,7 +26,9 @@ use crate::signals::Watch;
 
 pub use self::asked::Asked;
 #[cfg(feature = "screen")]
-pub use self::large::{large, large_in_ascii};
+pub use self::large::large;
+#[cfg(feature = "screen")]
+pub use self::large::large_in_ascii;
 pub use self::link::{Link, LinkHook, Qr, Tell};
 pub use self::message::{Message, Weight};
 #[cfg(all(feature = "screen", feature = "qr"))]

@@ -160,6 +160,16 @@ fn the_balance_and_its_page() {
 }
 
 #[test]
+fn who_is_not_connected_is_told_what_connects() {
+    let mut app = started(ConnectionState::None);
+    assert_eq!(press(&mut app, "/credits\n"), Some(Wish::Run(Job::Credits)));
+    let failure =
+        Failure::new(Exit::NotSignedIn, "not_signed_in", "not signed in").next("run `pensar login`");
+    assert_eq!(app.done(failed(Job::Credits, failure)), None);
+    assert!(sees(&app, "not signed in") && sees(&app, "→ /login connects") && !sees(&app, "pensar login"));
+}
+
+#[test]
 fn leaving_waits_for_the_machine_that_runs() {
     let (mut app, _) = App::new(service());
     assert_eq!(press(&mut app, "/quit\n"), Some(Wish::Effect(Effect::Cancel)));

@@ -79,7 +79,13 @@ pub fn looked(state: ConnectionState) -> Done {
         ConnectionState::None => Err(Failure::new(Exit::NotSignedIn, "not_signed_in", "not connected")),
         _ => Ok(Kept { backend: Backend::File, record: record() }),
     };
-    Done::Looked(Ok(ConnectionReport { credential, state, in_emergency_file: false, elsewhere: Vec::new() }))
+    Done::Looked(Ok(ConnectionReport {
+        credential,
+        state,
+        in_emergency_file: false,
+        elsewhere: Vec::new(),
+        sources: None,
+    }))
 }
 
 pub fn connected(advice: Advice) -> Done {

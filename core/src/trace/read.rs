@@ -90,6 +90,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         }),
         "disconnect" => Task::Disconnect,
         "connection" => Task::Connection,
+        "explain_connection" => Task::ExplainConnection,
         "credits" => Task::Credits,
         "session" if fields.is_null() => Task::Session { refusal: None },
         "session" => {
@@ -123,6 +124,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         },
         "start_grant" => Task::StartGrant,
         "sign_out" => Task::SignOut { revoke: flag(fields, "revoke")? },
+        "resume_sign_out" => Task::ResumeSignOut,
         "distrust" => Task::Distrust { token: Secret::from(text(fields, "token")?) },
         "device_grant" => Task::DeviceGrant { open_browser: flag(fields, "open_browser")? },
         "browser_grant" => Task::BrowserGrant { open_browser: flag(fields, "open_browser")? },

@@ -127,6 +127,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         Task::Connect(options) => Box::new(Machine::new(service, Connect::new(options))),
         Task::Disconnect => Box::new(Machine::new(service, Disconnect::default())),
         Task::Connection => Box::new(Machine::new(service, Connection::default())),
+        Task::ExplainConnection => Box::new(Machine::new(service, Connection::explained())),
         Task::Credits => Box::new(Machine::new(service, Credits::default())),
         Task::Session { refusal } => {
             Box::new(Machine::new(service, refusal.map_or_else(Session::new, Session::after)))
@@ -146,6 +147,7 @@ fn machine(task: &Task, service: Service) -> alloc::boxed::Box<dyn Replayable> {
         )),
         Task::StartGrant => Box::new(Machine::new(service, StartGrant::default())),
         Task::SignOut { revoke } => Box::new(Machine::new(service, SignOut::new(revoke))),
+        Task::ResumeSignOut => Box::new(Machine::new(service, SignOut::resume())),
         Task::Distrust { token } => Box::new(Machine::new(service, Distrust::new(token))),
         Task::DeviceGrant { open_browser } => Box::new(Machine::new(service, DeviceGrant::new(open_browser))),
         Task::BrowserGrant { open_browser } => {

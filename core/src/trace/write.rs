@@ -72,6 +72,7 @@ impl Recorder {
             }}),
             Task::Disconnect => json!({"disconnect": null}),
             Task::Connection => json!({"connection": null}),
+            Task::ExplainConnection => json!({"explain_connection": null}),
             Task::Credits => json!({"credits": null}),
             Task::Session { refusal } => json!({"session": self.refusal(refusal.as_ref())}),
             Task::Call { given, request } => {
@@ -95,6 +96,7 @@ impl Recorder {
             }
             Task::StartGrant => json!({"start_grant": null}),
             Task::SignOut { revoke } => json!({"sign_out": {"revoke": revoke}}),
+            Task::ResumeSignOut => json!({"resume_sign_out": null}),
             Task::Distrust { token } => json!({"distrust": {"token": self.placeholders.secret(token)}}),
             Task::DeviceGrant { open_browser } => json!({"device_grant": {"open_browser": open_browser}}),
             Task::BrowserGrant { open_browser } => json!({"browser_grant": {"open_browser": open_browser}}),

@@ -53,6 +53,8 @@ pub struct World {
     pub killed_at_op: Option<usize>,
     /// The person presses Ctrl-C while the operation of this number is under way.
     pub cancelled_at_op: Option<usize>,
+    /// The person presses Ctrl-C while the request of this number is under way.
+    pub cancelled_at_send: Option<usize>,
     /// Done just before the operation of this number.
     pub meddling: Option<(usize, Meddling)>,
     /// Another program writes into the keychain whenever we have looked.
@@ -86,6 +88,7 @@ impl World {
             notices: Vec::new(),
             killed_at_op: None,
             cancelled_at_op: None,
+            cancelled_at_send: None,
             meddling: None,
             rival: false,
             unseals: false,
@@ -129,8 +132,10 @@ impl World {
                             self.perform(command);
                             break Event::Cancelled;
                         }
+                        let cancels = self.cancelled_at_send == Some(self.sent.len() + 1)
+                            && matches!(command, Command::Send { .. });
                         if let Some(event) = self.perform(command) {
-                            break event;
+                            break if cancels { Event::Cancelled } else { event };
                         }
                     }
                     None if machine.outcome().is_some() => {

@@ -65,7 +65,10 @@ impl Items for ServiceItems {
     fn accounts(&self) -> Result<BTreeSet<String>, StoreFailure> {
         let found = self.platform.search(&platform::spec(&self.service)).map_err(told)?;
         let names = found.iter().filter_map(Entry::get_specifiers);
-        Ok(names.filter(|(service, _)| *service == self.service).map(|(_, account)| account).collect())
+        // Collecting would sort first, by code of its own.
+        let mut accounts = BTreeSet::new();
+        accounts.extend(names.filter(|(service, _)| *service == self.service).map(|(_, account)| account));
+        Ok(accounts)
     }
 
     fn read(&self, account: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreFailure> {

@@ -65,15 +65,18 @@ impl CredentialStore for KeychainStore {
     }
 
     fn load_all(&self) -> Result<Vec<(Slot, Record)>, StoreFailure> {
-        let mut found = Vec::new();
+        let mut found: Vec<(Slot, Record)> = Vec::new();
         for slot in self.items.accounts()?.iter().filter_map(|account| self.slot(account)) {
             match self.load(&slot) {
                 // An entry that vanished in between is no entry.
-                Ok(record) => found.extend(record.map(|record| (slot, record))),
+                Ok(None) => {}
+                Ok(Some(record)) => {
+                    let at = found.partition_point(|(earlier, _)| *earlier < slot);
+                    found.insert(at, (slot, record));
+                }
                 Err(failure) => spare_the_others(&slot, failure)?,
             }
         }
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(found)
     }
 

@@ -1,19 +1,19 @@
 //! A login under way, with either driver.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use doorkey_core::browser_grant::BrowserGrant;
-use doorkey_core::command::{Command, Question};
+use doorkey_core::command::{Command, CommandId, Question};
 use doorkey_core::device_grant::Granted;
 use doorkey_core::event::Event;
-use doorkey_core::machine::{Disposition, Machine, Outcome};
+use doorkey_core::machine::{Context, Disposition, Logic, Machine, Outcome, Step, WakeReason};
 use doorkey_core::notice::Notice;
 use doorkey_core::service::Service;
 use doorkey_core::task::Task;
-use doorkey_core::time::Now;
+use doorkey_core::time::{Now, Timestamp};
 use doorkey_core::trace::{Observer, Recorder, replay};
 use doorkey_core::url::Url;
 use doorkey_host::{ProxySettings, Surface};
@@ -50,6 +50,7 @@ macro_rules! for_both {
 }
 
 pub struct Login {
+    loopback: IpAddr,
     links: Receiver<Url>,
     heard: Receiver<()>,
     interrupt: Box<dyn Fn()>,
@@ -65,8 +66,14 @@ pub struct Link {
 
 impl Kind {
     pub fn login(self, issuer: &Issuer) -> Login {
+        self.login_over(Ipv4Addr::LOCALHOST.into(), issuer)
+    }
+
+    /// As on a machine that has only this loopback address.
+    pub fn login_over(self, loopback: IpAddr, issuer: &Issuer) -> Login {
         let (service, (link, links), (end, ended)) = (issuer.service(), channel(), channel());
-        let (mut seen, (lines, heard)) = (Seen(link), Lines::begin(&service));
+        let (mut seen, (lines, heard)) = (Seen(link), Lines::begin(&service, loopback));
+        let grant = Over { loopback, grant: BrowserGrant::new(false) };
         let interrupt: Box<dyn Fn()> = match self {
             Self::Blocking => {
                 let (mut observer, (give, given)) = (lines.clone(), channel());
@@ -76,7 +83,7 @@ impl Kind {
                         .with_surface(&mut seen)
                         .with_observer(&mut observer);
                     driver.on_start(move |interrupter| give.send(interrupter).unwrap());
-                    let outcome = driver.run(Machine::new(service, BrowserGrant::new(false)));
+                    let outcome = driver.run(Machine::new(service, grant));
                     let _ = end.send(outcome);
                 });
                 let interrupter = given.recv_timeout(LIMIT).unwrap();
@@ -87,7 +94,7 @@ impl Kind {
                 thread::spawn(move || {
                     let transport = doorkey_async::HttpTransport::new(ProxySettings::default(), "test/1");
                     let driver = doorkey_async::Driver::new(transport, || Vault::new(nowhere()));
-                    let run = driver.run(Machine::new(service, BrowserGrant::new(false)));
+                    let run = driver.run(Machine::new(service, grant));
                     let run = run.with_surface(&mut seen).with_observer(observer);
                     give.send(run.interrupter()).unwrap();
                     let _ = end.send(block_on(run));
@@ -102,7 +109,7 @@ impl Kind {
             let lines = lines.end(&outcome);
             let _ = told.send((outcome, lines));
         });
-        Login { links, heard, interrupt, ended: all }
+        Login { loopback, links, heard, interrupt, ended: all }
     }
 }
 
@@ -111,8 +118,11 @@ impl Login {
     pub fn link(&self) -> Link {
         let url = self.links.recv_timeout(LIMIT).expect("a link is shown");
         let redirect = Url::parse(url.query_value("redirect_uri").unwrap()).unwrap();
-        assert_eq!((redirect.origin().host(), redirect.path()), ("127.0.0.1", "/callback"));
-        let address = SocketAddr::new([127, 0, 0, 1].into(), redirect.origin().port());
+        assert_eq!(
+            (redirect.origin().host(), redirect.path()),
+            (self.loopback.to_string().as_str(), "/callback")
+        );
+        let address = SocketAddr::new(self.loopback, redirect.origin().port());
         Link { url, address }
     }
 
@@ -151,6 +161,39 @@ impl Link {
     }
 }
 
+/// The grant on a machine with one loopback address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Over {
+    loopback: IpAddr,
+    grant: BrowserGrant,
+}
+
+/// What such a machine reports: the first listener is the one on 127.0.0.1.
+fn reported(loopback: IpAddr, event: &Event) -> Event {
+    match event {
+        Event::Listening { id: id @ CommandId(1), .. } if loopback == Ipv6Addr::LOCALHOST => {
+            Event::NotListening { id: *id, reason: "there is no such address".into() }
+        }
+        event => event.clone(),
+    }
+}
+
+impl Logic for Over {
+    type Output = Granted;
+
+    fn start(&mut self, cx: &mut Context<'_>) -> Step<Granted> {
+        self.grant.start(cx)
+    }
+
+    fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Granted> {
+        self.grant.handle(cx, &reported(self.loopback, event))
+    }
+
+    fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
+        self.grant.deadline()
+    }
+}
+
 /// Tells the links, and wants a new login whenever it is asked.
 struct Seen(Sender<Url>);
 
@@ -170,16 +213,17 @@ impl Surface for Seen {
 /// The trace.
 #[derive(Clone)]
 struct Lines {
+    loopback: IpAddr,
     trace: Arc<Mutex<(Recorder, Vec<String>)>>,
     heard: Sender<()>,
 }
 
 impl Lines {
-    fn begin(service: &Service) -> (Self, Receiver<()>) {
+    fn begin(service: &Service, loopback: IpAddr) -> (Self, Receiver<()>) {
         let mut recorder = Recorder::default();
         let begun = recorder.begin(&Task::BrowserGrant { open_browser: false }, service);
         let (sender, heard) = channel();
-        (Self { trace: Arc::new(Mutex::new((recorder, vec![begun]))), heard: sender }, heard)
+        (Self { loopback, trace: Arc::new(Mutex::new((recorder, vec![begun]))), heard: sender }, heard)
     }
 
     fn end(&self, outcome: &Outcome<Granted>) -> Vec<String> {
@@ -192,7 +236,7 @@ impl Lines {
 impl Observer for Lines {
     fn handled(&mut self, now: Now, event: &Event, disposition: Disposition, commands: &[Command]) {
         let (recorder, lines) = &mut *self.trace.lock().unwrap();
-        lines.push(recorder.line(now, event, disposition, commands));
+        lines.push(recorder.line(now, &reported(self.loopback, event), disposition, commands));
         if matches!(event, Event::Redirected { .. }) {
             let _ = self.heard.send(());
         }

@@ -1,5 +1,7 @@
 //! What becomes of logins.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
 use data_encoding::BASE64URL_NOPAD;
 use doorkey_core::device_grant::Granted;
 use doorkey_core::failure::Exit;
@@ -8,10 +10,11 @@ use doorkey_core::machine::Outcome;
 use crate::for_both;
 use crate::issuer::Issuer;
 use crate::login::Kind;
-use crate::visitor::{Visitor, is_open};
+use crate::visitor::{Visitor, browsers_request, is_open};
 
 for_both![
     the_page_waits_for_the_tokens,
+    the_redirect_comes_over_ipv6,
     the_login_does_not_end_before_its_page_is_out,
     a_second_tab_gets_the_same_page,
     a_refused_code_is_told_in_the_window,
@@ -48,6 +51,27 @@ fn the_page_waits_for_the_tokens(kind: Kind) {
     assert!(page.contains("\r\nConnection: close\r\n") && page.contains("\r\nCache-Control: no-store\r\n"));
     assert!(page.contains("\r\nContent-Security-Policy: default-src 'none';"), "{page}");
     assert!(!page.contains("code-1") && !page.contains(link.value("state")), "{page}");
+    assert!(is_signed_in(&login.end(&link)));
+    assert!(!is_open(link.address) && !issuer.was_asked());
+}
+
+fn the_redirect_comes_over_ipv6(kind: Kind) {
+    let probe = TcpListener::bind((Ipv6Addr::LOCALHOST, 0));
+    drop(probe.expect("this machine has no ::1, so that a redirect over IPv6 cannot be tested on it"));
+    let issuer = Issuer::open();
+    let login = kind.login_over(Ipv6Addr::LOCALHOST.into(), &issuer);
+    let link = login.link();
+    let target = link.redirect("code=code-1");
+    let mut stranger = Visitor::come(link.address);
+    stranger.say(browsers_request(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), link.address.port()), &target));
+    assert!(stranger.answer().starts_with("HTTP/1.1 400 "), "it came by another name");
+    let browser = Visitor::get(link.address, &target);
+    let asked = issuer.asked();
+    let redirect = format!("http://[::1]:{}/callback", link.address.port());
+    assert_eq!(link.value("redirect_uri"), redirect);
+    assert_eq!(asked.field("redirect_uri"), redirect);
+    asked.answer_tokens();
+    assert!(browser.answer().contains("<h1>You are signed in</h1>"));
     assert!(is_signed_in(&login.end(&link)));
     assert!(!is_open(link.address) && !issuer.was_asked());
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -10,6 +10,9 @@ use nix::sys::termios::{
     ControlFlags, InputFlags, LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr,
 };
 use nix::unistd::{getpgrp, tcgetpgrp};
+
+/// How long is not long, in milliseconds.
+const PATIENCE: u8 = 50;
 
 /// The terminal that keys come from: standard input, else the controlling terminal.
 #[derive(Debug)]
@@ -72,8 +75,9 @@ pub(super) fn open_input() -> io::Result<File> {
     if stdin.is_terminal() { Ok(stdin.as_fd().try_clone_to_owned()?.into()) } else { File::open("/dev/tty") }
 }
 
-/// Whether something can be written now, or within these milliseconds.
-pub(super) fn is_writable(output: BorrowedFd<'_>, millis: u8) -> bool {
-    let mut output = [PollFd::new(output, PollFlags::POLLOUT)];
-    poll(&mut output, PollTimeout::from(millis)).is_ok_and(|ready| ready > 0)
+/// Whether something can be written without waiting for long.
+pub(super) fn is_writable() -> bool {
+    let stderr = io::stderr();
+    let mut output = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut output, PollTimeout::from(PATIENCE)).is_ok_and(|ready| ready > 0)
 }

@@ -3,10 +3,17 @@
 //! Output goes to standard error, since standard output may be piped.
 
 mod cells;
+#[cfg(not(unix))]
+mod elsewhere;
+mod input;
+#[cfg(unix)]
 mod job;
+#[cfg(unix)]
 mod keys;
+#[cfg(unix)]
 mod line;
 mod painter;
+#[cfg(unix)]
 mod reader;
 mod reflow;
 mod restore;
@@ -21,12 +28,24 @@ use data_encoding::BASE64;
 use ratatui::text::Line;
 use terminal_size::terminal_size_of;
 
-use self::job::Expecting;
+use self::device::Expecting;
 use self::painter::Painter;
 use self::restore::Taken;
 use crate::signals::{self, Watch};
 
-pub use self::reader::{Input, read};
+pub use self::device::read;
+pub use self::input::Input;
+
+#[cfg(not(unix))]
+use self::elsewhere as device;
+
+/// What depends on the system.
+#[cfg(unix)]
+mod device {
+    pub(super) use super::job::Expecting;
+    pub(super) use super::line::{Line, is_writable};
+    pub use super::reader::read;
+}
 
 /// What is drawn: rows from the top. What does not fit on the terminal is cut: rows on the right, the frame at its end.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -119,7 +138,9 @@ impl Terminal {
 
     /// Lets `print` write whole lines: above the view, or on the normal screen, where they are seen in the end.
     pub fn above(&mut self, print: impl FnOnce()) {
-        self.away(|_| print());
+        self.go_away();
+        print();
+        self.come_back();
     }
 
     /// Puts text into the clipboard (OSC 52), if the terminal does that.
@@ -130,19 +151,22 @@ impl Terminal {
 
     /// Stops the process as SIGTSTP does, with the terminal as before; comes back with everything drawn anew.
     pub fn suspend(&mut self) {
-        self.away(Expecting::stop);
+        let expecting = Expecting::new();
+        self.go_away();
+        expecting.stop();
+        self.come_back();
     }
 
     /// Draws everything anew after something else stopped and continued the process.
     pub fn resume(&mut self) {
-        let expecting = Expecting::new();
-        self.come_back(&expecting);
+        let _expecting = Expecting::new();
+        self.come_back();
     }
 
     /// Notices that the size is another one now. What stood there is gone then: the next frame is drawn anew.
     pub fn resized(&mut self) {
         let size = size();
-        if size == self.size {
+        if size == self.size || self.taken.is_anothers() {
             return;
         }
         let cursor = self.painter.resting_place();
@@ -151,17 +175,13 @@ impl Terminal {
         (self.size, self.painter) = (size, Painter::new(size.columns));
     }
 
-    /// Does something with the terminal as before.
-    fn away(&mut self, act: impl FnOnce(&Expecting)) {
-        let expecting = Expecting::new();
+    fn go_away(&mut self) {
         self.resized();
         self.taken.put_back();
-        act(&expecting);
-        self.come_back(&expecting);
     }
 
-    /// Draws the last frame anew. A process in the background is stopped until its turn comes, which is expected.
-    fn come_back(&mut self, _: &Expecting) {
+    /// Draws the last frame anew. A process in the background is stopped until its turn comes.
+    fn come_back(&mut self) {
         self.size = size();
         self.painter = Painter::new(self.size.columns);
         // A terminal that cannot be taken has vanished.
@@ -171,10 +191,10 @@ impl Terminal {
     }
 
     fn redraw(&mut self) {
+        self.resized();
         if self.taken.is_anothers() {
             return;
         }
-        self.resized();
         let rows = cells::rows(&self.frame, self.size, self.colors);
         let text = self.painter.paint(rows, self.frame.cursor);
         self.taken.write(&text, self.painter.resting_place().1);
@@ -183,8 +203,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        self.resized();
-        self.taken.put_back();
+        self.go_away();
     }
 }
 

@@ -184,23 +184,14 @@ fn paint_changes(pen: &mut Pen, row: usize, old: &Cells, new: &Cells) {
     }
 }
 
-/// The columns that are not the same, wide characters as a whole. What ends behind the new row's end is to be cleared.
+/// The columns that are not the same. Of a wide character that is another one, or none any more, all are or the first is.
 fn changes(old: &Cells, new: &Cells) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
-    let is_rest = |column| old.at(column).is_rest() || new.at(column).is_rest();
-    for changed in
-        (0..old.cells.len().max(new.cells.len())).filter(|column| old.at(*column) != new.at(*column))
-    {
-        let (mut start, mut end) = (changed, changed + 1);
-        while start > 0 && is_rest(start) {
-            start -= 1;
-        }
-        while is_rest(end) {
-            end += 1;
-        }
+    let columns = 0..old.cells.len().max(new.cells.len());
+    for changed in columns.filter(|column| old.at(*column) != new.at(*column)) {
         match runs.last_mut() {
-            Some(run) if run.end + SHORT_GAP > start => run.end = run.end.max(end),
-            _ => runs.push(start..end),
+            Some(run) if run.end + SHORT_GAP > changed => run.end = changed + 1,
+            _ => runs.push(changed..changed + 1),
         }
     }
     runs

@@ -1,4 +1,7 @@
-//! What a person does at the terminal.
+//! Reads what a person does at the terminal.
+//!
+//! Not by crossterm's reader: it asks a terminal that is gone again and again, and takes the beginning of a sequence for
+//! a key of its own when the rest comes later.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,30 +9,13 @@ use std::os::fd::AsFd;
 use std::thread;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use ratatui::crossterm::event::KeyEvent;
 use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 
+use super::Input;
 use super::job;
 use super::keys::Keys;
 use super::line::open_input;
-
-/// What happens at the terminal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A key was pressed, or repeats.
-    Key(KeyEvent),
-    /// Text was pasted.
-    Paste(String),
-    /// The terminal has another size.
-    Resized,
-    /// The process shall stop, as `kill -TSTP` asks; Ctrl-Z is a key.
-    Suspend,
-    /// The process was stopped by somebody else, and goes on.
-    Continued,
-    /// The terminal is gone. Nothing comes any more.
-    Lost,
-}
 
 /// How long an Escape may be the beginning of another key's sequence, in milliseconds: over a network the rest may come
 /// later.

@@ -1,16 +1,18 @@
 //! What has to be put back, whoever ends the process.
 
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, TryLockError, Weak};
 use std::thread;
 use std::time::Duration;
 
 use super::Mode;
-use super::line::{Line, is_writable};
+use super::device::{Line, is_writable};
 use super::painter::{HIDE_CURSOR, SHOW_CURSOR};
 
+/// From here to the end of the terminal. Not all at once: tmux takes a view that begins in the first row for a screen of
+/// output that is cleared, and keeps it in its history.
+const CLEAR_BELOW: &str = "\x1b7\x1b[K\x1b[B\x1b[J\x1b8";
 const PASTE_ON: &str = "\x1b[?2004h";
 const PASTE_OFF: &str = "\x1b[?2004l";
 const OTHER_SCREEN: &str = "\x1b[?1049h\x1b[H\x1b[2J";
@@ -18,8 +20,6 @@ const NORMAL_SCREEN: &str = "\x1b[?1049l";
 /// How often, and how long each time, whoever ends the process waits for somebody who writes.
 const TRIES: u32 = 10;
 const TRY: Duration = Duration::from_millis(5);
-/// How long it waits, in milliseconds, until something can be written.
-const WRITABLE: u8 = 50;
 
 /// The terminal while it is ours.
 #[derive(Debug)]
@@ -64,12 +64,10 @@ impl Taken {
         self.line.take_keys()?;
         let mut state = self.state();
         *state = State { taken: true, above: 0 };
-        let place = match self.mode {
-            Mode::Full => OTHER_SCREEN.to_owned(),
-            // Behind some text so many blanks end in the next row, else in the same.
-            Mode::Inline => format!("{}\r\x1b[K", " ".repeat(columns.into())),
-        };
-        write(&format!("{HIDE_CURSOR}{PASTE_ON}{place}"));
+        // Behind some text so many blanks end in the next row, else in the same.
+        let row = format!("{}\r\x1b[K", " ".repeat(columns.into()));
+        let screen = if self.mode == Mode::Full { OTHER_SCREEN } else { "" };
+        write(&format!("{HIDE_CURSOR}{PASTE_ON}{row}{screen}"));
         Ok(())
     }
 
@@ -89,7 +87,7 @@ impl Taken {
             (Mode::Inline, 0) => "\r".to_owned(),
             (Mode::Inline, above) => format!("\r\x1b[{above}A"),
         };
-        self.write(&format!("{HIDE_CURSOR}{place}\x1b[J"), 0);
+        self.write(&format!("{HIDE_CURSOR}{place}{CLEAR_BELOW}"), 0);
     }
 
     /// Whether it is another job's turn to use the terminal.
@@ -127,7 +125,7 @@ impl Taken {
             }
             thread::sleep(TRY);
         }
-        if taken && is_writable(io::stderr().as_fd(), WRITABLE) {
+        if taken && is_writable() {
             write(&self.last_words(above));
         }
     }
@@ -135,8 +133,8 @@ impl Taken {
     fn last_words(&self, above: u16) -> String {
         let place = match (self.mode, above) {
             (Mode::Full, _) => NORMAL_SCREEN.to_owned(),
-            (Mode::Inline, 0) => "\r\x1b[J".to_owned(),
-            (Mode::Inline, above) => format!("\r\x1b[{above}A\x1b[J"),
+            (Mode::Inline, 0) => format!("\r{CLEAR_BELOW}"),
+            (Mode::Inline, above) => format!("\r\x1b[{above}A{CLEAR_BELOW}"),
         };
         format!("\x1b[m{place}{PASTE_OFF}{SHOW_CURSOR}")
     }
