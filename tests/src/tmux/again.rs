@@ -11,8 +11,9 @@ use crate::wait_for;
 
 /// Its number starts the program, whatever was typed before it; what is typed after its end starts nothing. The program
 /// alone can be interrupted. Its process group has no shell beside it that could go on with it, so that the kernel ignores
-/// its wish to be stopped.
-const LOOP: &str = r#"trap '' INT QUIT TSTP
+/// its wish to be stopped. With `noflsh` a Ctrl-C that comes just after the program has put the terminal back does not
+/// throw away its last words, which the terminal may not have read yet.
+const LOOP: &str = r#"trap '' INT QUIT TSTP; stty noflsh
 told=$1 runs=0; shift
 tell() { echo "$runs $* $(stty -g)" > "$told.new" && mv "$told.new" "$told"; }
 tell 0
