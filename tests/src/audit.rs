@@ -75,7 +75,7 @@ fn axe(browser: &Browser) -> Vec<String> {
 }
 
 /// Where pictures of the pages go.
-fn pictures() -> PathBuf {
+pub fn pictures() -> PathBuf {
     let folder = std::env::var_os("DOORKEY_SCREENSHOTS").map_or_else(
         || {
             let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);

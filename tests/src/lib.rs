@@ -8,6 +8,7 @@ pub mod browser;
 pub mod dice;
 pub mod disk;
 pub mod doorkey;
+pub mod golden;
 pub mod grant;
 pub mod home;
 pub mod issuer;
@@ -15,11 +16,13 @@ pub mod login;
 pub mod measured;
 pub mod mishap;
 pub mod pensar;
+pub mod picture;
 pub mod running;
 pub mod sandbox;
 pub mod seat;
 pub mod somebody;
 pub mod storm;
+pub mod tmux;
 pub mod webdriver;
 
 #[path = "../../store/tests/desktop/mod.rs"]

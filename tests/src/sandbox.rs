@@ -3,13 +3,15 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::url::Url;
+use doorkey_sandbox::State;
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::home::Home;
 use crate::running::Running;
@@ -41,7 +43,21 @@ const EVENTS: &str = "events.jsonl";
 impl Sandbox {
     /// Starts one with these further arguments. The name is the test's.
     pub fn start(name: &str, args: &[&str]) -> Self {
+        Self::start_in(Home::new(&format!("{name}-sandbox")), args)
+    }
+
+    /// The same with one whose codes and ids are not drawn by chance: they are the same in every run that asks for them in
+    /// the same order. Its ports are not.
+    pub fn start_predictable(name: &str, args: &[&str]) -> Self {
         let home = Home::new(&format!("{name}-sandbox"));
+        let state = json!({"v": 2, "now": 0, "ports": {}, "state": State::new([7; 32])});
+        let file = home.folder().join("state.json");
+        fs::write(&file, state.to_string()).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        Self::start_in(home, &[args, &["--state", "state.json"]].concat())
+    }
+
+    fn start_in(home: Home, args: &[&str]) -> Self {
         let args = [&["sandbox", "--access-log", "--grade", "--events", EVENTS], args].concat();
         let running = Running::start(home.command(binary("doorkey"), &args));
         let line = wait_for("the sandbox says where it is", || {
@@ -65,6 +81,11 @@ impl Sandbox {
             marks: Cell::new(0),
             home,
         }
+    }
+
+    /// Where it listens, as `127.0.0.1:PORT`.
+    pub fn hosts(&self) -> impl Iterator<Item = String> {
+        self.origins.iter().map(|origin| origin.split_once("://").unwrap().1.to_owned())
     }
 
     /// Every request so far, as `METHOD path status`; those for assets and of this method left out.

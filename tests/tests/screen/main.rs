@@ -1,0 +1,6 @@
+//! What is drawn on a terminal, on a real one: tmux. Program, sandbox and terminal are processes of their own.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod harness;
+mod pensar;
+mod random;
