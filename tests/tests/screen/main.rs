@@ -4,3 +4,5 @@
 mod harness;
 mod pensar;
 mod random;
+mod scene;
+mod signals;
