@@ -5,4 +5,5 @@ mod harness;
 mod pensar;
 mod random;
 mod scene;
+mod servers;
 mod signals;
