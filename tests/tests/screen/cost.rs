@@ -58,8 +58,9 @@ fn waiting_for_a_person_costs_nearly_nothing() {
         told(format_args!("{line}"));
         if *place == Place::Home {
             assert_eq!(bytes, 0, "{line}");
-            assert!(woken.is_empty(), "{line}");
-            assert_eq!(cpu, Duration::ZERO, "{line}");
+            // A clock that ticks once a second would be seen ten times.
+            assert!(woken.iter().map(|(count, _)| count).sum::<u64>() <= 2, "{line}");
+            assert!(cpu <= Duration::from_millis(20), "{line}");
         } else {
             assert!((1.0..200.0).contains(&(bytes as f64 / took)), "{line}");
             assert!(woken.iter().all(|(count, _)| *count as f64 <= 3.0 * took), "{line}");
