@@ -37,13 +37,30 @@ pub struct Sandbox {
     home: Home,
 }
 
+/// One that was stopped. Where it was and what it knew is in its state, which [`Sandbox::start_lasting`] keeps.
+pub struct Stopped(Home);
+
+impl Stopped {
+    /// Starts it again with these further arguments.
+    pub fn start(self, args: &[&str]) -> Sandbox {
+        Sandbox::start_in(self.0, &[args, &LASTING].concat())
+    }
+}
+
 /// Where it tells what requests for Pensar's tokens came to, in its home.
 const EVENTS: &str = "events.jsonl";
+/// Keeps the state and the ports in its home.
+const LASTING: [&str; 2] = ["--state", "state.json"];
 
 impl Sandbox {
     /// Starts one with these further arguments. The name is the test's.
     pub fn start(name: &str, args: &[&str]) -> Self {
         Self::start_in(Home::new(&format!("{name}-sandbox")), args)
+    }
+
+    /// The same with one that can be stopped and started again.
+    pub fn start_lasting(name: &str, args: &[&str]) -> Self {
+        Self::start(name, &[args, &LASTING].concat())
     }
 
     /// The same with one whose codes and ids are not drawn by chance: they are the same in every run that asks for them in
@@ -54,7 +71,15 @@ impl Sandbox {
         let file = home.folder().join("state.json");
         fs::write(&file, state.to_string()).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        Self::start_in(home, &[args, &["--state", "state.json"]].concat())
+        Self::start_in(home, &[args, &LASTING].concat())
+    }
+
+    /// Stops it, so that nobody listens at its ports any more.
+    pub fn stop(self) -> Stopped {
+        self.running.signal(Signal::SIGINT);
+        let Self { running, home, .. } = self;
+        running.end();
+        Stopped(home)
     }
 
     fn start_in(home: Home, args: &[&str]) -> Self {

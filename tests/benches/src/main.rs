@@ -13,6 +13,7 @@ mod machines;
 mod minimal;
 mod process;
 mod sample;
+mod screen;
 mod session;
 mod sessions;
 mod startup;
@@ -24,13 +25,14 @@ use std::path::PathBuf;
 type Table = (&'static str, fn(&Binaries) -> String);
 
 /// The minimal build comes first: the others measure its binary, too.
-const TABLES: [Table; 11] = [
+const TABLES: [Table; 12] = [
     ("minimal", minimal::measure),
     ("startup", startup::measure),
     ("instructions", instructions::measure),
     ("token", token::measure),
     ("keychain", keychain::measure),
     ("login", login::measure),
+    ("screen", screen::measure),
     ("session", session::measure),
     ("core", machines::measure),
     ("sessions", sessions::measure),

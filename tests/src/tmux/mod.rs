@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 pub use self::again::{Again, Run};
-pub use self::process::cpu_time;
+pub use self::process::{cpu_time, sleeps};
 pub use self::screen::{Screen, left_on};
 pub use self::shell::{Prompt, Shell};
 use crate::home::Home;

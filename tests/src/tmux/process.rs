@@ -1,5 +1,6 @@
 //! What the system tells of processes (proc(5)).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -14,6 +15,24 @@ pub fn cpu_time(pid: u32) -> Duration {
     let stat = stat(&pid.to_string()).unwrap_or_else(|| panic!("process {pid} is gone"));
     let ticks = |at: usize| stat[at].parse::<u32>().unwrap();
     TICK * (ticks(11) + ticks(12))
+}
+
+/// How often each thread of a process has gone to sleep so far, and so at most how often it was woken: by its id and
+/// name.
+///
+/// # Panics
+/// If the process is gone.
+pub fn sleeps(pid: u32) -> BTreeMap<String, u64> {
+    let threads =
+        fs::read_dir(format!("/proc/{pid}/task")).unwrap_or_else(|_| panic!("process {pid} is gone"));
+    let of_thread = |thread: fs::DirEntry| {
+        // It may have ended meanwhile.
+        let status = fs::read_to_string(thread.path().join("status")).ok()?;
+        let field = |name| status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+        let name = format!("{} {}", thread.file_name().display(), field("Name:"));
+        Some((name, field("voluntary_ctxt_switches:").parse().unwrap()))
+    };
+    threads.flatten().filter_map(of_thread).collect()
 }
 
 /// The process group that has the terminal of this process.

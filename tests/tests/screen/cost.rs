@@ -1,0 +1,70 @@
+//! What waiting for a person costs: nearly nothing with a countdown on the screen, nothing at all without.
+
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use doorkey_tests::home::Home;
+use doorkey_tests::measured::told;
+use doorkey_tests::sandbox::Sandbox;
+use doorkey_tests::tmux::{cpu_time, sleeps};
+
+use crate::scene::{Place, Scene};
+
+/// After the first drawing; the poll that is due by then is over.
+const BEFORE: Duration = Duration::from_secs(2);
+const MEASURED: Duration = Duration::from_secs(10);
+
+/// What a program has done so far.
+struct Work {
+    at: Instant,
+    bytes: usize,
+    cpu: Duration,
+    sleeps: BTreeMap<String, u64>,
+}
+
+impl Work {
+    fn of(scene: &Scene, program: u32) -> Self {
+        let (cpu, sleeps) = (cpu_time(program), sleeps(program));
+        Self { at: Instant::now(), bytes: scene.written().len(), cpu, sleeps }
+    }
+}
+
+#[test]
+fn waiting_for_a_person_costs_nearly_nothing() {
+    let sandbox = Sandbox::start("cost", &["--rate-limit", "off"]);
+    let home = Home::new("cost").with_sandbox(&sandbox);
+    let waiting = [Place::Home, Place::Code, Place::LoginCode, Place::PairingCode].map(|place| {
+        let scene = Scene::new(&home);
+        scene.go_to(place);
+        let program = scene.foreground();
+        (place, scene, program)
+    });
+    // Real time is what is measured: more of it makes no figure worse.
+    sleep(BEFORE);
+    let begin = waiting.each_ref().map(|(_, scene, program)| Work::of(scene, *program));
+    sleep(MEASURED);
+    for ((place, scene, program), begin) in waiting.iter().zip(begin) {
+        let end = Work::of(scene, *program);
+        let took = (end.at - begin.at).as_secs_f64();
+        let bytes = end.bytes - begin.bytes;
+        let cpu = end.cpu - begin.cpu;
+        let woken: Vec<(u64, &str)> = (end.sleeps.iter())
+            .map(|(thread, count)| (count - begin.sleeps.get(thread).unwrap_or(&0), thread.as_str()))
+            .filter(|(count, _)| *count > 0)
+            .collect();
+        let line =
+            format!("{place:?}: {bytes} bytes, {cpu:?} of a processor, woken {woken:?} in {took:.1} s");
+        told(format_args!("{line}"));
+        if *place == Place::Home {
+            assert_eq!(bytes, 0, "{line}");
+            assert!(woken.is_empty(), "{line}");
+            assert_eq!(cpu, Duration::ZERO, "{line}");
+        } else {
+            assert!((1.0..200.0).contains(&(bytes as f64 / took)), "{line}");
+            assert!(woken.iter().all(|(count, _)| *count as f64 <= 3.0 * took), "{line}");
+            // A tenth of what would be busy; the benchmarks have the exact figure of a release build.
+            assert!(cpu.as_secs_f64() < 0.1 * took, "{line}");
+        }
+    }
+}
