@@ -414,6 +414,8 @@ impl App {
         // What was said on the way there is of no use any more.
         self.notes.retain(|note| note.weight == Weight::Warning);
         let connected = Box::new(connected);
+        let record = Some(connected.kept.record.clone());
+        self.standing = Some(Standing { state: ConnectionState::Connected, record });
         let advice = connected.billing.as_ref().map(|billing| &billing.advice);
         if advice.is_some_and(|advice| *advice != Advice::None) {
             self.view = View::Billing(connected, None);

@@ -6,6 +6,7 @@ use doorkey_core::connection::ConnectionState;
 use doorkey_core::credits::CreditsReport;
 use doorkey_core::failure::Failure;
 use doorkey_core::record::Record;
+use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
 use doorkey_core::time::Now;
 use ratatui::style::{Style, Stylize};
@@ -59,7 +60,7 @@ impl App {
                 None
             }
             View::Failed(failure, job) => {
-                failed(&mut rows, failure, *job);
+                failed(&mut rows, failure, *job, &self.service);
                 None
             }
         };
@@ -70,9 +71,7 @@ impl App {
     /// The product on the left; on the right where this machine works.
     fn draw_title(&self, rows: &mut Rows) {
         let look = rows.look;
-        let title = format!("Pensar Apex {} /login, /help", look.sign("·", "-"));
-        let title = if matches!(self.view, View::Home) { title.as_str() } else { "Pensar Apex" };
-        let mut line = Line::from(Span::raw(cut(title, rows.columns.saturating_sub(2), look)).bold());
+        let mut line = Line::from(Span::raw(cut("Pensar Apex", rows.columns.saturating_sub(2), look)).bold());
         if let Some(standing) = &self.standing {
             let (sign, text) = match (standing.state, &standing.record) {
                 (ConnectionState::None, _) | (_, None) => {
@@ -216,7 +215,7 @@ impl App {
     }
 }
 
-fn failed(rows: &mut Rows, failure: &Failure, job: Job) {
+fn failed(rows: &mut Rows, failure: &Failure, job: Job, service: &Service) {
     let what = match job {
         Job::Connect => "Not connected",
         Job::Disconnect => "Not disconnected",
@@ -228,7 +227,8 @@ fn failed(rows: &mut Rows, failure: &Failure, job: Job) {
     let id = failure.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
     rows.text(&format!("{}{id}", failure.message), Style::new());
     if let Some(next) = &failure.next {
-        rows.next(next);
+        // Nobody has to leave for that.
+        rows.next(&next.replace(&format!("run `{} {}`", service.command, service.login), "use /login"));
     }
     rows.blank();
     rows.keys(&[("Enter", "try again"), ("Esc", "back")]);

@@ -15,6 +15,9 @@ pub const COMMANDS: [(Command, &str, &str, &str); 4] = [
     (Command::Quit, "/quit", "/exit", "leave"),
 ];
 
+/// What stands in an empty line.
+const HINT: &str = "/login, /help";
+
 /// As long as a line may get.
 const LONGEST: usize = 200;
 
@@ -120,7 +123,8 @@ impl Prompt {
         // Of a long line that part is shown in which the cursor is.
         let hidden = (0..self.cursor).find(|from| width(&self.from(*from, self.cursor)) <= room).unwrap_or(0);
         let shown = self.from(hidden, self.typed.len());
-        let line = Line::from(vec![Span::raw(format!("{sign} ")).bold().green(), Span::raw(shown)]);
+        let shown = if self.typed.is_empty() { Span::raw(HINT).dim() } else { Span::raw(shown) };
+        let line = Line::from(vec![Span::raw(format!("{sign} ")).bold().green(), shown]);
         rows.indented(line);
         let completions = self.completions();
         // Nothing to complete is left of a command that stands there whole.
