@@ -41,6 +41,10 @@ mod unix {
         stop: Stop,
         /// Before the process ends.
         restore: Option<Restore>,
+        /// A signal came, and ended a machine rather than the process.
+        signalled: bool,
+        /// The person does not want the machine that is about to begin.
+        unwanted: bool,
     }
 
     /// Whether a signal ends the process.
@@ -95,7 +99,11 @@ mod unix {
         /// The first signal from now on interrupts a driver; the second one ends the process at once.
         pub fn forward(&self, interrupter: Interrupter) {
             self.start();
-            self.state().stop = Stop::Interrupt { interrupter, asked: false, shielded: false };
+            let mut state = self.state();
+            if std::mem::take(&mut state.unwanted) {
+                interrupter.interrupt();
+            }
+            state.stop = Stop::Interrupt { interrupter, asked: false, shielded: false };
         }
 
         /// While shielded, no number of signals ends the process: what the driver is in the middle of would be lost. The
@@ -106,11 +114,24 @@ mod unix {
             }
         }
 
-        /// Does what a first signal does, for a person who does not want to wait any longer.
+        /// Interrupts the machine that runs, or that was [expected](Self::expect) and is about to begin: its person does
+        /// not want to wait any longer.
         pub fn interrupt(&self) {
-            if let Stop::Interrupt { interrupter, .. } = &self.state().stop {
-                interrupter.interrupt();
+            let mut state = self.state();
+            match &state.stop {
+                Stop::Interrupt { interrupter, .. } => interrupter.interrupt(),
+                Stop::Exit => state.unwanted = true,
             }
+        }
+
+        /// Another machine is about to begin: what was said of the last one does not count for it.
+        pub fn expect(&self) {
+            self.state().unwanted = false;
+        }
+
+        /// Whether a signal asked this process to stop, and ended a machine instead.
+        pub fn was_signalled(&self) -> bool {
+            self.state().signalled
         }
 
         /// The driver is done: a signal ends the process again. An interrupt would find nobody.
@@ -148,7 +169,9 @@ mod unix {
                 && (*shielded || !*asked)
             {
                 *asked = true;
-                return interrupter.interrupt();
+                interrupter.interrupt();
+                state.signalled = true;
+                return;
             }
             if let Some(Restore(restore)) = state.restore.take() {
                 restore();
@@ -226,6 +249,14 @@ mod elsewhere {
 
         /// Does nothing.
         pub fn interrupt(&self) {}
+
+        /// Does nothing.
+        pub fn expect(&self) {}
+
+        /// No signal is heard here.
+        pub fn was_signalled(&self) -> bool {
+            false
+        }
 
         /// Does nothing.
         pub fn forward_no_more(&self) {}

@@ -393,11 +393,17 @@ fn a_code_is_drawn_where_it_can_be() {
 fn shown(apex: &Apex, columns: u16, rows: u16, args: &[&str]) -> String {
     let command = apex.command(&[&["login"], args].concat());
     let mut terminal = Terminal::sized(&command, columns, rows);
-    terminal.wait_to_see(" left");
+    // The keys are what a view ends with.
+    let is_plain = args.contains(&"--plain");
+    terminal.wait_until(|terminal| {
+        let glass = terminal.glass();
+        glass.contains(" left") && (is_plain || glass.contains("cancel"))
+    });
     let glass = terminal.glass();
     terminal.signal(Signal::SIGTERM);
     assert_eq!(terminal.finish(), Some(130));
-    assert!(args.contains(&"--plain") || !terminal.glass().contains(" left"), "nothing of the view stays");
+    // Nothing of the view stays.
+    terminal.wait_until(|terminal| is_plain || !terminal.glass().contains(" left"));
     glass
 }
 

@@ -4,12 +4,16 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use regex::{Captures, Regex};
 
+use crate::PATIENCE;
 use crate::sandbox::Sandbox;
-use crate::tmux::Screen;
+use crate::tmux::{Screen, Tmux};
 
+/// How long a screen that is written to a file must have been the same.
+const AT_REST: Duration = Duration::from_millis(300);
 /// What replaces a drawing.
 const DRAWING: char = '▚';
 
@@ -83,12 +87,32 @@ impl Mask {
     }
 }
 
+/// Waits until the terminal shows what is kept in the file of this name; or writes that, once it `is_drawn`.
+///
+/// # Panics
+/// If it never does: as for [`compare`].
+pub fn golden_on(name: &str, tmux: &Tmux, is_drawn: impl FnMut(&Screen) -> bool, mask: &Mask) {
+    let mut screen = tmux.wait_for(name, is_drawn);
+    let mut since = Instant::now();
+    // Parts of it may still be on their way.
+    let patience = if writes() { AT_REST } else { PATIENCE };
+    while since.elapsed() < patience && (writes() || !is_kept(name, &screen, mask)) {
+        std::thread::sleep(Duration::from_millis(20));
+        let shown = tmux.screen();
+        if writes() && mask.apply(&shown) != mask.apply(&screen) {
+            since = Instant::now();
+        }
+        screen = shown;
+    }
+    golden(name, &screen, mask);
+}
+
 /// Compares a screen with the file of this name, or writes that.
 ///
 /// # Panics
 /// As for [`compare`].
 pub fn golden(name: &str, screen: &Screen, mask: &Mask) {
-    if std::env::var_os("DOORKEY_WRITE_GOLDEN").is_some_and(|value| value == "1") {
+    if writes() {
         fs::write(file(name), mask.apply(screen).to_string()).unwrap();
     } else {
         compare(name, screen, mask);
@@ -128,6 +152,14 @@ pub fn differences(kept: &Screen, screen: &Screen) -> Option<String> {
         }
     }
     Some(told)
+}
+
+fn is_kept(name: &str, screen: &Screen, mask: &Mask) -> bool {
+    fs::read_to_string(file(name)).is_ok_and(|kept| Screen::new(&kept) == mask.apply(screen))
+}
+
+fn writes() -> bool {
+    std::env::var_os("DOORKEY_WRITE_GOLDEN").is_some_and(|value| value == "1")
 }
 
 fn file(name: &str) -> PathBuf {

@@ -140,6 +140,6 @@ impl Home {
 
     /// Starts `pentify` on a terminal, as if a person were there. Its standard output is still a pipe.
     pub fn start_on_terminal(&self, args: &[&str]) -> Running {
-        Running::start_on_terminal(&self.command(binary("pentify"), args))
+        Running::start_on_terminal(&self.command(binary("pentify"), &[args, &["--plain"]].concat()))
     }
 }

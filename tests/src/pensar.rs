@@ -68,9 +68,9 @@ impl Home {
         Running::start(self.command(binary("pensar"), args))
     }
 
-    /// Starts `pensar` for a person at a terminal.
+    /// Starts `pensar` for a person at a terminal, in plain lines: the view is looked at on a terminal that draws it.
     pub fn start_pensar_on_terminal(&self, args: &[&str]) -> Running {
-        Running::start_on_terminal(&self.command(binary("pensar"), args))
+        Running::start_on_terminal(&self.command(binary("pensar"), &[args, &["--plain"]].concat()))
     }
 
     /// Connects, with the sandbox's person at the other side who has one workspace.

@@ -9,6 +9,7 @@ use doorkey_core::credits::Credits;
 use doorkey_core::disconnect::Disconnect;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::task::Task;
+use ratatui::crossterm::event::KeyCode;
 
 use super::args::Cli;
 use super::run::USER_AGENT;
@@ -18,7 +19,7 @@ use crate::place::Place;
 use crate::printer::Printer;
 use crate::run::Run;
 use crate::screen::app::toast;
-use crate::screen::prompt::{COMMANDS, Command};
+use crate::screen::prompt::{COMMANDS, Command, Entered, Prompt};
 use crate::screen::{self, Grounds};
 use crate::signals::Watch;
 use crate::surface::{Message, Qr};
@@ -70,20 +71,22 @@ impl Shell<'_> {
         }
         printer.message("Type /login, /credits, /help or /quit.");
         while let Some(line) = self.ask("pensar> ") {
-            let command = COMMANDS.iter().find(|command| command.1 == line || command.2 == line);
-            let done = match command.map(|command| command.0) {
-                _ if line.is_empty() => continue,
-                Some(Command::Quit) => return Ok(ExitCode::SUCCESS),
-                Some(Command::Help) => {
+            // As the prompt of the screen would take it.
+            let mut prompt = Prompt::default();
+            prompt.paste(&line);
+            let done = match prompt.press(KeyCode::Enter.into()) {
+                None => continue,
+                Some(Entered::Command(Command::Quit) | Entered::End) => return Ok(ExitCode::SUCCESS),
+                Some(Entered::Command(Command::Help)) => {
                     for (_, name, alias, does) in COMMANDS {
                         let also = if alias.is_empty() { String::new() } else { format!(" or {alias}") };
                         printer.line(&format!("{name}{also}: {does}"));
                     }
                     continue;
                 }
-                Some(Command::Login) => self.login(),
-                Some(Command::Credits) => self.credits(),
-                None => {
+                Some(Entered::Command(Command::Login)) => self.login(),
+                Some(Entered::Command(Command::Credits)) => self.credits(),
+                Some(Entered::Unknown(_)) => {
                     let what = "There is no such command.";
                     let message =
                         Message { next: Some("/help lists them".to_owned()), ..Message::plain(what) };
@@ -111,7 +114,7 @@ impl Shell<'_> {
             told.state != ConnectionState::Expired && told.credential.as_ref().is_ok_and(has_workspace);
         if is_connected {
             report::status(printer, &service, &told);
-            if self.ask("Disconnect? [y/N] ").is_some_and(|answer| answer.starts_with(['y', 'Y', 'd', 'D'])) {
+            if self.ask("Disconnect? [y/N] ").is_some_and(|answer| is_yes(&answer)) {
                 let disconnected = self.start()?.drive(Task::Disconnect, Disconnect::default())?;
                 report::disconnected(printer, &service, &disconnected);
             }
@@ -132,7 +135,7 @@ impl Shell<'_> {
         let told = run.drive(Task::Credits, Credits::default())?;
         credits::show(printer, &service, &told, None);
         let browser = self.grounds.environment.browser();
-        if self.ask("Open the billing page? [y/N] ").is_some_and(|answer| answer.starts_with(['y', 'Y'])) {
+        if self.ask("Open the billing page? [y/N] ").is_some_and(|answer| is_yes(&answer)) {
             credits::open(printer, &told.billing_page(&service), &browser);
         }
         Ok(())
@@ -154,13 +157,17 @@ impl Shell<'_> {
     fn ask(&self, prompt: &str) -> Option<String> {
         let mut stderr = io::stderr();
         let _ = write!(stderr, "{prompt}").and_then(|()| stderr.flush());
-        let mut line = String::new();
-        let read = io::stdin().lock().read_line(&mut line);
+        let mut line = Vec::new();
+        let read = io::stdin().lock().read_until(b'\n', &mut line);
         if !read.is_ok_and(|bytes| bytes > 0) {
             // The prompt's line is still open.
             self.grounds.printer.message("");
             return None;
         }
-        Some(line.trim().to_owned())
+        Some(String::from_utf8_lossy(&line).trim().to_owned())
     }
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
 }

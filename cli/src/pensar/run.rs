@@ -145,7 +145,7 @@ fn disconnect(run: Run<'_>) -> Result<ExitCode, Failure> {
 /// The interactive screen, where there is somebody to look at it.
 fn without_command(cli: &Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
     #[cfg(feature = "screen")]
-    if environment.terminal && !printer.json {
+    if environment.terminal && environment.stdout_is_terminal && !printer.json {
         if cli.trace.is_given() {
             let message = "the interactive screen writes no trace";
             return Err(

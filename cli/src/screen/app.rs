@@ -12,11 +12,12 @@ use doorkey_core::machine::Outcome;
 use doorkey_core::notice::Notice;
 use doorkey_core::record::Record;
 use doorkey_core::service::Service;
+use doorkey_core::text::harmless;
 use doorkey_core::time::Now;
 use doorkey_core::url::Url;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
-use super::keys::{control, is_control};
+use super::keys::{control, is_control, letter};
 use super::login::{Effect, Login};
 use super::prompt::{Command, Entered, Prompt};
 use crate::surface::{Message, Qr, Weight};
@@ -83,7 +84,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    fn has_no_workspace(&self) -> bool {
+    pub(super) fn has_no_workspace(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.rotation.is_some() && record.workspace.is_none())
     }
 }
@@ -93,6 +94,17 @@ impl Standing {
 pub(super) enum Said {
     Help,
     Message(Message),
+}
+
+/// What became of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// It is open in the browser.
+    Opened,
+    /// No browser can be opened here, for this reason.
+    NotOpened(String),
+    /// Its address is copied.
+    Copied,
 }
 
 /// Where the person is.
@@ -106,11 +118,11 @@ pub(super) enum View {
     Begin,
     Login(Box<Login>),
     /// The connection was made, but cannot pay.
-    Billing(Box<Connected>, Option<String>),
+    Billing(Box<Connected>, Option<News>),
     Connected(Box<Standing>, Option<Box<Connected>>),
-    /// Disconnect?
-    Confirm(Box<Standing>),
-    Credits(Box<CreditsReport>, Option<String>),
+    /// Disconnect? What was just connected is remembered.
+    Confirm(Box<Standing>, Option<Box<Connected>>),
+    Credits(Box<CreditsReport>, Option<News>),
     Failed(Failure, Job),
 }
 
@@ -126,7 +138,7 @@ struct Running {
 
 impl App {
     /// The screen at its start, and what it begins with: a look, of which nothing is said if all is well.
-    pub fn new(service: Service) -> (Self, Wish) {
+    pub fn new(service: Service) -> (Self, Job) {
         let mut app = Self {
             service,
             prompt: Prompt::default(),
@@ -137,8 +149,8 @@ impl App {
             view: View::Home,
             running: None,
         };
-        let wish = app.run(Job::Look);
-        (app, wish)
+        app.run(Job::Look);
+        (app, Job::Look)
     }
 
     /// Whether what is shown changes with time.
@@ -153,8 +165,7 @@ impl App {
         }
         let code = match key.code {
             KeyCode::Char('c') if is_control(key) => KeyCode::Esc,
-            KeyCode::Char(_) if is_control(key) => KeyCode::Null,
-            KeyCode::Char(c) => KeyCode::Char(c.to_ascii_lowercase()),
+            KeyCode::Char(_) => letter(key).map_or(KeyCode::Null, KeyCode::Char),
             other => other,
         };
         match (&mut self.view, code) {
@@ -165,37 +176,49 @@ impl App {
                 effect => Some(Wish::Effect(effect)),
             },
             (View::Begin, KeyCode::Enter) => Some(self.connect()),
-            (View::Billing(connected, _), KeyCode::Char('b')) => {
-                connected.billing.as_ref()?.advice.page().map(open)
+            (View::Begin, KeyCode::Char('d')) => {
+                let standing = self.standing.clone().filter(|standing| standing.record.is_some())?;
+                self.view = View::Confirm(Box::new(standing), None);
+                None
+            }
+            (View::Billing(..) | View::Credits(..), KeyCode::Char('b')) => {
+                self.page().map(|page| Wish::Effect(Effect::Open(page)))
+            }
+            (View::Billing(..) | View::Credits(..), KeyCode::Char('l')) => {
+                let page = self.page()?;
+                self.tell_of_page(News::Copied);
+                Some(Wish::Effect(Effect::Copy(page.expose())))
             }
             (View::Billing(connected, _), KeyCode::Enter | KeyCode::Esc) => {
                 let connected = connected.clone();
                 self.show_connected(connected);
                 None
             }
-            (View::Connected(standing, _), KeyCode::Char('d')) => {
-                self.view = View::Confirm(standing.clone());
+            (View::Connected(standing, connected), KeyCode::Char('d')) => {
+                self.view = View::Confirm(standing.clone(), connected.take());
                 None
             }
-            (View::Confirm(_), KeyCode::Char('y')) => {
+            (View::Confirm(..), KeyCode::Char('y')) => {
                 self.view = View::Busy("Disconnecting");
                 Some(self.run(Job::Disconnect))
             }
-            (View::Confirm(standing), KeyCode::Char('n') | KeyCode::Esc | KeyCode::Enter) => {
-                self.view = View::Connected(standing.clone(), None);
+            (View::Confirm(standing, connected), KeyCode::Char('n') | KeyCode::Esc | KeyCode::Enter) => {
+                self.view = view_of(standing.clone(), connected.take());
                 None
-            }
-            (View::Credits(credits, _), KeyCode::Char('b')) => {
-                Some(open(&credits.billing_page(&self.service)))
             }
             (View::Failed(_, job), KeyCode::Enter) => {
                 let job = *job;
                 Some(self.repeat(job))
             }
             (View::Connected(..) | View::Credits(..), KeyCode::Enter | KeyCode::Esc)
-            | (View::Begin | View::Failed(..), KeyCode::Esc) => {
+            | (View::Begin, KeyCode::Esc) => {
                 self.go_home();
                 None
+            }
+            (View::Failed(..), KeyCode::Esc) => {
+                self.go_home();
+                // What is left of it is not known.
+                self.standing.is_none().then(|| self.run(Job::Look))
             }
             _ => None,
         }
@@ -246,15 +269,13 @@ impl App {
 
     /// What became of opening a page.
     pub fn opened(&mut self, result: &Result<(), String>) {
-        let news = match result {
-            Ok(()) => "Opened in the browser.".to_owned(),
-            Err(reason) => format!("No browser could be opened here ({reason})."),
-        };
-        match &mut self.view {
-            View::Login(login) => login.opened(result),
-            View::Billing(_, said) | View::Credits(_, said) => *said = Some(news),
-            _ => {}
+        if let View::Login(login) = &mut self.view {
+            return login.opened(result);
         }
+        self.tell_of_page(match result {
+            Ok(()) => News::Opened,
+            Err(reason) => News::NotOpened(harmless(reason)),
+        });
     }
 
     /// The terminal is gone, and nobody in front of it.
@@ -279,6 +300,10 @@ impl App {
         if interrupted && !running.cancelled {
             return Some(Wish::Leave(Exit::Interrupted.code()));
         }
+        // Whatever was begun may have been done in part.
+        if matches!(done, Done::Connected(Err(_)) | Done::Disconnected(Err(_))) {
+            self.standing = None;
+        }
         match done {
             Done::Looked(outcome) => self.looked(outcome, running.for_login),
             Done::Connected(Ok(connected)) => self.connected(connected),
@@ -286,12 +311,14 @@ impl App {
             Done::Credits(Ok(credits)) => self.view = View::Credits(Box::new(credits), None),
             Done::Credits(Err(failure)) if failure.exit == Exit::NotSignedIn => {
                 self.go_home();
+                self.standing = Some(Standing { state: ConnectionState::None, record: None });
                 let next = Some("/login connects".to_owned());
                 self.said = vec![Said::Message(Message { next, ..Message::plain(failure.message) })];
             }
             Done::Connected(Err(_)) | Done::Disconnected(Err(_)) | Done::Credits(Err(_)) if interrupted => {
                 self.go_home();
                 self.said = vec![Said::Message(Message::hint("Cancelled."))];
+                return self.standing.is_none().then(|| self.run(Job::Look));
             }
             Done::Connected(Err(failure))
             | Done::Disconnected(Err(failure))
@@ -312,7 +339,7 @@ impl App {
                 self.said = vec![Said::Message(message)];
                 None
             }
-            Entered::Command(command, _) => {
+            Entered::Command(command) => {
                 self.said.clear();
                 self.notes.clear();
                 self.toast = None;
@@ -351,13 +378,16 @@ impl App {
     }
 
     fn repeat(&mut self, job: Job) -> Wish {
-        self.view = match job {
+        let wish = match job {
             Job::Connect => return self.connect(),
-            Job::Look => View::Busy("Looking for a connection"),
-            Job::Disconnect => View::Busy("Disconnecting"),
-            Job::Credits => View::Busy("Asking for the balance"),
+            job => self.run(job),
         };
-        self.run(job)
+        match job {
+            Job::Disconnect => self.view = View::Busy("Disconnecting"),
+            Job::Credits => self.view = View::Busy("Asking for the balance"),
+            Job::Look | Job::Connect => self.expect_login(),
+        }
+        wish
     }
 
     fn connect(&mut self) -> Wish {
@@ -389,31 +419,36 @@ impl App {
     }
 
     fn looked(&mut self, outcome: Outcome<ConnectionReport>, for_login: bool) {
-        let standing = match outcome {
-            Ok(report) => {
-                Standing { state: report.state, record: report.credential.ok().map(|kept| kept.record) }
+        let report = match outcome {
+            Ok(report) => report,
+            Err(failure) => {
+                self.standing = None;
+                match failure.exit {
+                    Exit::Interrupted => self.go_home(),
+                    _ if for_login => self.view = View::Failed(failure, Job::Look),
+                    _ => {
+                        self.toast = Some(Message { next: failure.next, ..Message::warning(failure.message) })
+                    }
+                }
+                return;
             }
-            // Whatever cannot be read is told by who needs it.
-            Err(failure) if for_login && failure.exit == Exit::Interrupted => return self.go_home(),
-            Err(_) => Standing { state: ConnectionState::None, record: None },
         };
+        let record = report.credential.ok().map(|kept| kept.record);
+        let standing = Standing { state: report.state, record };
+        self.standing = Some(standing.clone());
         if for_login {
-            self.view = match standing.state {
-                ConnectionState::None | ConnectionState::Expired => View::Begin,
-                // Signed in, but never told where to work.
-                _ if standing.has_no_workspace() => View::Begin,
-                _ => View::Connected(Box::new(standing.clone()), None),
-            };
+            self.view = view_of(Box::new(standing), None);
         } else {
             self.toast = toast(&self.service, standing.state);
         }
-        self.standing = Some(standing);
     }
 
     fn connected(&mut self, connected: Connected) {
         // What was said on the way there is of no use any more.
         self.notes.retain(|note| note.weight == Weight::Warning);
         let connected = Box::new(connected);
+        let record = Some(connected.kept.record.clone());
+        self.standing = Some(Standing { state: ConnectionState::Connected, record });
         let advice = connected.billing.as_ref().map(|billing| &billing.advice);
         if advice.is_some_and(|advice| *advice != Advice::None) {
             self.view = View::Billing(connected, None);
@@ -436,17 +471,48 @@ impl App {
         self.said.push(Said::Message(message));
         for (_, failure) in disconnected.failed() {
             let (cause, next) = failure.parts();
-            let cause = doorkey_core::text::harmless(cause);
+            let cause = harmless(cause);
             let warning = Message::warning(format!("something of it is still stored: {cause}"));
-            let next = next.map(doorkey_core::text::harmless);
+            let next = next.map(harmless);
             self.said.push(Said::Message(Message { next, ..warning }));
         }
     }
 
+    /// Warnings go along: they are about what was done, whatever came of it.
     fn go_home(&mut self) {
         self.view = View::Home;
         self.said.clear();
-        self.notes.clear();
+        self.notes.retain(|note| note.weight == Weight::Warning);
+    }
+
+    /// Warnings that nobody may have read yet.
+    pub fn warnings(&self) -> impl Iterator<Item = &Message> {
+        self.notes.iter().filter(|note| note.weight == Weight::Warning)
+    }
+
+    /// Where something can be done about the credits that are shown.
+    fn page(&self) -> Option<Url> {
+        match &self.view {
+            View::Billing(connected, _) => connected.billing.as_ref()?.advice.page().cloned(),
+            View::Credits(credits, _) => Some(credits.billing_page(&self.service)),
+            _ => None,
+        }
+    }
+
+    fn tell_of_page(&mut self, told: News) {
+        if let View::Billing(_, news) | View::Credits(_, news) = &mut self.view {
+            *news = Some(told);
+        }
+    }
+}
+
+/// What `/login` leads to.
+fn view_of(standing: Box<Standing>, connected: Option<Box<Connected>>) -> View {
+    match standing.state {
+        ConnectionState::None | ConnectionState::Expired => View::Begin,
+        // Signed in, but never told where to work.
+        _ if standing.has_no_workspace() => View::Begin,
+        _ => View::Connected(standing, connected),
     }
 }
 
@@ -465,8 +531,4 @@ pub fn toast(service: &Service, state: ConnectionState) -> Option<Message> {
         ))),
         _ => None,
     }
-}
-
-fn open(page: &Url) -> Wish {
-    Wish::Effect(Effect::Open(page.clone()))
 }

@@ -6,12 +6,14 @@ use doorkey_core::connection::ConnectionState;
 use doorkey_core::credits::CreditsReport;
 use doorkey_core::failure::Failure;
 use doorkey_core::record::Record;
+use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
 use doorkey_core::time::Now;
+use doorkey_core::url::Url;
 use ratatui::style::{Style, Stylize};
 use ratatui::text::{Line, Span};
 
-use super::app::{App, Job, Said, Standing, View};
+use super::app::{App, Job, News, Said, Standing, View};
 use super::look::{Look, Rows, cut, width};
 use super::prompt::COMMANDS;
 use super::terminal::{Frame, Size};
@@ -24,55 +26,38 @@ impl App {
         let mut rows = Rows::new(size, look);
         self.draw_title(&mut rows);
         rows.blank();
-        let room = Size { rows: size.rows.saturating_sub(2), ..size };
-        let cursor = match &self.view {
+        match &self.view {
             View::Home => return self.draw_home(rows),
             View::Busy(what) => {
                 rows.text(&format!("{what}{}", look.sign("…", "...")), Style::new());
-                None
+                rows.blank();
+                rows.keys(&[("Esc", "cancel")]);
             }
-            View::Begin => {
-                self.draw_begin(&mut rows);
-                None
-            }
+            View::Begin => self.draw_begin(&mut rows),
             View::Login(login) => {
                 let notes = self.notes_below(&rows);
                 let taken = u16::try_from(notes.count()).unwrap_or(0);
-                rows.append(login.rows(now, Size { rows: room.rows.saturating_sub(taken), ..room }, look));
+                let size = Size { rows: size.rows.saturating_sub(2 + taken), ..size };
+                rows.append(login.rows(now, size, look));
                 rows.append(notes);
                 return rows.frame(None);
             }
-            View::Billing(connected, news) => {
-                self.draw_billing(&mut rows, connected, news.as_deref());
-                None
-            }
+            View::Billing(connected, news) => self.draw_billing(&mut rows, connected, news.as_ref()),
             View::Connected(standing, connected) => {
                 self.draw_connected(&mut rows, standing, connected.as_deref());
-                None
             }
-            View::Confirm(standing) => {
-                self.draw_confirm(&mut rows, standing);
-                None
-            }
-            View::Credits(credits, news) => {
-                self.draw_credits(&mut rows, credits, news.as_deref());
-                None
-            }
-            View::Failed(failure, job) => {
-                failed(&mut rows, failure, *job);
-                None
-            }
-        };
-        rows.append(self.notes_below(&rows));
-        rows.frame(cursor)
+            View::Confirm(standing, _) => self.draw_confirm(&mut rows, standing),
+            View::Credits(credits, news) => self.draw_credits(&mut rows, credits, news.as_ref()),
+            View::Failed(failure, job) => failed(&mut rows, failure, *job, &self.service),
+        }
+        rows.above_keys(self.notes_below(&rows), size.rows.into());
+        rows.frame(None)
     }
 
     /// The product on the left; on the right where this machine works.
     fn draw_title(&self, rows: &mut Rows) {
         let look = rows.look;
-        let title = format!("Pensar Apex {} /login, /help", look.sign("·", "-"));
-        let title = if matches!(self.view, View::Home) { title.as_str() } else { "Pensar Apex" };
-        let mut line = Line::from(Span::raw(cut(title, rows.columns.saturating_sub(2), look)).bold());
+        let mut line = Line::from(Span::raw(cut("Pensar Apex", rows.columns.saturating_sub(2), look)).bold());
         if let Some(standing) = &self.standing {
             let (sign, text) = match (standing.state, &standing.record) {
                 (ConnectionState::None, _) | (_, None) => {
@@ -116,6 +101,13 @@ impl App {
 
     fn draw_begin(&self, rows: &mut Rows) {
         let name = &self.service.name;
+        let known = self.standing.as_ref().filter(|standing| standing.record.is_some());
+        if known.is_some_and(Standing::has_no_workspace) {
+            rows.text(&format!("Signed in to {name}, but no workspace is chosen yet"), Style::new().bold());
+            rows.blank();
+            rows.keys(&[("Enter", "choose one"), ("D", "disconnect"), ("Esc", "back")]);
+            return;
+        }
         rows.text(&format!("Connect this machine to {name}"), Style::new().bold());
         rows.blank();
         rows.text(
@@ -124,9 +116,15 @@ impl App {
             Style::new(),
         );
         rows.blank();
-        rows.text("A page opens in your browser, with a code to compare.", Style::new());
+        rows.text(
+            "You allow it on a page in a browser, here or on another device, with a code to compare.",
+            Style::new(),
+        );
         rows.blank();
-        rows.keys(&[("Enter", "begin"), ("Esc", "back")]);
+        match known {
+            Some(_) => rows.keys(&[("Enter", "begin"), ("D", "disconnect"), ("Esc", "back")]),
+            None => rows.keys(&[("Enter", "begin"), ("Esc", "back")]),
+        }
     }
 
     fn draw_connected(&self, rows: &mut Rows, standing: &Standing, connected: Option<&Connected>) {
@@ -165,7 +163,7 @@ impl App {
         rows.keys(&[("D", "disconnect"), ("Enter", "done")]);
     }
 
-    fn draw_billing(&self, rows: &mut Rows, connected: &Connected, news: Option<&str>) {
+    fn draw_billing(&self, rows: &mut Rows, connected: &Connected, news: Option<&News>) {
         headline(rows, &format!("Connected to {}", self.service.name));
         rows.blank();
         workspace(rows, &connected.kept.record);
@@ -176,9 +174,12 @@ impl App {
                 rows.message(&advice);
             }
         }
-        said_of_page(rows, news);
+        let page = connected.billing.as_ref().and_then(|billing| billing.advice.page());
+        if let Some(page) = page {
+            said_of_page(rows, page, news);
+        }
         rows.blank();
-        rows.keys(&[("B", "open the billing page"), ("Enter", "go on")]);
+        rows.keys(&[("B", "open the billing page"), ("L", "copy its link"), ("Enter", "go on")]);
     }
 
     fn draw_confirm(&self, rows: &mut Rows, standing: &Standing) {
@@ -192,7 +193,7 @@ impl App {
         rows.keys(&[("Y", "disconnect"), ("N", "stay connected")]);
     }
 
-    fn draw_credits(&self, rows: &mut Rows, credits: &CreditsReport, news: Option<&str>) {
+    fn draw_credits(&self, rows: &mut Rows, credits: &CreditsReport, news: Option<&News>) {
         let slug = harmless(credits.slug.as_deref().unwrap_or("?"));
         let name = credits.workspace.clone().unwrap_or_else(|| slug.clone());
         rows.text(&format!("Workspace: {name} ({slug})"), Style::new());
@@ -201,9 +202,9 @@ impl App {
             rows.blank();
             rows.message(&advice);
         }
-        said_of_page(rows, news);
+        said_of_page(rows, &credits.billing_page(&self.service), news);
         rows.blank();
-        rows.keys(&[("B", "open the billing page"), ("Enter", "done")]);
+        rows.keys(&[("B", "open the billing page"), ("L", "copy its link"), ("Enter", "done")]);
     }
 
     fn notes_below(&self, rows: &Rows) -> Rows {
@@ -216,7 +217,7 @@ impl App {
     }
 }
 
-fn failed(rows: &mut Rows, failure: &Failure, job: Job) {
+fn failed(rows: &mut Rows, failure: &Failure, job: Job, service: &Service) {
     let what = match job {
         Job::Connect => "Not connected",
         Job::Disconnect => "Not disconnected",
@@ -228,7 +229,8 @@ fn failed(rows: &mut Rows, failure: &Failure, job: Job) {
     let id = failure.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
     rows.text(&format!("{}{id}", failure.message), Style::new());
     if let Some(next) = &failure.next {
-        rows.next(next);
+        // Nobody has to leave for that.
+        rows.next(&next.replace(&format!("run `{} {}`", service.command, service.login), "use /login"));
     }
     rows.blank();
     rows.keys(&[("Enter", "try again"), ("Esc", "back")]);
@@ -267,10 +269,20 @@ fn balance(rows: &mut Rows, billing: &Billing) {
     }
 }
 
-fn said_of_page(rows: &mut Rows, news: Option<&str>) {
-    if let Some(news) = news {
-        rows.blank();
-        rows.text(news, Style::new());
+fn said_of_page(rows: &mut Rows, page: &Url, news: Option<&News>) {
+    let Some(news) = news else { return };
+    rows.blank();
+    match news {
+        News::Opened => rows.text("Opened in the browser.", Style::new()),
+        News::Copied => {
+            rows.text("The link is copied, if this terminal lets programs copy.", Style::new());
+        }
+        News::NotOpened(reason) => {
+            let text = format!("No browser could be opened here ({reason}); open this page by hand:");
+            rows.text(&text, Style::new());
+            rows.blank();
+            rows.link(page);
+        }
     }
 }
 

@@ -15,7 +15,8 @@ use doorkey_core::machine::Logic;
 use doorkey_core::task::Task;
 
 use super::app::{App, Done, Job, Wish};
-use super::inline::{Pending, open_page};
+use super::inline::{Pending, no_terminal, open_page, sheltered};
+use super::keys::control;
 use super::login::Effect;
 use super::look::Look;
 use super::remote::{Event, Remote};
@@ -57,7 +58,7 @@ pub fn open(grounds: &Grounds<'_>) -> Result<ExitCode, Failure> {
     read(move |input| drop(report.send(Event::Terminal(input)))).map_err(|e| no_terminal(&e))?;
     let code = thread::scope(|scope| {
         let start = |job| start(scope, grounds, &watch, &events, job);
-        start_first(first, start);
+        start(first);
         let mut pending = Pending::default();
         loop {
             terminal.draw(&app.frame(SystemClock.now(), terminal.size(), look));
@@ -66,6 +67,10 @@ pub fn open(grounds: &Grounds<'_>) -> Result<ExitCode, Failure> {
                 false => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             let wish = match event {
+                Ok(Event::Terminal(Input::Key(key))) if control(key, 'l') => {
+                    terminal.refresh();
+                    None
+                }
                 Ok(Event::Terminal(Input::Key(key))) => app.press(key),
                 Ok(Event::Terminal(Input::Paste(text))) => {
                     app.paste(&text);
@@ -101,7 +106,12 @@ pub fn open(grounds: &Grounds<'_>) -> Result<ExitCode, Failure> {
                     app.opened(&result);
                     None
                 }
-                Ok(Event::Done(done)) => app.done(done),
+                // A signal that ended a machine was meant for all of this.
+                Ok(Event::Done(done)) => match app.done(done) {
+                    Some(Wish::Leave(code)) => Some(Wish::Leave(code)),
+                    _ if watch.was_signalled() => Some(Wish::Leave(Exit::Interrupted.code())),
+                    wish => wish,
+                },
                 Err(_) => None,
             };
             match wish {
@@ -120,16 +130,12 @@ pub fn open(grounds: &Grounds<'_>) -> Result<ExitCode, Failure> {
         }
     });
     drop(terminal);
+    // They went away with the screen.
+    app.warnings().for_each(|warning| grounds.printer.tell(warning));
     if code == Exit::Interrupted.code() {
         return Err(Failure::interrupted());
     }
     Ok(ExitCode::from(code))
-}
-
-fn start_first(first: Wish, start: impl FnOnce(Job)) {
-    if let Wish::Run(job) = first {
-        start(job);
-    }
 }
 
 /// Starts a machine on a thread of its own.
@@ -141,6 +147,7 @@ fn start<'scope>(
     job: Job,
 ) {
     let (watch, events) = (watch.clone(), events.clone());
+    watch.expect();
     scope.spawn(move || {
         let can_open = grounds.environment.can_open_pages();
         let options = ConnectOptions { workspace: None, force: false, open_browser: can_open };
@@ -184,10 +191,5 @@ fn drive<L: Logic>(
         run.check_proxies()?;
     }
     let mut remote = Remote::new(events.clone(), watch.clone(), run.link_hook());
-    run.drive_on(&mut remote, task, logic)
-}
-
-fn no_terminal(why: &std::io::Error) -> Failure {
-    let what = format!("the terminal cannot be drawn on: {why}");
-    Failure::new(Exit::Usage, "no_terminal", what).next("try again with `--plain`")
+    sheltered(|| run.drive_on(&mut remote, task, logic))
 }

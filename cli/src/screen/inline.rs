@@ -1,6 +1,7 @@
 //! A login on a terminal, drawn below what stands there already and gone when it is over.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use doorkey_core::machine::{Logic, Outcome};
 use doorkey_core::service::Service;
 use doorkey_core::task::Task;
 
+use super::keys::control;
 use super::login::{Effect, Login};
 use super::look::Look;
 use super::remote::{Event, Remote};
@@ -47,7 +49,7 @@ where
         let mut remote = Remote::new(events.clone(), run.watch.clone(), run.link_hook());
         let ended = events.clone();
         scope.spawn(move || {
-            let outcome = run.drive_on(&mut remote, task, logic);
+            let outcome = sheltered(|| run.drive_on(&mut remote, task, logic));
             // Whoever waits for it has the other end.
             let _ = ended.send(Event::Done(outcome));
         });
@@ -152,6 +154,7 @@ impl View {
             }
             Event::Opened(result) => self.login.opened(&result),
             Event::Terminal(input) => match input {
+                Input::Key(key) if control(key, 'l') => terminal.refresh(),
                 Input::Key(key) => match self.login.press(key) {
                     Some(Effect::Suspend) => terminal.suspend(),
                     Some(Effect::Copy(text)) => terminal.copy(text.expose_secret()),
@@ -182,9 +185,21 @@ impl View {
                 break;
             }
         }
-        let what = format!("the terminal cannot be drawn on: {why}");
-        Err(Failure::new(Exit::Usage, "no_terminal", what).next("try again with `--plain`"))
+        Err(no_terminal(why))
     }
+}
+
+/// The terminal cannot be drawn on.
+pub fn no_terminal(why: &io::Error) -> Failure {
+    let what = format!("the terminal cannot be drawn on: {why}");
+    Failure::new(Exit::Usage, "no_terminal", what).next("try again with `--plain`")
+}
+
+/// Runs a machine. Of one that panics the screen hears all the same, or it would wait for ever.
+pub fn sheltered<T>(run: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        Err(Failure::new(Exit::Internal, "internal", "a bug of ours: a machine panicked"))
+    })
 }
 
 /// Who waits for the person.

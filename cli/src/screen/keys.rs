@@ -11,6 +11,11 @@ pub fn typed(key: KeyEvent) -> Option<char> {
     }
 }
 
+/// The letter in lower case that a key types, for keys that do something.
+pub fn letter(key: KeyEvent) -> Option<char> {
+    typed(key).map(|c| c.to_ascii_lowercase())
+}
+
 /// Whether the control key is held.
 pub fn is_control(key: KeyEvent) -> bool {
     key.modifiers.contains(KeyModifiers::CONTROL)

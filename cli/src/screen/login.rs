@@ -10,7 +10,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent};
 use ratatui::style::Style;
 
 use super::choice::{Chosen, List};
-use super::keys::control;
+use super::keys::{control, letter};
 use super::look::{Look, Rows};
 use super::page::Page;
 use super::terminal::Size;
@@ -114,11 +114,11 @@ impl Login {
         }
         match &mut self.step {
             Step::Working(_) => (key.code == KeyCode::Esc).then_some(Effect::Cancel),
-            Step::Page(page) => match key.code {
-                KeyCode::Esc => Some(Effect::Cancel),
-                KeyCode::Char('c' | 'C') => page.copy_code().map(Effect::Copy),
-                KeyCode::Char('l' | 'L') => Some(Effect::Copy(page.copy_link())),
-                KeyCode::Char('o' | 'O') => Some(Effect::Open(page.link().clone())),
+            Step::Page(page) => match (key.code, letter(key)) {
+                (KeyCode::Esc, _) => Some(Effect::Cancel),
+                (_, Some('c')) => page.copy_code().map(Effect::Copy),
+                (_, Some('l')) => Some(Effect::Copy(page.copy_link())),
+                (_, Some('o')) => Some(Effect::Open(page.link().clone())),
                 _ => None,
             },
             Step::Choosing(list) => {
@@ -130,10 +130,10 @@ impl Login {
                 Some(Effect::Choose(index))
             }
             Step::Asking(asked) => {
-                let yes = match key.code {
-                    KeyCode::Enter => asked.otherwise,
-                    KeyCode::Char('y' | 'Y') => true,
-                    KeyCode::Char('n' | 'N') | KeyCode::Esc => false,
+                let yes = match (key.code, letter(key)) {
+                    (KeyCode::Enter, _) => asked.otherwise,
+                    (_, Some('y')) => true,
+                    (KeyCode::Esc, _) | (_, Some('n')) => false,
                     _ => return None,
                 };
                 self.step = Step::Working(format!("Contacting {}", self.service));

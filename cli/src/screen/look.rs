@@ -49,13 +49,15 @@ pub struct Rows {
     /// What the terminal can show.
     pub look: Look,
     rows: Vec<Row>,
+    /// Where the keys begin.
+    keys: usize,
 }
 
 impl Rows {
     /// None yet.
     pub fn new(size: Size, look: Look) -> Self {
         // The last column stays free: a terminal does not wrap there, nor break a row when it becomes narrower by one.
-        Self { columns: usize::from(size.columns).saturating_sub(1), look, rows: Vec::new() }
+        Self { columns: usize::from(size.columns).saturating_sub(1), look, rows: Vec::new(), keys: 0 }
     }
 
     /// How many there are.
@@ -66,7 +68,7 @@ impl Rows {
     /// The same with fewer columns.
     #[must_use]
     pub fn narrower(&self, columns: usize) -> Self {
-        Self { columns, look: self.look, rows: Vec::new() }
+        Self { columns, look: self.look, rows: Vec::new(), keys: 0 }
     }
 
     /// Those, to be drawn.
@@ -150,6 +152,7 @@ impl Rows {
 
     /// The keys that do something here.
     pub fn keys(&mut self, keys: &[(&str, &str)]) {
+        self.keys = self.rows.len();
         let mut line = Line::default();
         for (key, does) in keys {
             let item = [Span::raw(format!("[{key}]")).bold(), Span::raw(format!(" {does}"))];
@@ -175,6 +178,18 @@ impl Rows {
             row.line.push_span(" ".repeat(gap));
             row.line.extend(line.spans);
         }
+    }
+
+    /// Puts these between those that there are and the keys at their end, the way out, which stays in sight: of a terminal
+    /// with fewer rows the others go, but not all of what is new.
+    pub fn above_keys(&mut self, new: Self, rows: usize) {
+        let keys = self.rows.split_off(self.keys.saturating_sub(1).min(self.rows.len()));
+        let room = rows.saturating_sub(keys.len());
+        let kept = room.saturating_sub(new.rows.len()).max(room / 2);
+        self.rows.truncate(kept);
+        let room = room.saturating_sub(self.rows.len());
+        self.rows.extend(new.rows.into_iter().take(room));
+        self.rows.extend(keys);
     }
 
     /// Puts these below those that there are.

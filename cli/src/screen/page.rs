@@ -143,7 +143,7 @@ impl Page {
     pub fn keys(&self) -> Vec<(&'static str, &'static str)> {
         let copies = self.code.as_ref().is_some_and(|code| code.is_typed);
         let code = copies.then_some(("c", "copy the code"));
-        code.into_iter().chain([("l", "copy the link"), ("o", "open it again"), ("Esc", "cancel")]).collect()
+        code.into_iter().chain([("l", "copy the link"), ("o", "open it here"), ("Esc", "cancel")]).collect()
     }
 
     /// As rows. Of those that do not fit, what is dearest goes first: the picture, the large letters, the gaps. A picture

@@ -15,6 +15,9 @@ pub const COMMANDS: [(Command, &str, &str, &str); 4] = [
     (Command::Quit, "/quit", "/exit", "leave"),
 ];
 
+/// What stands in an empty line.
+const HINT: &str = "/login, /help";
+
 /// As long as a line may get.
 const LONGEST: usize = 200;
 
@@ -46,8 +49,8 @@ pub struct Prompt {
 /// What came of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entered {
-    /// A command, as it was typed.
-    Command(Command, String),
+    /// A command.
+    Command(Command),
     /// Something else.
     Unknown(String),
     /// The end of input: an empty line, and who types is done.
@@ -120,7 +123,8 @@ impl Prompt {
         // Of a long line that part is shown in which the cursor is.
         let hidden = (0..self.cursor).find(|from| width(&self.from(*from, self.cursor)) <= room).unwrap_or(0);
         let shown = self.from(hidden, self.typed.len());
-        let line = Line::from(vec![Span::raw(format!("{sign} ")).bold().green(), Span::raw(shown)]);
+        let shown = if self.typed.is_empty() { Span::raw(HINT).dim() } else { Span::raw(shown) };
+        let line = Line::from(vec![Span::raw(format!("{sign} ")).bold().green(), shown]);
         rows.indented(line);
         let completions = self.completions();
         // Nothing to complete is left of a command that stands there whole.
@@ -174,7 +178,7 @@ impl Prompt {
         self.history.push(text.clone());
         self.set("");
         Some(match command {
-            Some(command) => Entered::Command(command, text),
+            Some(command) => Entered::Command(command),
             None => Entered::Unknown(text),
         })
     }
@@ -251,7 +255,7 @@ mod tests {
             ("/loginx⌫\n", Command::Login),
         ] {
             let entered = type_in(&mut Prompt::default(), typed);
-            assert!(matches!(entered, Some(Entered::Command(c, _)) if c == command), "{typed:?} {entered:?}");
+            assert!(matches!(entered, Some(Entered::Command(c)) if c == command), "{typed:?} {entered:?}");
         }
     }
 

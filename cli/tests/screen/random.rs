@@ -36,7 +36,8 @@ impl Dice {
 
     fn key(&mut self) -> KeyEvent {
         let control = |c| KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL);
-        match self.roll(12) {
+        match self.roll(13) {
+            12 => KeyEvent::new(KeyCode::Char(self.one_of(&['y', 'd', 'b', 'c'])), KeyModifiers::ALT),
             0..4 => KeyEvent::from(KeyCode::Enter),
             4 => KeyEvent::from(KeyCode::Esc),
             5 => KeyEvent::from(KeyCode::Char(
@@ -77,7 +78,7 @@ impl World {
     fn new() -> Self {
         let (app, first) = App::new(service());
         let mut world = Self { app, job: None, choosing: false, asking: false, left: None, cancelled: false };
-        world.obey(Some(first));
+        world.obey(Some(Wish::Run(first)));
         world
     }
 
@@ -111,7 +112,8 @@ impl World {
     fn end_job(&mut self, dice: &mut Dice) {
         let Some(job) = self.job.take() else { return };
         let failure = match dice.roll(4) {
-            _ if self.cancelled => Some(Failure::interrupted()),
+            // What was on its way may have come in before it was asked to end.
+            0..3 if self.cancelled => Some(Failure::interrupted()),
             0 => Some(Failure::new(Exit::Network, "unreachable", "cannot reach it").next("try again")),
             _ => None,
         };
@@ -167,6 +169,9 @@ impl World {
         let look = Look { colors: dice.roll(2) == 0, unicode: dice.roll(2) == 0 };
         let size = dice.size();
         let frame = self.app.frame(at(time), size, look);
+        let text = text_of(&frame);
+        let contradicts = text.contains("Connected to") && text.contains("not connected");
+        assert!(!contradicts, "{text}");
         for row in &frame.rows {
             let text = row.line.to_string();
             assert!(!text.chars().any(char::is_control), "{text:?}");

@@ -7,7 +7,9 @@ use doorkey::screen::terminal::Size;
 use doorkey_core::billing::Advice;
 use doorkey_core::connection::ConnectionState;
 use doorkey_core::failure::{Exit, Failure};
+use doorkey_core::notice::Notice;
 use doorkey_core::secret::Secret;
+use doorkey_core::store::{StoreFailure, StoreFailureKind};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::world::*;
@@ -15,7 +17,7 @@ use super::world::*;
 /// The screen after its look at the start.
 fn started(state: ConnectionState) -> App {
     let (mut app, first) = App::new(service());
-    assert_eq!(first, Wish::Run(Job::Look));
+    assert_eq!(first, Job::Look);
     assert_eq!(app.done(looked(state)), None);
     app
 }
@@ -88,8 +90,11 @@ fn escape_cancels_and_the_machine_is_waited_for() {
     let mut app = at_code();
     assert_eq!(press(&mut app, "\x1b"), Some(Wish::Effect(Effect::Cancel)));
     assert!(sees(&app, "BCDF-GHJK"), "it is still at work");
-    assert_eq!(app.done(failed(Job::Connect, Failure::interrupted())), None);
+    // What was granted before that is looked for.
+    assert_eq!(app.done(failed(Job::Connect, Failure::interrupted())), Some(Wish::Run(Job::Look)));
     assert!(sees(&app, "Cancelled."));
+    assert_eq!(app.done(looked(ConnectionState::Connected)), None);
+    assert!(sees(&app, "● acme"));
     assert_eq!(press(&mut app, "/quit\n"), Some(Wish::Leave(0)));
 }
 
@@ -133,8 +138,9 @@ fn disconnecting_asks_once() {
         assert!(sees(&app, "✓ Connected"), "{no:?}");
         press(&mut app, "d");
     }
-    let control_d = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::CONTROL);
-    assert_eq!(app.press(control_d), None, "only the letter says yes");
+    for modifier in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
+        assert_eq!(app.press(KeyEvent::new(KeyCode::Char('y'), modifier)), None, "only the letter says yes");
+    }
     assert_eq!(press(&mut app, "y"), Some(Wish::Run(Job::Disconnect)));
     assert_eq!(app.done(disconnected()), None);
     assert!(sees(&app, "Disconnected from Pensar Console.") && sees(&app, "○ not connected"));
@@ -147,6 +153,65 @@ fn a_failure_is_told_with_its_next_step_and_can_be_tried_again() {
     assert_eq!(app.done(failed(Job::Connect, failure)), None);
     assert!(sees(&app, "✗ Not connected") && sees(&app, "the code expired") && sees(&app, "→ start again"));
     assert_eq!(press(&mut app, "\n"), Some(Wish::Run(Job::Connect)));
+}
+
+#[test]
+fn a_login_without_a_workspace_can_be_completed_or_removed() {
+    let mut app = at_code();
+    let failure = Failure::new(Exit::TimedOut, "no_workspace_chosen", "no workspace was chosen");
+    assert_eq!(app.done(failed(Job::Connect, failure)), None);
+    assert!(!sees(&app, "connected to") && !sees(&app, "○"), "what is left of it is not known");
+    assert_eq!(press(&mut app, "\x1b"), Some(Wish::Run(Job::Look)));
+    assert_eq!(app.done(looked_without_workspace()), None);
+    assert_eq!(press(&mut app, "/login\n"), Some(Wish::Run(Job::Look)));
+    assert_eq!(app.done(looked_without_workspace()), None);
+    assert!(sees(&app, "no workspace is chosen yet") && sees(&app, "[Enter] choose one"));
+    assert_eq!(press(&mut app, "dn"), None);
+    assert!(sees(&app, "[Enter] choose one"));
+    assert_eq!(press(&mut app, "dy"), Some(Wish::Run(Job::Disconnect)));
+}
+
+#[test]
+fn a_look_that_fails_is_told() {
+    let (mut app, _) = App::new(service());
+    let failure =
+        || Failure::new(Exit::Store, "store_refused", "auth.json can be read by others").next("chmod 600");
+    assert_eq!(app.done(failed(Job::Look, failure())), None);
+    assert!(sees(&app, "warning: auth.json can be read by others") && !sees(&app, "not connected"));
+    press(&mut app, "/login\n");
+    assert_eq!(app.done(failed(Job::Look, failure())), None);
+    assert!(sees(&app, "✗ That did not work") && sees(&app, "→ chmod 600"));
+    assert_eq!(press(&mut app, "\n"), Some(Wish::Run(Job::Look)));
+    app.done(looked(ConnectionState::Connected));
+    assert!(sees(&app, "[D] disconnect"));
+}
+
+#[test]
+fn what_could_not_be_stored_is_said_however_it_ends() {
+    let mut app = started(ConnectionState::Connected);
+    press(&mut app, "/credits\n");
+    let failure = StoreFailure { kind: StoreFailureKind::Refused, detail: "disk full".to_owned() };
+    app.hear(at(1), &Notice::NotKept { failure });
+    assert_eq!(press(&mut app, "\x1b"), Some(Wish::Effect(Effect::Cancel)));
+    app.done(failed(Job::Credits, Failure::interrupted()));
+    assert!(sees(&app, "Cancelled.") && sees(&app, "could not be stored"));
+    assert_eq!(app.warnings().count(), 1, "for the end of the screen");
+}
+
+#[test]
+fn the_keys_stay_in_sight_where_a_view_does_not_fit() {
+    let mut app = at_code();
+    app.done(connected(top_up()));
+    app.opened(&Err("no display".to_owned()));
+    for rows in [6, 8, 10] {
+        let text = shown(&app, Size { columns: 40, rows });
+        assert!(
+            text.lines().count() <= usize::from(rows) && text.contains("[Enter] go on"),
+            "{rows}\n{text}"
+        );
+    }
+    let text = shown(&app, Size { columns: 40, rows: 40 });
+    assert!(text.contains("https://console.pensar.dev/acme/settings"), "{text}");
 }
 
 #[test]

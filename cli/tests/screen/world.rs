@@ -12,6 +12,7 @@ use doorkey_core::keep::Kept;
 use doorkey_core::money::Money;
 use doorkey_core::notice::{Notice, PollState};
 use doorkey_core::record::{Backend, Record, Workspace};
+use doorkey_core::rotation::Rotation;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::time::{Now, Timestamp, WallTime};
@@ -82,6 +83,20 @@ pub fn looked(state: ConnectionState) -> Done {
     Done::Looked(Ok(ConnectionReport {
         credential,
         state,
+        in_emergency_file: false,
+        elsewhere: Vec::new(),
+        sources: None,
+    }))
+}
+
+/// Signed in, but never told where to work.
+pub fn looked_without_workspace() -> Done {
+    let rotation = Some(Box::new(Rotation::default()));
+    let record = Record { workspace: None, rotation, ..record() };
+    let credential = Ok(Kept { backend: Backend::File, record });
+    Done::Looked(Ok(ConnectionReport {
+        credential,
+        state: ConnectionState::Connected,
         in_emergency_file: false,
         elsewhere: Vec::new(),
         sources: None,

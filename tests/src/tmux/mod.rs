@@ -188,8 +188,15 @@ impl Tmux {
 
     /// Waits for the end of the program; its exit code, -1 if a signal ended it.
     pub fn exit_code(&self) -> i32 {
-        let ended = |state: State| state.is_dead.then_some(state.code);
-        wait_for("the program ends", || ended(self.state()))
+        let started = Instant::now();
+        loop {
+            let state = self.state();
+            if state.is_dead {
+                return state.code;
+            }
+            assert!(started.elapsed() < PATIENCE, "the program does not end:\n{}", state.screen);
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Whether the program has ended.
@@ -246,6 +253,10 @@ impl Tmux {
     }
 
     fn state(&self) -> State {
+        // Once in a while tmux misses that its child has ended.
+        if let Some(server) = self.server.as_ref().filter(|_| process::is_zombie(self.pid)) {
+            server.signal(Signal::SIGCHLD);
+        }
         // In one order, between whose parts nothing changes.
         let told = self.order(&["display-message", "-p", STATE, ";", "capture-pane", "-p"]);
         let (told, screen) = told.split_once('\n').unwrap();

@@ -45,6 +45,11 @@ pub(super) fn is_alive(pid: u32) -> bool {
     stat(&pid.to_string()).is_some_and(|stat| stat[0] != "Z")
 }
 
+/// Whether it has ended and nobody has asked how.
+pub(super) fn is_zombie(pid: u32) -> bool {
+    stat(&pid.to_string()).is_some_and(|stat| stat[0] == "Z")
+}
+
 /// All processes of the session that this process leads.
 pub(super) fn of_session(leader: u32) -> Vec<String> {
     let all = fs::read_dir("/proc").unwrap().flatten();

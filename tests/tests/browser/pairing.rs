@@ -94,7 +94,7 @@ fn the_browser_is_handed_the_link_and_one_workspace_is_not_asked_about() {
     browser.await_heading("Authorize this device?");
     assert!(browser.text().contains(&login.invitation().check_code));
     let ended = authorize(&browser, &sandbox, login);
-    assert!(ended.stderr.contains("waiting for the browser · "), "a countdown: {ended:?}");
+    assert!(ended.stderr.contains("waiting for the browser, "), "what is waited for: {ended:?}");
     assert!(ended.stdout.contains("as solo@pentify.sandbox, workspace Acme (acme)"), "{ended:?}");
     let _ = home.pentify(&["scans", "list"]).expect(0);
 }

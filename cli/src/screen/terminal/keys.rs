@@ -11,6 +11,8 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 /// No key has a longer sequence: what is longer is none.
 const LONGEST: usize = 32;
 /// More is pasted by mistake.
+/// Ctrl-C. No terminal lets it be part of a paste; where one's end got lost it is the person's.
+const INTERRUPT: u8 = 0x03;
 const LONGEST_PASTE: usize = 64 * 1024;
 
 /// Bytes in, keys out.
@@ -75,6 +77,9 @@ impl Keys {
     fn paste(&mut self) -> bool {
         let Some(pasted) = &mut self.pasted else { return true };
         let end = self.bytes.windows(PASTE_END.len()).position(|bytes| bytes == PASTE_END);
+        let broken_off = self.bytes.iter().position(|byte| *byte == INTERRUPT);
+        let is_broken_off = broken_off.is_some_and(|at| end.is_none_or(|end| at < end));
+        let end = if is_broken_off { broken_off } else { end };
         // The end may have come in part.
         let text = end.unwrap_or_else(|| (self.bytes.len() + 1).saturating_sub(PASTE_END.len()));
         let room = LONGEST_PASTE.saturating_sub(pasted.len());
@@ -82,7 +87,7 @@ impl Keys {
         if end.is_none() {
             return false;
         }
-        self.bytes.drain(..PASTE_END.len());
+        self.bytes.drain(..if is_broken_off { 0 } else { PASTE_END.len() });
         let pasted = self.pasted.take().unwrap_or_default();
         // Terminals send line breaks as the key Enter does.
         let text = String::from_utf8_lossy(&pasted).replace("\r\n", "\n").replace('\r', "\n");
@@ -109,16 +114,8 @@ fn begin(bytes: &[u8], is_all: bool) -> Begins {
         [ESCAPE, b'O', last @ (b'A'..=b'D' | b'F' | b'H' | b'M' | b'P'..=b'S'), ..] => {
             Begins::Key(ended_by(*last).map(KeyEvent::from), 3)
         }
-        // Twice: the first one was the key.
-        [ESCAPE, ESCAPE, ..] => Begins::Key(Some(KeyCode::Esc.into()), 1),
-        [ESCAPE, rest @ ..] => match begin(rest, is_all) {
-            Begins::Key(key, length) => {
-                let with_alt =
-                    |key: KeyEvent| KeyEvent { modifiers: key.modifiers | KeyModifiers::ALT, ..key };
-                Begins::Key(key.map(with_alt), length + 1)
-            }
-            other => other,
-        },
+        // Two keys that came together, as they do over a slow line. Nothing here is bound to Alt, which looks the same.
+        [ESCAPE, ..] => Begins::Key(Some(KeyCode::Esc.into()), 1),
         [byte @ (0..=0x1f | 0x7f), ..] => Begins::Key(Some(control(*byte)), 1),
         _ => character(bytes, is_all),
     }
@@ -171,7 +168,7 @@ fn control_sequence(bytes: &[u8], is_all: bool) -> Begins {
     let Some(length) = parameters.iter().position(|byte| !(0x20..=0x3f).contains(byte)) else {
         let whole = bytes.len();
         return match (parameters, is_all) {
-            ([], true) => Begins::Key(Some(KeyEvent::new(KeyCode::Char('['), KeyModifiers::ALT)), whole),
+            ([], true) => Begins::Key(Some(KeyCode::Esc.into()), 1),
             (_, true) => Begins::Key(None, whole),
             (_, false) if whole > LONGEST => Begins::Key(None, whole),
             (_, false) => Begins::Nothing,
@@ -285,9 +282,9 @@ mod tests {
             (b"\r\t\x7f", vec![plain(KeyCode::Enter), plain(KeyCode::Tab), plain(KeyCode::Backspace)]),
             (b"\x1b", vec![plain(KeyCode::Esc)]),
             (b"\x1b\x1b", vec![plain(KeyCode::Esc), plain(KeyCode::Esc)]),
-            (b"\x1bx", vec![key(KeyCode::Char('x'), ALT)]),
-            (b"\x1b[", vec![key(KeyCode::Char('['), ALT)]),
-            (b"\x1bO", vec![key(KeyCode::Char('O'), ALT | SHIFT)]),
+            (b"\x1bx", vec![plain(KeyCode::Esc), typed('x')]),
+            (b"\x1b[", vec![plain(KeyCode::Esc), typed('[')]),
+            (b"\x1bO", vec![plain(KeyCode::Esc), key(KeyCode::Char('O'), SHIFT)]),
             (b"\x1b[A\x1bOB", vec![plain(KeyCode::Up), plain(KeyCode::Down)]),
             (b"\x1b[1;5C", vec![key(KeyCode::Right, CONTROL)]),
             (b"\x1b[1;4D", vec![key(KeyCode::Left, ALT | SHIFT)]),
@@ -303,6 +300,8 @@ mod tests {
             (b"\x1b[999999~\x1b[;;A", vec![plain(KeyCode::Up)]),
             (b"\x1b[12\x1b[A", vec![plain(KeyCode::Up)]),
             (b"\x1b[200~\xff\x1b[A\x1b[201~", vec![paste("\u{fffd}\x1b[A")]),
+            // Its end never comes; who sits there presses Ctrl-C, which no terminal pastes.
+            (b"\x1b[200~ab\x03", vec![paste("ab"), key(KeyCode::Char('c'), CONTROL)]),
         ]
     }
 

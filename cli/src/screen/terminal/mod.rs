@@ -92,6 +92,7 @@ const USUAL: Size = Size { columns: 80, rows: 24 };
 pub struct Terminal {
     taken: Arc<Taken>,
     painter: Painter,
+    mode: Mode,
     colors: bool,
     size: Size,
     frame: Frame,
@@ -117,7 +118,7 @@ impl Terminal {
             watch.keep_terminal_with(move || taken.abandon())
         };
         let (painter, frame) = (Painter::new(size.columns), Frame::default());
-        let terminal = Self { taken, painter, colors, size, frame, _kept: kept };
+        let terminal = Self { taken, painter, mode, colors, size, frame, _kept: kept };
         terminal.taken.take(size.columns)?;
         Ok(terminal)
     }
@@ -163,6 +164,14 @@ impl Terminal {
         self.come_back();
     }
 
+    /// Forgets what stands there: the next frame is drawn anew, over whatever somebody else has written.
+    pub fn refresh(&mut self) {
+        if !self.taken.is_anothers() {
+            self.taken.clear(self.painter.resting_place().1);
+            self.painter = Painter::new(self.size.columns);
+        }
+    }
+
     /// Notices that the size is another one now. What stood there is gone then: the next frame is drawn anew.
     pub fn resized(&mut self) {
         let size = size();
@@ -196,7 +205,12 @@ impl Terminal {
             return;
         }
         let rows = cells::rows(&self.frame, self.size, self.colors);
-        let text = self.painter.paint(rows, self.frame.cursor);
+        let (column, row) = self.painter.resting_place();
+        let mut text = self.painter.paint(rows, self.frame.cursor);
+        // Somebody else may have written, too, and left the cursor elsewhere.
+        if self.mode == Mode::Full && !text.is_empty() {
+            text.insert_str(0, &format!("\x1b[{};{}H", row + 1, column + 1));
+        }
         self.taken.write(&text, self.painter.resting_place().1);
     }
 }
