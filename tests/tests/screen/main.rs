@@ -3,4 +3,9 @@
 
 mod harness;
 mod pensar;
+mod pensar_login;
+mod pentify;
+mod pictures;
+mod plainer;
 mod random;
+mod walk;
