@@ -4,7 +4,12 @@
 mod cost;
 mod harness;
 mod pensar;
+mod pensar_login;
+mod pentify;
+mod pictures;
+mod plainer;
 mod random;
 mod scene;
 mod servers;
 mod signals;
+mod walk;
