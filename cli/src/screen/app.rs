@@ -310,13 +310,13 @@ impl App {
             Done::Disconnected(Ok(disconnected)) => self.disconnected(&disconnected),
             Done::Credits(Ok(credits)) => self.view = View::Credits(Box::new(credits), None),
             Done::Credits(Err(failure)) if failure.exit == Exit::NotSignedIn => {
-                self.go_home();
+                self.be_home();
                 self.standing = Some(Standing { state: ConnectionState::None, record: None });
                 let next = Some("/login connects".to_owned());
                 self.said = vec![Said::Message(Message { next, ..Message::plain(failure.message) })];
             }
             Done::Connected(Err(_)) | Done::Disconnected(Err(_)) | Done::Credits(Err(_)) if interrupted => {
-                self.go_home();
+                self.be_home();
                 self.said = vec![Said::Message(Message::hint("Cancelled."))];
                 return self.standing.is_none().then(|| self.run(Job::Look));
             }
@@ -424,7 +424,7 @@ impl App {
             Err(failure) => {
                 self.standing = None;
                 match failure.exit {
-                    Exit::Interrupted => self.go_home(),
+                    Exit::Interrupted => self.be_home(),
                     _ if for_login => self.view = View::Failed(failure, Job::Look),
                     _ => {
                         self.toast = Some(Message { next: failure.next, ..Message::warning(failure.message) })
@@ -465,7 +465,7 @@ impl App {
     }
 
     fn disconnected(&mut self, disconnected: &Disconnected) {
-        self.go_home();
+        self.be_home();
         self.standing = Some(Standing { state: ConnectionState::None, record: None });
         let message = Message::plain(format!("Disconnected from {}.", self.service.name));
         self.said.push(Said::Message(message));
@@ -478,8 +478,14 @@ impl App {
         }
     }
 
-    /// Warnings go along: they are about what was done, whatever came of it.
+    /// Whoever leaves a view has read what stood there.
     fn go_home(&mut self) {
+        self.notes.clear();
+        self.be_home();
+    }
+
+    /// A machine's end leads there: its warnings go along, whatever came of it.
+    fn be_home(&mut self) {
         self.view = View::Home;
         self.said.clear();
         self.notes.retain(|note| note.weight == Weight::Warning);

@@ -82,7 +82,7 @@ impl Scene {
                 self.go_home();
                 self.run("/login");
                 // Whoever is connected is asked nothing; here nobody is.
-                self.wait_for_text("[Enter] begin");
+                self.wait_for_text("[Enter] ");
                 self.keys(&["Enter"]);
             }
             Place::LoginCode => self.run("pensar login --no-browser --force"),

@@ -85,10 +85,11 @@ impl Walk {
     pub fn golden(&self, name: &str, text: &str, mask: &Mask) {
         for columns in WIDTHS {
             self.resize(columns, SIZE.1);
-            // The title reaches to the last column but one.
+            // The title reaches to the last column but one, unless it is not known where this machine is connected.
             let is_drawn = |screen: &Screen| {
-                let title = screen.0.first().map_or(0, |row| row.chars().count());
-                title + 1 == usize::from(columns) && screen.contains(text)
+                let title = screen.0.first().map_or("", |row| row.trim());
+                let is_whole = title == "Pensar Apex" || title.chars().count() + 3 == usize::from(columns);
+                is_whole && screen.contains(text)
             };
             // There is room for a QR code, which is another for every port.
             let mask = if columns == 120 { mask.clone().hiding_drawings() } else { mask.clone() };
