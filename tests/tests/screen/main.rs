@@ -3,7 +3,7 @@
 
 mod cost;
 mod harness;
-mod pensar;
+mod pensar_login;
 mod random;
 mod scene;
 mod servers;
