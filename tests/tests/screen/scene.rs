@@ -81,8 +81,8 @@ impl Scene {
             Place::Code => {
                 self.go_home();
                 self.run("/login");
-                // Whoever is connected is asked nothing; here nobody is.
-                self.wait_for_text("[Enter] begin");
+                // To begin; or, after a login that was ended in the list, to choose.
+                self.wait_for_text("[Enter] ");
                 self.keys(&["Enter"]);
             }
             Place::LoginCode => self.run("pensar login --no-browser --force"),
