@@ -81,7 +81,7 @@ impl Scene {
             Place::Code => {
                 self.go_home();
                 self.run("/login");
-                // Whoever is connected is asked nothing; here nobody is.
+                // To begin; or, after a login that was ended in the list, to choose.
                 self.wait_for_text("[Enter] ");
                 self.keys(&["Enter"]);
             }
