@@ -25,7 +25,7 @@ pub struct Mask {
 }
 
 impl Mask {
-    /// Hides times (`m:ss`) and bars only.
+    /// Hides times (`m:ss`), bars and when the next poll leaves only.
     pub fn new() -> Self {
         Self::default()
     }
@@ -62,6 +62,8 @@ impl Mask {
             hide(&mut rows, text, instead);
         }
         let time = Regex::new("(^|[^.:0-9])([0-9]{1,2}):([0-5][0-9])($|[^:0-9])").unwrap();
+        let left = Regex::new("[━─=-]{8,} (m+:ss left)").unwrap();
+        let next = Regex::new("next poll in [0-9]+ s").unwrap();
         let bar = Regex::new("[━╸╺█▉▊▋▌▍▎▏░▒▓]{8,}").unwrap();
         let drawing = Regex::new("[ ]*[▀▄█][ ▀▄█]*").unwrap();
         let masked = rows.iter().map(|row| {
@@ -70,6 +72,11 @@ impl Mask {
                 let minutes = "m".repeat(found[2].len());
                 format!("{}{minutes}:ss{}", &found[1], &found[4])
             });
+            let row = left.replace_all(&row, |found: &Captures<'_>| {
+                let bar = found[0].chars().count() - found[1].len() - 1;
+                format!("{} {}", "~".repeat(bar), &found[1])
+            });
+            let row = next.replace_all(&row, "next poll in n s");
             let row = if self.drawings {
                 // At the end of a row its width depends on what is drawn.
                 drawing.replace_all(&row, |found: &Captures<'_>| {

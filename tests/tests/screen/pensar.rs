@@ -56,7 +56,7 @@ fn from_not_connected_to_a_workspace_and_back() {
     walk.wait_for_text("/login, /help");
     let link = walk.log_in();
     assert_eq!(walk.opened(0), link);
-    walk.golden("apex-code", "not authorized yet · next poll in 1 s", &mask);
+    walk.golden("apex-code", "not authorized yet · next poll in", &mask);
     walk.keys(&["c"]);
     walk.copied(code_in(&link));
     walk.wait_for_text("The code is copied");

@@ -62,7 +62,7 @@ fn a_pairing_is_drawn_and_leaves_nothing_but_its_result() {
             .hiding(link.split_once(LINK).unwrap().1, "device-id ")
             .hiding(&check_code(&shell), "XXXX-XXXX")
             .hiding_drawings();
-        let waits = |screen: &Screen| screen.contains("not authorized yet · next poll in 2 s");
+        let waits = |screen: &Screen| screen.contains("not authorized yet · next poll in");
         golden_on(&name, &shell, waits, &mask);
         approve(&link, person, "acme");
         let after = shell.prompt(2);
