@@ -15,7 +15,7 @@ use doorkey_core::machine::Logic;
 use doorkey_core::task::Task;
 
 use super::app::{App, Done, Job, Wish};
-use super::inline::{Pending, no_terminal, open_page, sheltered};
+use super::inline::{Pending, forget_keys, no_terminal, open_page, sheltered};
 use super::keys::control;
 use super::login::Effect;
 use super::look::Look;
@@ -66,6 +66,7 @@ pub fn open(grounds: &Grounds<'_>) -> Result<ExitCode, Failure> {
                 true => inbox.recv_timeout(TICK),
                 false => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
+            let asks = matches!(event, Ok(Event::Choose(..) | Event::Ask(..)));
             let wish = match event {
                 Ok(Event::Terminal(Input::Key(key))) if control(key, 'l') => {
                     terminal.refresh();
@@ -114,6 +115,9 @@ pub fn open(grounds: &Grounds<'_>) -> Result<ExitCode, Failure> {
                 },
                 Err(_) => None,
             };
+            if asks {
+                forget_keys(&events, &inbox);
+            }
             match wish {
                 None => {}
                 Some(Wish::Run(job)) => start(job),

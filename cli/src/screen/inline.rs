@@ -11,6 +11,7 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::machine::{Logic, Outcome};
 use doorkey_core::service::Service;
 use doorkey_core::task::Task;
+use ratatui::crossterm::event::KeyCode;
 
 use super::keys::control;
 use super::login::{Effect, Login};
@@ -113,10 +114,14 @@ impl View {
             } else {
                 inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
+            let asks = matches!(event, Ok(Event::Choose(..) | Event::Ask(..)));
             match event {
                 Ok(Event::Done(outcome)) => return outcome,
                 Ok(event) => self.handle(event, &mut terminal, &mut pending, events),
                 Err(_) => {}
+            }
+            if asks {
+                forget_keys(events, inbox);
             }
         }
     }
@@ -189,6 +194,15 @@ impl View {
     }
 }
 
+/// What was typed before there was anything to answer is no answer to it.
+pub fn forget_keys<T>(events: &Sender<Event<T>>, inbox: &Receiver<Event<T>>) {
+    let is_key = |event: &Event<T>| matches!(event, Event::Terminal(Input::Key(key)) if !control(*key, 'c') && key.code != KeyCode::Esc);
+    let others: Vec<_> = inbox.try_iter().filter(|event| !is_key(event)).collect();
+    for event in others {
+        let _ = events.send(event);
+    }
+}
+
 /// The terminal cannot be drawn on.
 pub fn no_terminal(why: &io::Error) -> Failure {
     let what = format!("the terminal cannot be drawn on: {why}");
@@ -232,4 +246,30 @@ pub fn open_page<T: Send + 'static>(browser: Browser, url: doorkey_core::url::Ur
     thread::spawn(move || {
         let _ = events.send(Event::Opened(browser.open(&url)));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::crossterm::event::{KeyEvent, KeyModifiers};
+
+    use super::*;
+
+    #[test]
+    fn keys_of_before_a_question_do_not_answer_it() {
+        let (events, inbox) = mpsc::channel::<Event<()>>();
+        let key = |code: KeyCode| Event::Terminal(Input::Key(code.into()));
+        let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        let all = [
+            key(KeyCode::Enter),
+            Event::Done(()),
+            key(KeyCode::Char('y')),
+            key(KeyCode::Esc),
+            Event::Terminal(Input::Key(interrupt)),
+        ];
+        all.into_iter().for_each(|event| events.send(event).unwrap());
+        forget_keys(&events, &inbox);
+        let left: Vec<String> = inbox.try_iter().map(|event| format!("{event:?}")).collect();
+        assert_eq!(left.len(), 3, "{left:?}");
+        assert!(left[0].contains("Done") && left[1].contains("Esc") && left[2].contains("'c'"), "{left:?}");
+    }
 }
