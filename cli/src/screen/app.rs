@@ -238,16 +238,16 @@ impl App {
         {
             return;
         }
-        // The name of the sandbox's person aside, the same is said everywhere.
         self.note(Message::of(notice, &self.service));
     }
 
     /// Something else is to be told.
     pub fn note(&mut self, message: Option<Message>) {
-        // What is said again and again is worth one line.
-        if let Some(message) = message
-            && self.notes.last() != Some(&message)
-        {
+        if let Some(message) = message {
+            // What is said in passing makes way for the next; said again and again it is worth one line.
+            let is_passing =
+                |note: &mut Message| note.weight == Weight::Hint && message.weight == Weight::Hint;
+            self.notes.pop_if(|note| is_passing(note) || *note == message);
             self.notes.push(message);
             let too_many = self.notes.len().saturating_sub(MOST_NOTES);
             self.notes.drain(..too_many);

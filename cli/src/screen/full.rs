@@ -1,9 +1,8 @@
 //! The interactive screen at work: its machines, its terminal, its end.
 
 use std::process::ExitCode;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, Scope};
-use std::time::Duration;
 
 use doorkey_blocking::{Clock, SystemClock};
 use doorkey_core::connect::{Connect, ConnectOptions};
@@ -15,7 +14,7 @@ use doorkey_core::machine::Logic;
 use doorkey_core::task::Task;
 
 use super::app::{App, Done, Job, Wish};
-use super::inline::{Pending, forget_keys, no_terminal, open_page, sheltered};
+use super::inline::{Pending, forget_keys, next, no_terminal, open_page, sheltered};
 use super::keys::control;
 use super::login::Effect;
 use super::look::Look;
@@ -28,9 +27,6 @@ use crate::run::Run;
 use crate::signals::Watch;
 use crate::surface::Qr;
 use crate::trace::Trace;
-
-/// How often a view that counts down is drawn.
-const TICK: Duration = Duration::from_secs(1);
 
 /// What the machines of the screen stand on.
 pub struct Grounds<'a> {
@@ -62,58 +58,55 @@ pub fn open(grounds: &Grounds<'_>) -> Result<ExitCode, Failure> {
         let mut pending = Pending::default();
         loop {
             terminal.draw(&app.frame(SystemClock.now(), terminal.size(), look));
-            let event = match app.counts_down() {
-                true => inbox.recv_timeout(TICK),
-                false => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            let asks = matches!(event, Ok(Event::Choose(..) | Event::Ask(..)));
+            let event = next(&inbox, app.counts_down());
+            let asks = matches!(event, Some(Event::Choose(..) | Event::Ask(..)));
             let wish = match event {
-                Ok(Event::Terminal(Input::Key(key))) if control(key, 'l') => {
+                Some(Event::Terminal(Input::Key(key))) if control(key, 'l') => {
                     terminal.refresh();
                     None
                 }
-                Ok(Event::Terminal(Input::Key(key))) => app.press(key),
-                Ok(Event::Terminal(Input::Paste(text))) => {
+                Some(Event::Terminal(Input::Key(key))) => app.press(key),
+                Some(Event::Terminal(Input::Paste(text))) => {
                     app.paste(&text);
                     None
                 }
-                Ok(Event::Terminal(Input::Resized)) => {
+                Some(Event::Terminal(Input::Resized)) => {
                     terminal.resized();
                     None
                 }
-                Ok(Event::Terminal(Input::Suspend)) => Some(Wish::Effect(Effect::Suspend)),
-                Ok(Event::Terminal(Input::Continued)) => {
+                Some(Event::Terminal(Input::Suspend)) => Some(Wish::Effect(Effect::Suspend)),
+                Some(Event::Terminal(Input::Continued)) => {
                     terminal.resume();
                     None
                 }
-                Ok(Event::Terminal(Input::Lost)) => app.lost(),
-                Ok(Event::Notice(now, notice)) => {
+                Some(Event::Terminal(Input::Lost)) => app.lost(),
+                Some(Event::Notice(now, notice)) => {
                     app.hear(now, &notice);
                     None
                 }
-                Ok(Event::Tell(message)) => {
+                Some(Event::Tell(message)) => {
                     app.note(Some(message));
                     None
                 }
-                Ok(Event::Choose(choices, answer)) => {
+                Some(Event::Choose(choices, answer)) => {
                     pending.chosen = app.choose(choices).then_some(answer);
                     None
                 }
-                Ok(Event::Ask(question, answer)) => {
+                Some(Event::Ask(question, answer)) => {
                     pending.answered = app.ask(question).then_some(answer);
                     None
                 }
-                Ok(Event::Opened(result)) => {
+                Some(Event::Opened(result)) => {
                     app.opened(&result);
                     None
                 }
                 // A signal that ended a machine was meant for all of this.
-                Ok(Event::Done(done)) => match app.done(done) {
+                Some(Event::Done(done)) => match app.done(done) {
                     Some(Wish::Leave(code)) => Some(Wish::Leave(code)),
                     _ if watch.was_signalled() => Some(Wish::Leave(Exit::Interrupted.code())),
                     wish => wish,
                 },
-                Err(_) => None,
+                None => None,
             };
             if asks {
                 forget_keys(&events, &inbox);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -109,16 +109,12 @@ impl View {
         let mut pending = Pending::default();
         loop {
             self.draw(&mut terminal);
-            let event = if self.login.counts_down() {
-                inbox.recv_timeout(TICK)
-            } else {
-                inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
-            let asks = matches!(event, Ok(Event::Choose(..) | Event::Ask(..)));
+            let event = next(inbox, self.login.counts_down());
+            let asks = matches!(event, Some(Event::Choose(..) | Event::Ask(..)));
             match event {
-                Ok(Event::Done(outcome)) => return outcome,
-                Ok(event) => self.handle(event, &mut terminal, &mut pending, events),
-                Err(_) => {}
+                Some(Event::Done(outcome)) => return outcome,
+                Some(event) => self.handle(event, &mut terminal, &mut pending, events),
+                None => {}
             }
             if asks {
                 forget_keys(events, inbox);
@@ -192,6 +188,11 @@ impl View {
         }
         Err(no_terminal(why))
     }
+}
+
+/// The next thing that happened; `None`: it is only time to draw again, as it is every second where time is shown.
+pub fn next<T>(inbox: &Receiver<Event<T>>, counts_down: bool) -> Option<Event<T>> {
+    if counts_down { inbox.recv_timeout(TICK).ok() } else { inbox.recv().ok() }
 }
 
 /// What was typed before there was anything to answer is no answer to it.

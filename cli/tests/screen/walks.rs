@@ -199,6 +199,20 @@ fn what_could_not_be_stored_is_said_however_it_ends() {
 }
 
 #[test]
+fn what_is_said_in_passing_makes_way_for_the_next() {
+    let mut app = at_code();
+    for seconds in 1..4 {
+        let wait = std::time::Duration::from_secs(seconds);
+        app.hear(at(1), &Notice::Retrying { reason: "cannot reach it".to_owned(), wait });
+    }
+    assert!(sees(&app, "trying again in 3.0 s") && !sees(&app, "trying again in 2.0 s"));
+    let failure = || StoreFailure { kind: StoreFailureKind::Refused, detail: "disk full".to_owned() };
+    app.hear(at(1), &Notice::NotKept { failure: failure() });
+    app.hear(at(1), &Notice::KeptInEmergencyFile { failure: failure() });
+    assert_eq!(app.warnings().count(), 2, "a warning makes way for nothing");
+}
+
+#[test]
 fn the_keys_stay_in_sight_where_a_view_does_not_fit() {
     let mut app = at_code();
     app.done(connected(top_up()));
