@@ -64,7 +64,7 @@ pub fn keychain(service: &Service) -> Option<KeychainConfig> {
 
 /// There is no home folder.
 pub fn no_home() -> Failure {
-    Failure::new(Exit::Store, "no_home", "there is no home folder to keep anything in").next("set HOME")
+    Failure::new(Exit::Store, "no_home", "there is no home folder to keep anything in").next("set HOME to its whole path")
 }
 
 /// The folder of the embedded sandbox, made if it is missing: its own state, and credentials that are never stored
