@@ -21,6 +21,7 @@ use crate::record::Gateway;
 use crate::secret::Secret;
 use crate::service::Service;
 use crate::text::harmless;
+use crate::token::is_bearer;
 use crate::url::{Text, Url};
 
 /// Where the API tells its client's id, beside [`OAuth::client_id`].
@@ -239,8 +240,7 @@ fn is_given(object: &Map<String, Value>, key: &str) -> bool {
 
 fn token(object: &Map<String, Value>, key: &str) -> Option<Secret> {
     let text = object.get(key)?.as_str()?;
-    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    fits.then(|| Secret::from(text))
+    is_bearer(text).then(|| Secret::from(text))
 }
 
 /// The older deployments' answer: `None` if it is none.

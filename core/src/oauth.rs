@@ -14,6 +14,7 @@ use crate::http_date::answered_at;
 use crate::jwt::Lifetime;
 use crate::secret::{Body, Secret};
 use crate::text::harmless;
+use crate::token::is_bearer;
 use crate::url::{Origin, Text, Url};
 
 /// The grant type of RFC 8628 §3.4.
@@ -158,8 +159,7 @@ impl TokenReply {
         }
         let token = |key: &str| {
             let text = body.get(key).and_then(Value::as_str)?;
-            let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-            fits.then(|| Secret::from(text))
+            is_bearer(text).then(|| Secret::from(text))
         };
         let reply = match (token("access_token"), OAuthError::of(&body)) {
             (Some(access), _) if response.status < 300 => {

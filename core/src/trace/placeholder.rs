@@ -11,7 +11,7 @@ use crate::jwt::Lifetime;
 use crate::secret::{Entropy, Fingerprint, Secret};
 use crate::text::is_treacherous;
 use crate::time::WallTime;
-use crate::token::is_api_token;
+use crate::token::{LONGEST_TOKEN, is_api_token};
 use crate::url::Url;
 
 /// Shorter texts than this are replaced where they stand for a secret, but not searched for in other texts.
@@ -185,6 +185,8 @@ fn shape(secret: &str, number: usize) -> String {
         format!("Bearer {}", shape(token, number))
     } else if is_api_token(&Secret::from(secret)) {
         format!("pt_live_placeholder-{number}")
+    } else if secret.len() > LONGEST_TOKEN {
+        format!("placeholder {number}")
     } else if let Some(payload) = lifetime(&Secret::from(secret)) {
         format!("e30.{}.placeholder-{number}", BASE64URL_NOPAD.encode(payload.as_bytes()))
     } else if secret.chars().any(is_treacherous) {
