@@ -54,6 +54,8 @@ pub enum Cleared {
     Empty,
     /// It is removed.
     Removed,
+    /// There is no such backend here, and the newest login is not remembered to be in it.
+    Absent(StoreFailure),
     /// It could not be.
     Failed(StoreFailure),
 }
@@ -82,10 +84,10 @@ impl Disconnected {
         self.places.iter().any(|(_, cleared)| *cleared == Cleared::Removed)
     }
 
-    /// The places that could not be cleared, absent backends aside.
+    /// The places that could not be cleared.
     pub fn failed(&self) -> impl Iterator<Item = (Place, &StoreFailure)> {
         self.places.iter().filter_map(|(place, cleared)| match cleared {
-            Cleared::Failed(failure) if failure.kind != StoreFailureKind::Absent => Some((*place, failure)),
+            Cleared::Failed(failure) => Some((*place, failure)),
             _ => None,
         })
     }
@@ -156,14 +158,25 @@ impl Disconnect {
         self.done.places.push((place, cleared));
     }
 
+    fn not_cleared(&mut self, backend: Backend, failure: StoreFailure) {
+        // What took the newest login was there then, and will be again.
+        let is_home = self.ledger.backend == Some(backend);
+        let is_expected = is_home && (self.ledger.session || self.ledger.active.is_some());
+        let cleared = match failure.kind {
+            StoreFailureKind::Absent if !is_expected => Cleared::Absent(failure),
+            _ => Cleared::Failed(failure),
+        };
+        self.note(Place::Backend(backend), cleared);
+    }
+
     fn write_ledger(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
         let mut unsettled = core::mem::take(&mut self.ledger.unsettled);
         for (place, cleared) in &self.done.places {
             let Place::Backend(backend) = *place else { continue };
-            unsettled.retain(|left| left.backend != backend || matches!(cleared, Cleared::Failed(_)));
+            let is_unknown = matches!(cleared, Cleared::Failed(_) | Cleared::Absent(_));
+            unsettled.retain(|left| left.backend != backend || is_unknown);
             let left = Unsettled { backend, slot: Slot::Active, version: None };
-            let unreachable = matches!(cleared, Cleared::Failed(f) if f.kind != StoreFailureKind::Absent);
-            if unreachable && !unsettled.contains(&left) {
+            if matches!(cleared, Cleared::Failed(_)) && !unsettled.contains(&left) {
                 unsettled.push(left);
             }
         }
@@ -200,7 +213,7 @@ impl Disconnect {
                 Phase::Looking(_, backend, rest) | Phase::Removing(_, backend, rest),
                 StoreAnswer::Failed(failure),
             ) => {
-                self.note(Place::Backend(backend), Cleared::Failed(failure.clone()));
+                self.not_cleared(backend, failure.clone());
                 self.next_backend(cx, rest)
             }
             (Phase::Removing(_, backend, rest), StoreAnswer::Done) => {
