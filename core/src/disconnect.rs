@@ -1,10 +1,12 @@
 //! `logout` of a rotating session: every place that may hold a piece of it is cleared, and each is told.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::command::CommandId;
 use crate::event::Event;
+use crate::failure::Failure;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::{Backend, Generation, Record, Slot, Version, Workspace};
 use crate::resolve::{reading_order, store_failure, unexpected};
@@ -75,7 +77,7 @@ enum Phase {
     ReadingPlaintext(CommandId),
     RemovingPlaintext(CommandId),
     WritingLedger(CommandId),
-    Unlocking(CommandId),
+    Unlocking(CommandId, Option<Box<Failure>>),
 }
 
 impl Disconnected {
@@ -202,8 +204,11 @@ impl Disconnect {
                 self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
                 Step::Pending
             }
-            (Phase::Locking(_) | Phase::ReadingLedger(_), StoreAnswer::Failed(failure)) => {
-                Step::fail(store_failure(failure.clone()))
+            (Phase::Locking(_), StoreAnswer::Failed(failure)) => Step::fail(store_failure(failure.clone())),
+            (Phase::ReadingLedger(_), StoreAnswer::Failed(failure)) => {
+                let failure = Box::new(store_failure(failure.clone()));
+                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), Some(failure));
+                Step::Pending
             }
             (Phase::Looking(_, backend, rest), StoreAnswer::Records(records)) => {
                 let record = records.first().map(|(_, record)| record.clone());
@@ -285,10 +290,11 @@ impl Disconnect {
                 if let StoreAnswer::Failed(failure) = answer {
                     self.note(Place::Settings, Cleared::Failed(failure.clone()));
                 }
-                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock));
+                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), None);
                 Step::Pending
             }
-            (Phase::Unlocking(_), _) => Step::Done(Ok(core::mem::take(&mut self.done))),
+            (Phase::Unlocking(_, Some(failure)), _) => Step::fail(*failure),
+            (Phase::Unlocking(_, None), _) => Step::Done(Ok(core::mem::take(&mut self.done))),
             _ => unexpected(),
         }
     }
@@ -339,7 +345,7 @@ impl Phase {
             | Self::ReadingPlaintext(id)
             | Self::RemovingPlaintext(id)
             | Self::WritingLedger(id)
-            | Self::Unlocking(id) => Some(*id),
+            | Self::Unlocking(id, _) => Some(*id),
         }
     }
 }
