@@ -8,14 +8,17 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod browser;
+mod deeds;
 mod disk;
 mod issuer;
 mod plan;
 mod polling;
 mod process;
+mod reference;
 mod requests;
 mod sessions;
 mod story;
+mod tokens;
 mod world;
 
 use proptest::test_runner::{Config, RngSeed};
