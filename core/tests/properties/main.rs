@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod browser;
+mod console;
 mod deeds;
 mod disk;
 mod issuer;
