@@ -184,6 +184,10 @@ proptest! {
         }
         expect_end(&mut world, &mut reference)?;
     }
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
 
     /// The only workspace, the one that is named, the one that is chosen here or in the browser, or the one that is created
     /// meanwhile; and no question in less than three seconds.
@@ -222,7 +226,7 @@ proptest! {
         let told = format!("{selected:?} was selected, {given:?} given, {expected:?} chosen, {end:?}");
         world.check(right(&selected) && right(&given), || told);
         let hasty = console.asked.windows(2).any(|pair| pair[1] - pair[0] < INTERVAL);
-        world.check(faulty || hasty == false || workspaces > 0 && console.asked.len() < 3, || "asked in a hurry".to_owned());
+        world.check(faulty || !hasty || workspaces > 0 && console.asked.len() < 3, || "asked in a hurry".to_owned());
         // Whatever became of the choice, what was granted is kept.
         let kept = world.disk.tokens().count();
         let interrupted = matches!(&end, Err(failure) if failure.exit == Exit::Network);

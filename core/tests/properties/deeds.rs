@@ -50,7 +50,7 @@ pub enum Deed {
 pub enum End {
     Token(Option<Outcome<Bearer>>),
     Call(Option<Outcome<Called>>),
-    Distrust(Option<Outcome<bool>>),
+    Distrust(Option<Outcome<bool>>, bool),
     SignIn(Option<Outcome<Kept>>),
     SignOut(Option<Outcome<SignedOut>>),
     Disconnect(Option<Outcome<Disconnected>>),
@@ -80,7 +80,7 @@ impl Deed {
                 let token =
                     held.filter(|_| ours).map_or_else(|| Secret::from("hush-other"), |access| access.token);
                 let handle = world.start(Some(Task::Distrust { token: token.clone() }), Distrust::new(token));
-                (handle.pid, Box::new(move || End::Distrust(handle.outcome())))
+                (handle.pid, Box::new(move || End::Distrust(handle.outcome(), ours)))
             }
             Self::Amend => {
                 let held = world.disk.tokens().next().cloned();

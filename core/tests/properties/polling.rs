@@ -239,8 +239,8 @@ proptest! {
                 pace.borrow_mut().interval = interval.min(known);
                 continue;
             }
-            let seen = answers.iter().skip(before).take(polls - before);
-            let last = seen.last().copied();
+            let mut seen = answers.iter().skip(before).take(polls - before);
+            let last = seen.next_back().copied();
             match code.flatten() {
                 None => world.check(ok && last == Some(Approved), || format!("granted by {last:?}")),
                 Some(code) if last == Some(Final("access_denied")) && code == "access_denied" => {}

@@ -182,7 +182,15 @@ impl Reference {
                 let access = called.record.rotation.as_ref().and_then(|rotation| rotation.access.clone());
                 self.good(world, access.map(|access| access.token).as_ref(), racing);
             }
-            End::Distrust(Some(Ok(true))) => self.distrusted = true,
+            End::Distrust(Some(Ok(true)), ours) => {
+                self.distrusted = true;
+                world.check(*ours, || "another token was distrusted than the one that was named".to_owned());
+            }
+            End::Amend(Some(Ok(kept))) => {
+                // A bare token stays one.
+                let added = kept.record.workspace.is_some() || kept.record.generation.is_none();
+                world.check(added, || "the workspace is not stored".to_owned());
+            }
             End::Connection(Some(Ok(report))) => {
                 let gone = report.credential.is_err();
                 let may = self.accident

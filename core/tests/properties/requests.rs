@@ -1,7 +1,6 @@
 //! Requests: `Exchange` and its retries, `Call` with `Find` and one more token, `Discover`.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use doorkey_core::call::Call;

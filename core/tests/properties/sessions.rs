@@ -157,7 +157,7 @@ proptest! {
     fn within_the_grace_period_an_accident_costs_nothing(
         lost in proptest::option::of(0u64..2_000),
         killed in proptest::option::of(0usize..40),
-        store in crate::plan::plan(0..2, 0..1),
+        store in plan(0..2, 0..1),
         pause in 0u64..3_000,
     ) {
         let mut world = signed_in(20_000, Backend::File);

@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use doorkey_core::call::Call;
 use doorkey_core::failure::Exit;
 use doorkey_core::find::Find;
-use doorkey_core::http::{HttpRequest, HttpResponse};
+use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use doorkey_core::login::{Login, LoginOptions};
 use doorkey_core::logout::{Logout, LogoutOptions};
 use doorkey_core::machine::Outcome;
@@ -286,6 +287,40 @@ proptest! {
         let is_place = asks || probes.contains(&None);
         let begun = world.notices.iter().any(|notice| matches!(notice, Notice::PairingStarted { .. }));
         world.check(begun == is_place && world.pages.is_empty() != is_place, || format!("begun: {begun}"));
+        world.verdict()?;
+    }
+
+    /// A token that was given is all there is: no store is looked at, and a refusal does not change that (invariant 17).
+    #[test]
+    fn a_given_token_touches_no_store(flag in of(any::<bool>()), variable in of(any::<bool>()), refused in any::<bool>()) {
+        prop_assume!(flag.is_some() || variable.is_some());
+        let mut world = pentify(&Rc::default(), &Rc::default());
+        let text = |name: &str, good: bool| format!("{}hush-{name}", if good { "pt_live_" } else { "" });
+        let given = Given {
+            flag: flag.map(|good| Secret::from(text("flag", good))),
+            variable: variable.map(|good| Secret::from(text("variable", good))),
+            workspace: None,
+        };
+        // A flag counts more than a variable, also if it cannot be a token.
+        let expected = flag.map(|good| ("flag", good)).or(variable.map(|good| ("variable", good)));
+        let expected = expected.filter(|(_, good)| *good).map(|(name, good)| text(name, good));
+        let request = HttpRequest::new(Method::Get, world.service.api.join("/v1/scans"));
+        world.plan(&Plan::default());
+        let found = if refused {
+            let task = Task::Call { given: given.clone(), request: request.clone() };
+            let handle = world.start(Some(task), Call::new(given, request));
+            world.finish(&[handle.pid], &[]);
+            let failed = handle.outcome().is_some_and(|end| end.is_err());
+            world.check(failed, || "a token that nobody knows is accepted".to_owned());
+            world.sent.first().map(|sent| bearer(&sent.request))
+        } else {
+            let handle = world.start(Some(Task::Find { given: given.clone() }), Find::new(given, None));
+            world.finish(&[handle.pid], &[]);
+            handle.outcome().and_then(Result::ok).flatten().and_then(|found| token(&found.record))
+        };
+        world.check(found == expected, || format!("{found:?}, not {expected:?}"));
+        world.check(world.operations == 0, || "a store is looked at".to_owned());
+        world.check(world.sent.len() <= 1, || "it is sent again".to_owned());
         world.verdict()?;
     }
 }

@@ -83,7 +83,6 @@ pub struct Person {
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub at: u64,
-    pub pid: usize,
     pub request: HttpRequest,
     pub fault: Option<NetFault>,
     /// Of the answer, if one came back.
@@ -386,14 +385,9 @@ impl World {
                 None => format!("{fault:?}"),
             }
         ));
-        self.sent.push(Sent { at: now, pid, request, fault, status });
+        self.sent.push(Sent { at: now, request, fault, status });
         (now + after.min(limit), event)
     }
-}
-
-/// The body of a request.
-pub fn body(request: &HttpRequest) -> String {
-    String::from_utf8_lossy(request.body.as_bytes()).into_owned()
 }
 
 /// The token that a request bears.
