@@ -34,7 +34,6 @@ fn cases(number: u32) -> Config {
             RngSeed::Random => RngSeed::Fixed(8),
             given @ RngSeed::Fixed(_) => given,
         },
-        max_shrink_iters: 4_000,
         ..usual
     }
 }

@@ -103,7 +103,7 @@ proptest! {
     fn an_exchange_repeats_what_may_be_repeated(
         method in prop_oneof![Just(Method::Get), Just(Method::Post), Just(Method::Delete)],
         kind in 0..3,
-        fates in vec(fate(), 0..6),
+        fates in prop_oneof![2 => vec(fate(), 0..6), 1 => vec(Just(Err(NetFault::NotSent)), 4..7)],
         cancelled in proptest::option::weighted(0.1, 0usize..10),
     ) {
         let (mut world, plan) = world(pentify(), &fates);
