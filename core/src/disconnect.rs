@@ -56,7 +56,7 @@ pub enum Cleared {
     Empty,
     /// It is removed.
     Removed,
-    /// There is no such backend here, and the newest login is not remembered to be in it.
+    /// There is no such place here, and the newest login is not remembered to be in it.
     Absent(StoreFailure),
     /// It could not be.
     Failed(StoreFailure),
@@ -160,15 +160,15 @@ impl Disconnect {
         self.done.places.push((place, cleared));
     }
 
-    fn not_cleared(&mut self, backend: Backend, failure: StoreFailure) {
+    fn not_cleared(&mut self, place: Place, failure: StoreFailure) {
         // What took the newest login was there then, and will be again.
-        let is_home = self.ledger.backend == Some(backend);
+        let is_home = self.ledger.backend.is_some_and(|home| place == Place::Backend(home));
         let is_expected = is_home && (self.ledger.session || self.ledger.active.is_some());
         let cleared = match failure.kind {
             StoreFailureKind::Absent if !is_expected => Cleared::Absent(failure),
             _ => Cleared::Failed(failure),
         };
-        self.note(Place::Backend(backend), cleared);
+        self.note(place, cleared);
     }
 
     fn write_ledger(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
@@ -218,7 +218,7 @@ impl Disconnect {
                 Phase::Looking(_, backend, rest) | Phase::Removing(_, backend, rest),
                 StoreAnswer::Failed(failure),
             ) => {
-                self.not_cleared(backend, failure.clone());
+                self.not_cleared(Place::Backend(backend), failure.clone());
                 self.next_backend(cx, rest)
             }
             (Phase::Removing(_, backend, rest), StoreAnswer::Done) => {
@@ -258,7 +258,7 @@ impl Disconnect {
             (Phase::RemovingEmergency(_, holds), answer) => {
                 match answer {
                     StoreAnswer::Failed(failure) => {
-                        self.note(Place::Emergency, Cleared::Failed(failure.clone()));
+                        self.not_cleared(Place::Emergency, failure.clone());
                     }
                     _ if holds => self.note(Place::Emergency, Cleared::Removed),
                     _ => {}
@@ -274,7 +274,7 @@ impl Disconnect {
                 None => self.backends(cx),
             },
             (Phase::ReadingPlaintext(_) | Phase::RemovingPlaintext(_), StoreAnswer::Failed(failure)) => {
-                self.note(Place::Settings, Cleared::Failed(failure.clone()));
+                self.not_cleared(Place::Settings, failure.clone());
                 self.backends(cx)
             }
             // Behind a session an API key may come to light.
@@ -288,7 +288,7 @@ impl Disconnect {
             }
             (Phase::WritingLedger(_), answer) => {
                 if let StoreAnswer::Failed(failure) = answer {
-                    self.note(Place::Settings, Cleared::Failed(failure.clone()));
+                    self.not_cleared(Place::Settings, failure.clone());
                 }
                 self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), None);
                 Step::Pending

@@ -147,6 +147,8 @@ struct Pace {
     /// From one poll to the next, in milliseconds.
     interval: u64,
     last: Option<u64>,
+    /// What it was when the last poll came.
+    at_last: u64,
     early: Option<u64>,
 }
 
@@ -165,7 +167,7 @@ fn grant(pace: &mut Pace, answers: &[Answer], request: &HttpRequest, now: u64) -
     if since < pace.interval {
         pace.early = Some(now);
     }
-    pace.last = Some(now);
+    (pace.last, pace.at_last) = (Some(now), pace.interval);
     pace.polls += 1;
     match answers.get(pace.polls - 1).unwrap_or(&Pending) {
         Pending => error("authorization_pending"),
@@ -226,16 +228,16 @@ proptest! {
                 let end = handle.outcome();
                 (end.as_ref().map(|end| end.as_ref().err().map(|f| f.code.to_string())), matches!(end, Some(Ok(_))))
             };
-            let (early, polls, interval) = {
-                let pace = pace.borrow();
-                (pace.early, pace.polls, pace.interval)
-            };
+            let Pace { early, polls, interval, at_last, .. } = *pace.borrow();
             world.check(early.is_none(), || format!("an early poll at {early:?}"));
             let late = world.sent.iter().any(|sent| sent.at >= until && sent.request.url.path() == "/token");
             world.check(!late, || "a poll for a code that is over".to_owned());
+            // No poll leaves before the next process could tell how long to wait after it.
+            let kept = world.disk.pending.as_ref().map_or(0, |kept| kept.interval.as_millis());
+            let known = u64::try_from(kept).unwrap();
+            world.check(polls == before || known >= at_last, || format!("{known} ms are kept, not {at_last}"));
             // Who is stopped between the answer and its note cannot tell the next one.
             if code.is_none() || code == Some(Some("interrupted".into())) {
-                let known = world.disk.pending.as_ref().map_or(0, |kept| u64::try_from(kept.interval.as_millis()).unwrap());
                 pace.borrow_mut().interval = interval.min(known);
                 continue;
             }

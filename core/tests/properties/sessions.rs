@@ -176,4 +176,21 @@ proptest! {
         world.check(world.issuer.replayed == 0, || "a spent token was used again".to_owned());
         world.verdict()?;
     }
+
+    /// Nobody ever hears what became of it: the token is sent again in later runs, but not for ever (invariant 8).
+    #[test]
+    fn a_token_of_unknown_fate_is_given_up(
+        grace in prop_oneof![Just(0u64), Just(20_000)],
+        faults in vec(prop_oneof![Just(NetFault::Lost), Just(NetFault::Page(503)), Just(NetFault::TooLarge)], 5..9),
+    ) {
+        let mut world = signed_in(grace, Backend::File);
+        let mut reference = Reference::new();
+        world.sleep(LIFETIME);
+        for fault in faults {
+            let net = (0..5).map(|at| (at, fault)).collect();
+            reference.run(&mut world, &[Deed::Token], &[], &Plan { net, ..Plan::default() });
+            world.sleep(60_000);
+        }
+        world.verdict()?;
+    }
 }

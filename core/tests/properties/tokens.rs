@@ -190,10 +190,18 @@ impl Reference {
                 }
             }
             Deed::Logout { workspace, revoke } => {
+                let was_active = world.disk.ledger.active.is_some();
                 let options = LogoutOptions { workspace: workspace.as_ref().map(slug), revoke: *revoke };
                 let end = world.run(Some(Task::Logout(options.clone())), Logout::new(options), plan);
                 let named = workspace.as_ref().map(slug);
+                // It could not be removed everywhere; that it is not used any more is remembered.
+                let disowned =
+                    matches!(&end, Some(Err(failure)) if failure.message.contains("is no longer used"));
+                let noted = was_active && world.disk.ledger.active.is_none();
                 match end {
+                    Some(Err(_)) if !lies && named.is_none() && disowned && noted => {
+                        self.active = [None].into()
+                    }
                     Some(Ok(_)) if !lies && named.is_none() => self.active = [None].into(),
                     Some(Ok(_)) if !lies => {
                         let minted = self.minted.borrow().clone();
