@@ -14,6 +14,8 @@ use crate::disk::StoreFault;
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     pub store: BTreeMap<usize, StoreFault>,
+    /// From this operation on no record is written.
+    pub full: Option<usize>,
     pub net: BTreeMap<usize, NetFault>,
     /// The person interrupts, once the process has done so many things.
     pub cancelled: Option<usize>,
@@ -86,5 +88,5 @@ pub fn plan(store: Range<usize>, net: Range<usize>) -> impl Strategy<Value = Pla
         weighted(0.15, 0usize..50),
         weighted(0.15, 0usize..50),
     )
-        .prop_map(|(store, net, cancelled, killed)| Plan { store, net, cancelled, killed })
+        .prop_map(|(store, net, cancelled, killed)| Plan { store, full: None, net, cancelled, killed })
 }

@@ -17,7 +17,7 @@ use doorkey_core::redirect::RedirectRequest;
 use doorkey_core::rotation::Journal;
 use doorkey_core::secret::Entropy;
 use doorkey_core::service::Service;
-use doorkey_core::store::{StoreAnswer, StoreOp};
+use doorkey_core::store::{StoreAnswer, StoreFailureKind, StoreOp};
 use doorkey_core::task::Task;
 use doorkey_core::time::{Now, Timestamp, WallTime};
 use doorkey_core::url::Url;
@@ -270,7 +270,10 @@ impl World {
             }
             Command::Send { id, request, limit } => self.send(pid, id, request, limit),
             Command::Store { id, op } => {
-                let fault = self.plan.store.get(&self.operations).copied();
+                let full = self.plan.full.is_some_and(|at| at <= self.operations);
+                let full = full.then_some(StoreFault::Fails(StoreFailureKind::Refused));
+                let full = full.filter(|_| matches!(op, StoreOp::Write { .. }));
+                let fault = self.plan.store.get(&self.operations).copied().or(full);
                 self.operations += 1;
                 let (answer, wrong) = self.disk.perform(pid, &op, fault);
                 self.check(wrong.is_empty(), || format!("{wrong}: {op:?}"));
