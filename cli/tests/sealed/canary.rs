@@ -7,6 +7,10 @@
 //! | three words with dots between them, the first two JSON | access tokens of Pensar |
 //! | 43 characters of base64url, which is what 256 bits are | device ids, states, verifiers, selection ids, cookies, CSRF tokens |
 
+use std::fs;
+use std::path::Path;
+use std::thread;
+
 /// How texts begin that are secret.
 const PREFIXES: [&str; 8] =
     ["psr_refresh_", "psr_device_", "psr_key_", "psr_sign_", "pt_live_", "pt_test_", "pk_live_", "pk_test_"];
@@ -17,25 +21,116 @@ const BITS_256: usize = 43;
 /// What stands for a secret in a trace, and is none.
 const PLACEHOLDER: &str = "placeholder";
 
+/// Where credentials lie in a home, and why they may.
+const PLACES: [&str; 6] = [
+    // Files for them, where there is no keychain.
+    ".config/pentify/credentials",
+    ".pensar/auth.json",
+    ".config/doorkey/credentials",
+    // That of `--sandbox`.
+    ".local/state/doorkey/sandbox/credentials",
+    // Somebody else's, in tests of what is made of it.
+    "stranger",
+    // A keyring, which encrypts what it holds, in a desktop's home.
+    ".local/share/keyrings",
+];
+/// Names before a secret of 256 bits in a link, which is shown because somebody has to open it.
+const IN_LINKS: [&str; 3] = ["id=", "state=", "code_challenge="];
+/// What stands before a token on the standard output of whoever was asked for it. `pentify token` and the like print
+/// nothing else in the line.
+///
+/// | command | how it says it |
+/// |---|---|
+/// | `token --json` | `{"access_token":"…"` |
+/// | `doorkey credential git` | `password=…` |
+/// | `doorkey credential cargo` | `"token":"Bearer …"` |
+/// | `doorkey credential docker` | `"Secret":"…"` |
+/// | `doorkey credential kubectl` | `"token":"…"` |
+const HANDED_OUT: [&str; 6] =
+    ["\n", "{\"access_token\":\"", "password=", "\"token\":\"", "\"token\":\"Bearer ", "\"Secret\":\""];
+
 /// Every secret in a text, in order.
 pub fn canaries(text: &str) -> Vec<&str> {
+    found(text).into_iter().map(|(_, canary)| canary).collect()
+}
+
+/// Fails if a program has said a secret: on standard output other than as it was asked for, or on standard error or its
+/// terminal other than in a link. It tells where, but no secret.
+pub fn expect_none_said(stdout: &str, stderr: &str) {
+    for (name, text, may) in [("standard output", stdout, &HANDED_OUT[..]), ("standard error", stderr, &[])] {
+        let said = said(text, may);
+        assert!(said.is_empty() || thread::panicking(), "{name} says {said:#?}");
+    }
+}
+
+/// Fails if a file in a home holds a secret that has no place there.
+pub fn expect_none_kept(home: &Path) {
+    let kept = kept(home);
+    assert!(kept.is_empty() || thread::panicking(), "secrets in {kept:#?}");
+}
+
+/// What stands before each secret that may not be said.
+fn said(text: &str, may: &[&str]) -> Vec<String> {
+    let before = |at: usize| {
+        text[..at].chars().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<String>()
+    };
+    let all = found(text).into_iter().map(|(at, canary)| (before(at), canary));
+    let said = all.filter(|(before, canary)| {
+        let before = if before.is_empty() { "\n" } else { before.as_str() };
+        let is_in_link = canary.len() == BITS_256 && IN_LINKS.iter().any(|name| before.ends_with(name));
+        !is_in_link && !may.iter().any(|may| before.ends_with(may))
+    });
+    said.map(|(before, canary)| format!("{before}{}…", &canary[..LEAST])).collect()
+}
+
+/// Files below a home with secrets in them, but for those that are made for that.
+fn kept(home: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(is_of_word) {
-        rest = &rest[at..];
-        let length = word(rest).len();
-        let whole = jwt(rest).or_else(|| Some(word(rest)).filter(|word| is_canary(word)));
-        found.extend(whole);
-        rest = &rest[whole.map_or(length, str::len)..];
+    let mut folders = vec![home.to_owned()];
+    while let Some(folder) = folders.pop() {
+        // It may be somebody else's, or gone.
+        for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            let is = fs::symlink_metadata(&path).map(|is| is.file_type());
+            let inside = path.strip_prefix(home).unwrap_or(&path).to_string_lossy().into_owned();
+            if PLACES.iter().any(|place| is_place(place, &inside)) {
+                continue;
+            } else if is.as_ref().is_ok_and(fs::FileType::is_dir) {
+                folders.push(path);
+            } else if is.is_ok_and(|is| is.is_file()) {
+                let content = fs::read(&path).unwrap_or_default();
+                // In a program, words of any length are found.
+                let content = if content.starts_with(b"\x7fELF") {
+                    "".into()
+                } else {
+                    String::from_utf8_lossy(&content)
+                };
+                let said = said(&content, &[]);
+                found.extend((!said.is_empty()).then(|| format!("{inside}: {}", said.join(", "))));
+            }
+        }
     }
     found
 }
 
-/// A text with every secret in it replaced by how it begins.
-pub fn without_canaries(text: &str) -> String {
-    canaries(text)
-        .iter()
-        .fold(text.to_owned(), |text, canary| text.replace(canary, &format!("{}…", &canary[..LEAST])))
+/// Whether this is the place; `*` is any name.
+fn is_place(place: &str, path: &str) -> bool {
+    let (mut names, mut wanted) = (path.split('/'), place.split('/'));
+    wanted.by_ref().all(|wanted| names.next().is_some_and(|name| wanted == "*" || wanted == name))
+        && names.next().is_none()
+}
+
+/// Every secret in a text, and where it begins.
+fn found(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(next) = text[at..].find(is_of_word) {
+        at += next;
+        let rest = &text[at..];
+        let whole = jwt(rest).or_else(|| Some(word(rest)).filter(|word| is_canary(word)));
+        found.extend(whole.map(|whole| (at, whole)));
+        at += whole.unwrap_or_else(|| word(rest)).len();
+    }
+    found
 }
 
 fn is_canary(word: &str) -> bool {
@@ -88,5 +183,11 @@ fn canaries_are_known_when_they_are_seen() {
     ] {
         assert_eq!(canaries(&text), found, "{text}");
     }
-    assert_eq!(without_canaries(&format!("<{bits}>")), "<dBjftJeZ4CVP…>");
+    let line = |before: &str| format!("{before}{bits}\n");
+    expect_none_said(&line("x\n"), &line("http://127.0.0.1:1/x?device_id="));
+    for (stdout, stderr) in
+        [(line("x "), String::new()), (String::new(), line("")), (String::new(), line("token: "))]
+    {
+        assert!(std::panic::catch_unwind(|| expect_none_said(&stdout, &stderr)).is_err(), "{stdout}{stderr}");
+    }
 }
