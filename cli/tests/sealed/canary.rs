@@ -18,19 +18,28 @@ const PREFIXES: [&str; 8] =
 const LEAST: usize = 12;
 /// So many characters of base64url are 256 bits.
 const BITS_256: usize = 43;
+/// How the folders of tests begin.
+const OUR_FOLDERS: &str = "doorkey-";
 /// What stands for a secret in a trace, and is none.
 const PLACEHOLDER: &str = "placeholder";
 
 /// Where credentials lie in a home, and why they may.
-const PLACES: [&str; 6] = [
+const PLACES: [&str; 11] = [
     // Files for them, where there is no keychain.
     ".config/pentify/credentials",
     ".pensar/auth.json",
     ".config/doorkey/credentials",
-    // That of `--sandbox`.
+    // Those of `--sandbox`.
     ".local/state/doorkey/sandbox/credentials",
+    ".local/state/doorkey/sandbox/pensar/auth.json",
     // Somebody else's, in tests of what is made of it.
     "stranger",
+    // The profile of a browser, which keeps forms and cookies.
+    "profile",
+    // Where a program of the tests stores, and writes down what goes over its wire.
+    "canary/auth.json",
+    "canary/credentials",
+    "canary/wire",
     // A keyring, which encrypts what it holds, in a desktop's home.
     ".local/share/keyrings",
 ];
@@ -71,6 +80,7 @@ pub fn expect_none_kept(home: &Path) {
 
 /// What stands before each secret that may not be said.
 fn said(text: &str, may: &[&str]) -> Vec<String> {
+    let text = &without_escapes(text);
     let before = |at: usize| {
         text[..at].chars().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<String>()
     };
@@ -112,6 +122,15 @@ fn kept(home: &Path) -> Vec<String> {
     found
 }
 
+/// The text of a terminal, with a space for each escape sequence (ECMA-48 §5.4): its end is no part of a word.
+fn without_escapes(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let is_last = |c: char| ('@'..='~').contains(&c);
+    let rest = parts.map(|part| part.split_once(is_last).map_or("", |(_, text)| text));
+    rest.fold(first, |all, text| all + " " + text)
+}
+
 /// Whether this is the place; `*` is any name.
 fn is_place(place: &str, path: &str) -> bool {
     let (mut names, mut wanted) = (path.split('/'), place.split('/'));
@@ -140,6 +159,7 @@ fn is_canary(word: &str) -> bool {
     }
     let has = |is: fn(&u8) -> bool| word.bytes().any(|byte| is(&byte));
     word.len() == BITS_256
+        && !word.starts_with(OUR_FOLDERS)
         && has(u8::is_ascii_uppercase)
         && has(u8::is_ascii_lowercase)
         && has(u8::is_ascii_digit)

@@ -1,5 +1,7 @@
 //! A program whose memory is looked into: `canary-client DRIVER STORE SERVICE FOLDER` signs in, uses its session, renews it,
-//! drops everything and waits. After each of these steps it says so and waits for a line.
+//! drops everything and waits. After each of these steps it says so and waits for a line. With a fifth argument it panics
+//! instead, and says all that it can about what it holds: in the `transport` when the session is renewed, in the `observer`
+//! when what came is stored, or after that, with its `client` in hand.
 //!
 //! What goes over the wire is written to `FOLDER/wire`, without a copy of it in memory: that is how the secrets are known.
 #![cfg(unix)]
@@ -20,6 +22,7 @@ use doorkey_core::login::{Login, LoginOptions};
 use doorkey_core::machine::{Disposition, Machine};
 use doorkey_core::record::Backend;
 use doorkey_core::service::{PensarHosts, Service};
+use doorkey_core::store::StoreOp;
 use doorkey_core::task::Task;
 use doorkey_core::time::Now;
 use doorkey_core::trace::{Observer, Recorder};
@@ -37,11 +40,12 @@ const CONTROL: &str = "this-is-found-in-memory-0123456789-abcdefghijklm";
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [driver, store, service, folder] = &args[..] else {
-        panic!("usage: canary-client DRIVER STORE SERVICE FOLDER")
+    let [driver, store, service, folder, panics @ ..] = &args[..] else {
+        panic!("usage: canary-client DRIVER STORE SERVICE FOLDER [WHERE]")
     };
     let control: String = CONTROL.chars().rev().collect();
-    let scene = Scene::new(store, service, folder.into());
+    let panics = panics.first().cloned().unwrap_or_default();
+    let scene = Scene { panics, ..Scene::new(store, service, folder.into()) };
     match driver.as_str() {
         "blocking" => blocking(&scene),
         "async" => block_on(asynchronous(&scene)),
@@ -77,6 +81,8 @@ struct Scene {
     store: String,
     folder: PathBuf,
     clock: PutForward,
+    /// Where it panics, if anywhere.
+    panics: String,
 }
 
 impl Scene {
@@ -97,7 +103,13 @@ impl Scene {
             "encrypted" => &[Backend::EncryptedFile],
             _ => &[Backend::File],
         };
-        Self { service: Arc::new(service), store: store.to_owned(), folder, clock: PutForward::default() }
+        Self {
+            service: Arc::new(service),
+            store: store.to_owned(),
+            folder,
+            clock: PutForward::default(),
+            panics: String::new(),
+        }
     }
 
     fn is_session(&self) -> bool {
@@ -128,12 +140,14 @@ impl Scene {
     }
 
     fn wire(&self) -> Wire {
-        Wire(Arc::new(File::create(self.folder.join("wire")).unwrap()))
+        let file = File::create(self.folder.join("wire")).unwrap();
+        Wire { file: Arc::new(file), panics: self.panics == "transport" }
     }
 
     fn trace(&self) -> Trace {
-        let mut trace =
-            Trace { recorder: Recorder::default(), file: File::create(self.folder.join("trace")).unwrap() };
+        let file = File::create(self.folder.join("trace")).unwrap();
+        let panics = (self.panics == "observer").then(String::new);
+        let mut trace = Trace { recorder: Recorder::default(), file, panics };
         let task = if self.is_session() { Task::Connect(connect()) } else { Task::Login(login()) };
         let line = trace.recorder.begin(&task, &self.service);
         trace.write(line);
@@ -172,6 +186,7 @@ fn blocking(scene: &Scene) {
     scene.clock.forward(LATER);
     let answer = client.call(scene.request()).unwrap();
     let token = client.token().unwrap();
+    assert!(scene.panics != "client", "{client:?} {token:?} {answer:?}");
     step("used");
     drop((client, token, answer));
 }
@@ -196,6 +211,7 @@ async fn asynchronous(scene: &Scene) {
     scene.clock.forward(LATER);
     let answer = client.call(scene.request()).await.unwrap();
     let token = client.token().await.unwrap();
+    assert!(scene.panics != "client", "{client:?} {driver:?} {token:?} {answer:?}");
     step("used");
     drop((client, token, answer));
     driver.settled().await;
@@ -203,10 +219,17 @@ async fn asynchronous(scene: &Scene) {
 
 /// Writes down what goes over the wire.
 #[derive(Clone)]
-struct Wire(Arc<File>);
+struct Wire {
+    file: Arc<File>,
+    /// When a session is renewed.
+    panics: bool,
+}
 
 impl Wire {
     fn sent(&self, request: &HttpRequest) {
+        let renews =
+            str::from_utf8(request.body.as_bytes()).is_ok_and(|body| body.contains("\"refresh_token\""));
+        assert!(!(self.panics && renews), "{request:?}");
         let headers = request.headers.iter().map(|(_, value)| value.expose());
         let target = request.url.expose_target();
         for piece in std::iter::once(target.expose_secret()).chain(headers) {
@@ -222,8 +245,8 @@ impl Wire {
     }
 
     fn line(&self, bytes: &[u8]) {
-        (&*self.0).write_all(bytes).unwrap();
-        (&*self.0).write_all(b"\n").unwrap();
+        (&*self.file).write_all(bytes).unwrap();
+        (&*self.file).write_all(b"\n").unwrap();
     }
 }
 
@@ -257,6 +280,8 @@ impl<T: doorkey_async::Transport> doorkey_async::Transport for Recorded<T> {
 struct Trace {
     recorder: Recorder,
     file: File,
+    /// What is said in the end, if it panics.
+    panics: Option<String>,
 }
 
 impl Trace {
@@ -270,5 +295,10 @@ impl Observer for Trace {
     fn handled(&mut self, now: Now, event: &Event, disposition: Disposition, commands: &[Command]) {
         let line = self.recorder.line(now, event, disposition, commands);
         self.write(line);
+        let stores = |command: &Command| matches!(command, Command::Store { op: StoreOp::Write { .. }, .. });
+        if let Some(said) = &mut self.panics {
+            said.push_str(&format!("{event:?} {commands:?}\n"));
+            assert!(!commands.iter().any(stores), "{said}");
+        }
     }
 }

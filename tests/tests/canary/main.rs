@@ -2,5 +2,8 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod children;
 mod memory;
+mod panics;
+mod place;
 mod waiting;
