@@ -24,11 +24,14 @@ const OUR_FOLDERS: &str = "doorkey-";
 const PLACEHOLDER: &str = "placeholder";
 
 /// Where credentials lie in a home, and why they may.
-const PLACES: [&str; 11] = [
+const PLACES: [&str; 13] = [
     // Files for them, where there is no keychain.
     ".config/pentify/credentials",
     ".pensar/auth.json",
     ".config/doorkey/credentials",
+    // Logins that another process finishes, and what a test keeps of a session.
+    ".config/doorkey/pending/*",
+    "kept/credentials",
     // Those of `--sandbox`.
     ".local/state/doorkey/sandbox/credentials",
     ".local/state/doorkey/sandbox/pensar/auth.json",
