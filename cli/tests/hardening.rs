@@ -18,7 +18,7 @@ fn program() {
     let token = TOKEN.to_owned();
     let bug = move || match mode.as_str() {
         "message" => panic!("{token}"),
-        "result" => Err::<(), _>(token).unwrap(),
+        "result" => std::hint::black_box(Err::<(), _>(token)).unwrap(),
         // The message of the standard library repeats the text.
         _ => drop(format!("{token}ü")[..TOKEN.len() + 1].to_owned()),
     };
