@@ -67,6 +67,7 @@ mod driver;
 mod listener;
 mod reach;
 mod transport;
+mod wiping;
 
 pub use client::Client;
 pub use doorkey_host::{Browser, Clock, Proxy, ProxySettings, Surface, SystemClock, UnusableProxy};

@@ -6,6 +6,7 @@ use alloc::string::String;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::jwt::Lifetime;
 use crate::secret::{Entropy, Fingerprint, Secret};
@@ -116,14 +117,14 @@ impl Placeholders {
 
     /// A text that is no secret itself, but might repeat one.
     pub(super) fn plain(&self, text: &str) -> String {
-        let mut text = String::from(text);
+        let mut text = Zeroizing::new(String::from(text));
         for (secret, number) in &self.secrets {
             let secret = secret.expose_secret();
             if secret.len() >= SEARCHABLE && text.contains(secret) {
-                text = text.replace(secret, &shape(secret, *number));
+                text = Zeroizing::new(text.replace(secret, &shape(secret, *number)));
             }
         }
-        text
+        core::mem::take(&mut *text)
     }
 
     /// The number of a draw of entropy.
