@@ -177,6 +177,7 @@ impl Watch {
     pub(crate) fn begin_report(&mut self) {
         self.requests = 0;
         self.broken.clear();
+        self.occasions.clear();
     }
 
     /// Something asked there; `None` is any place under a name that is not ours.
