@@ -127,11 +127,18 @@ fn a_client_that_never_comes_gets_no_grade() {
         ["--examine", "--only", "plain", "--", "sh", "-c", "echo no server is configured >&2; exit 3"];
     let ended = sandbox(&sealed, &client).expect(2);
     assert!(
-        ended.stderr.contains("never came to the sandbox; it said: no server is configured"),
+        ended
+            .stderr
+            .contains("never logged in at the sandbox, nor tried to; it said: no server is configured"),
         "{ended:?}"
     );
     assert!(ended.stderr.contains("$SANDBOX_ISSUER"), "{ended:?}");
     assert_eq!(ended.stdout, "");
+    // To ask for something else is not enough: it would be praised for what it never did.
+    let ask = r#"exec 3<>"/dev/tcp/127.0.0.1/${SANDBOX_ISSUER##*:}"
+printf 'GET /.well-known/oauth-authorization-server HTTP/1.1\r\nhost: %s\r\nconnection: close\r\n\r\n' "${SANDBOX_ISSUER#*//}" >&3
+cat <&3"#;
+    sandbox(&sealed, &["--examine", "--only", "plain", "--", "bash", "-c", ask]).expect(2);
     let ended = sandbox(&sealed, &["--examine", "--", "/nowhere/at-all", "login"]).expect(2);
     assert!(ended.stderr.contains("the client cannot be started"), "{ended:?}");
 }

@@ -48,7 +48,7 @@ impl Examinee<'_> {
         }
         let ends: Vec<End> = ends.into_iter().collect::<Result<_, _>>()?;
         let report = Report::of(ends.into_iter().map(|end| (end.played, end.grade)).collect());
-        if report.was_attended() { Ok(report) } else { Err(absent(&report)) }
+        if report.says_something() { Ok(report) } else { Err(absent(&report)) }
     }
 
     fn play(&self, situation: Situation, stop: &AtomicBool) -> Result<End, Failure> {
@@ -57,27 +57,26 @@ impl Examinee<'_> {
         let running = serve(situation.options()).map_err(trouble)?;
         let announced = running.announcement();
         let home = Home::new(situation.id()).map_err(trouble)?;
-        let mut runs = Vec::new();
+        let (mut runs, mut said) = (Vec::new(), None);
         for step in situation.steps() {
-            match step {
-                Step::Wait(time) => sleep(*time, stop),
-                Step::Login => runs.extend(self.run(&home, &announced, None, 1, stop)?),
-                Step::Use(copies) => {
-                    if let Some(then) = self.then {
-                        runs.extend(self.run(&home, &announced, Some(then), *copies, stop)?);
-                    }
+            let ended = match (step, self.then) {
+                (Step::Login, _) => self.run(&home, &announced, None, 1, stop)?,
+                (Step::Use(copies), Some(then)) => self.run(&home, &announced, Some(then), *copies, stop)?,
+                (Step::Use(_), None) => continue,
+                (Step::Wait(time), _) => {
+                    sleep(*time, stop);
+                    continue;
                 }
+            };
+            // What it says about the first thing that went wrong explains the most.
+            if ended.iter().any(|run| *run != Run::Exited(0)) {
+                said = said.or_else(|| home.last_words());
             }
+            runs.extend(ended);
         }
         let grade = running.grade().map_err(trouble)?;
         running.stop();
-        let played = Played {
-            situation,
-            title: situation.title(),
-            requests: grade.requests,
-            runs,
-            said: home.last_words(),
-        };
+        let played = Played { situation, title: situation.title(), requests: grade.requests, runs, said };
         Ok(End { played, grade })
     }
 
@@ -133,11 +132,11 @@ fn sleep(time: Duration, stop: &AtomicBool) {
     }
 }
 
-/// No request came at all: a report would only say that nothing is known.
+/// The client got nowhere: a report would only say that nothing is known.
 fn absent(report: &Report) -> Failure {
     let said = report.situations.iter().find_map(|played| played.said.as_ref());
     let said = said.map(|said| format!("; it said: {}", harmless(said))).unwrap_or_default();
-    Failure::new(Exit::Usage, "client_absent", format!("the client never came to the sandbox{said}")).next(
+    Failure::new(Exit::Usage, "client_absent", format!("the client never logged in at the sandbox, nor tried to{said}")).next(
         "point it at $SANDBOX_ISSUER as client $SANDBOX_CLIENT_ID; its home folder is a new, empty one, so it has no settings",
     )
 }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::situation::Situation;
-use crate::grade::Grade;
+use crate::grade::{Grade, Verdict};
+use crate::rule::Rule;
 
 /// What came of an examination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,7 +27,7 @@ pub struct Played {
     pub requests: u64,
     /// How the client's processes ended, in the order in which they were started.
     pub runs: Vec<Run>,
-    /// The last line that the client said.
+    /// The last line that the client said when it first failed.
     pub said: Option<String>,
 }
 
@@ -57,8 +58,8 @@ impl Report {
         Self { grade: whole, situations }
     }
 
-    /// Whether the client ever came to the sandbox.
-    pub fn was_attended(&self) -> bool {
-        self.grade.requests > 0
+    /// Whether anything is known of the client: it came, and got so far that it could have broken a rule.
+    pub fn says_something(&self) -> bool {
+        self.grade.tally(Verdict::NotExercised) < Rule::ALL.len()
     }
 }
