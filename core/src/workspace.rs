@@ -51,6 +51,8 @@ pub struct ChooseWorkspace {
     open_browser: bool,
     /// Where the service says its pages are.
     console: Option<Url>,
+    /// The page that is being opened.
+    page: Option<CommandId>,
     phase: Phase,
 }
 
@@ -96,7 +98,7 @@ struct Listed {
 impl ChooseWorkspace {
     /// Chooses `wanted`, by slug or name, if that is given.
     pub fn new(wanted: Option<String>, open_browser: bool) -> Self {
-        Self { wanted, open_browser, console: None, phase: Phase::New }
+        Self { wanted, open_browser, console: None, page: None, phase: Phase::New }
     }
 
     fn listed(
@@ -129,9 +131,7 @@ impl ChooseWorkspace {
                 let console = self.console.as_ref().unwrap_or(&cx.service.app);
                 let page = console.join("/create-workspace").with("redirect", "/credits");
                 cx.show(Notice::CreateWorkspace { page: page.clone(), expires_at: until });
-                if self.open_browser {
-                    cx.open_page(page);
-                }
+                self.page = self.open_browser.then(|| cx.open_page(page));
                 self.await_one(cx, until)
             }
             ([], Some(until)) => self.await_one(cx, until),
@@ -196,9 +196,7 @@ impl ChooseWorkspace {
         let lifetime = body.get("expiresIn").and_then(seconds).map_or(SELECTION, |said| said.min(SELECTION));
         let until = cx.now.mono + lifetime;
         cx.show(Notice::ChooseInBrowser { page: page.clone(), expires_at: until });
-        if self.open_browser {
-            cx.open_page(page);
-        }
+        self.page = self.open_browser.then(|| cx.open_page(page));
         self.await_choice(cx, until, Secret::from(selection), listed)
     }
 
@@ -300,12 +298,14 @@ impl Logic for ChooseWorkspace {
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Selected> {
         match (core::mem::replace(&mut self.phase, Phase::New), event) {
-            (phase, Event::PageNotOpened { reason, .. }) => {
+            (phase, Event::PageNotOpened { id, reason }) if self.page == Some(*id) => {
+                self.page = None;
                 cx.show(Notice::PageNotOpened { reason: harmless(reason) });
                 self.phase = phase;
                 Step::Pending
             }
-            (phase, Event::PageOpened { .. }) => {
+            (phase, Event::PageOpened { id }) if self.page == Some(*id) => {
+                self.page = None;
                 self.phase = phase;
                 Step::Pending
             }
