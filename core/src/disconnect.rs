@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 use crate::command::CommandId;
 use crate::event::Event;
 use crate::machine::{Context, Logic, Step, WakeReason};
-use crate::record::{Backend, Generation, Record, Slot, Version, Workspace};
+use crate::record::{Backend, Record, Slot, Version, Workspace};
 use crate::resolve::{reading_order, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::secret::Secret;
+use crate::seeded::Seeded;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
 
@@ -140,12 +141,12 @@ impl Disconnect {
         self.done.workspace = self.done.workspace.take().or_else(|| record.workspace.clone());
         let (slot, expected) = (Slot::Active, record.version());
         let op = match &record.generation {
-            Some(generation) => StoreOp::Write {
-                backend,
-                slot,
-                expected: Some(expected),
-                record: Record::tombstone(Generation::next(generation)),
-            },
+            Some(generation) => {
+                let reused = cx.service.makes(Seeded::GenerationReused);
+                let generation = if reused { generation.clone() } else { generation.next() };
+                let record = Record::tombstone(generation);
+                StoreOp::Write { backend, slot, expected: Some(expected), record }
+            }
             None => StoreOp::Delete { backend, slot, expected },
         };
         self.phase = Phase::Removing(cx.store(op), backend, rest);
@@ -232,6 +233,9 @@ impl Disconnect {
             {
                 self.write_ledger(cx)
             }
+            (Phase::ReadingEmergency(_), _) if cx.service.makes(Seeded::EmergencyLeftByLogout) => {
+                self.write_ledger(cx)
+            }
             (Phase::ReadingEmergency(_), answer) => {
                 let holds = matches!(answer, StoreAnswer::Records(records) if !records.is_empty());
                 self.phase = Phase::RemovingEmergency(cx.store(StoreOp::RemoveEmergency), holds);
@@ -285,6 +289,10 @@ impl Logic for Disconnect {
     type Output = Disconnected;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
+        if cx.service.makes(Seeded::LogoutWithoutLock) {
+            self.phase = Phase::ReadingLedger(cx.store(StoreOp::ReadLedger));
+            return Step::Pending;
+        }
         self.phase = Phase::Locking(cx.store(StoreOp::Lock { wait: ROTATION_WAIT }));
         Step::Pending
     }

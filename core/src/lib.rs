@@ -103,6 +103,10 @@ pub mod revoke;
 mod rotate;
 pub mod rotation;
 pub mod secret;
+#[cfg(feature = "seeded-faults")]
+pub mod seeded;
+#[cfg(not(feature = "seeded-faults"))]
+mod seeded;
 pub mod service;
 pub mod session;
 pub mod sign;

@@ -18,7 +18,8 @@ use crate::pairing::{describe, unsendable};
 use crate::record::{Backend, Generation, Record, Slot, Version};
 use crate::resolve::unexpected;
 use crate::rotation::{Access, Journal, Moment, Spending};
-use crate::store::{StoreAnswer, StoreFailure, StoreOp};
+use crate::seeded::Seeded;
+use crate::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::text::harmless;
 use crate::time::Timestamp;
 use crate::url::Text;
@@ -171,6 +172,9 @@ impl Rotate {
             }
             None => oauth.request_limit,
         };
+        if cx.service.makes(Seeded::UnlockedBeforeSend) {
+            cx.store(StoreOp::Unlock);
+        }
         self.sent = Moment::new(cx.now, &cx.service.boot_id);
         self.phase = Phase::Sending(cx.send(request, limit));
         Step::Pending
@@ -184,6 +188,10 @@ impl Rotate {
         match TokenReply::read(response) {
             TokenReply::Tokens(tokens) => self.store(cx, tokens),
             TokenReply::Refused(error) if error.code == "invalid_grant" => self.refuse(cx),
+            TokenReply::Unclear if cx.service.makes(Seeded::NonsenseIsTransient) => {
+                let failure = trouble(cx, "nonsense");
+                self.clear(cx, End::Transient { failure, wait: None })
+            }
             TokenReply::Refused(error) if error.is_transient() => {
                 let failure = trouble(cx, &format!("it says {}", error.code));
                 self.tidy(cx, End::Unknown(failure))
@@ -213,6 +221,15 @@ impl Rotate {
 
     /// The token is dead, and is never sent again: marked at once, while nobody else can send it.
     fn refuse(&mut self, cx: &mut Context<'_>) -> Step<Rotated> {
+        if cx.service.makes(Seeded::RefusalNotNoted) {
+            return self.clear(cx, End::Refused(Box::new(self.before.clone())));
+        }
+        if cx.service.makes(Seeded::DeletedWhenRefused) {
+            let (backend, slot, expected) = (self.backend, Slot::Active, self.spending.version());
+            let id = cx.store(StoreOp::Delete { backend, slot, expected });
+            self.phase = Phase::Clearing(id, Box::new(End::Refused(Box::new(self.spending.clone()))));
+            return Step::Pending;
+        }
         let mut refused = self.spending.clone();
         refused.generation = refused.generation.as_ref().map(Generation::next);
         let interrupted = self.journal.attempt > 1;
@@ -233,11 +250,25 @@ impl Rotate {
             rotation.remember_spent(spent);
         }
         rotation.journal = Journal::Settled;
+        let received = if cx.service.makes(Seeded::AgedFromAnswer) {
+            Moment::new(cx.now, &cx.service.boot_id)
+        } else {
+            self.sent.clone()
+        };
         rotation.access = Some(Access {
             token: tokens.access,
-            received: self.sent.clone(),
+            received,
             lifetime: tokens.lifetime.or_else(|| cx.service.oauth.as_ref()?.access_lifetime),
         });
+        if cx.service.makes(Seeded::OldTokenKept) {
+            new.token = self.spending.token.clone();
+        }
+        if cx.service.makes(Seeded::HandedOutBeforeStored) {
+            return self.end(cx, End::New(new));
+        }
+        if cx.service.makes(Seeded::UnlockedBeforeStore) {
+            cx.store(StoreOp::Unlock);
+        }
         self.try_storing(cx, Box::new(new), 1)
     }
 
@@ -258,6 +289,9 @@ impl Rotate {
             self.phase = Phase::Pausing(cx.now.mono + STORE_PAUSE, new, tries);
             return Step::Pending;
         }
+        if cx.service.makes(Seeded::NoEmergency) {
+            return self.end(cx, End::New(*new));
+        }
         let id = cx.store(StoreOp::WriteEmergency(Record::clone(&new)));
         self.phase = Phase::Rescuing(id, new, failure.clone());
         Step::Pending
@@ -275,6 +309,10 @@ impl Rotate {
 
     fn store_answered(&mut self, cx: &mut Context<'_>, phase: Phase, answer: &StoreAnswer) -> Step<Rotated> {
         match (phase, answer) {
+            (Phase::Reserving(_), StoreAnswer::Done) if cx.service.makes(Seeded::NoJournal) => {
+                self.spending.generation.clone_from(&self.before.generation);
+                self.send(cx)
+            }
             (Phase::Reserving(_), StoreAnswer::Done) => {
                 self.phase = Phase::Journaling(self.write(cx, &self.before, self.spending.clone()));
                 Step::Pending
@@ -283,6 +321,11 @@ impl Rotate {
                 self.end(cx, End::Unwritable(failure.clone()))
             }
             (Phase::Journaling(_), StoreAnswer::Done) => self.send(cx),
+            (Phase::Journaling(_), StoreAnswer::Conflict)
+                if cx.service.makes(Seeded::TokenReadBeforeLock) =>
+            {
+                self.send(cx)
+            }
             (Phase::Journaling(_), StoreAnswer::Conflict) => {
                 self.tidy(cx, End::Overtaken { discarded: false })
             }
@@ -291,6 +334,20 @@ impl Rotate {
             }
             // If the journal could not be put back, it says "unknown", which errs on the safe side.
             (Phase::Clearing(_, end), _) => self.tidy(cx, *end),
+            (Phase::Storing(_, new, _), StoreAnswer::Done) if cx.service.makes(Seeded::NotReadBack) => {
+                self.tidy(cx, End::New(*new))
+            }
+            (Phase::Storing(_, new, _), StoreAnswer::Conflict)
+                if cx.service.makes(Seeded::ConflictIsSuccess) =>
+            {
+                self.tidy(cx, End::New(*new))
+            }
+            (Phase::Storing(_, new, tries), StoreAnswer::Conflict)
+                if cx.service.makes(Seeded::ConflictIsFailure) =>
+            {
+                let detail = "a conflict".into();
+                self.not_stored(cx, new, tries, &StoreFailure { kind: StoreFailureKind::Refused, detail })
+            }
             // After a conflict, too: an earlier try may have been late, not lost.
             (Phase::Storing(_, new, tries), StoreAnswer::Done | StoreAnswer::Conflict) => {
                 self.phase = Phase::ReadingBack(self.load(cx), new, tries);
@@ -339,6 +396,10 @@ impl Logic for Rotate {
             (Phase::Sending(id), Event::RequestFailed { id: answered, failure }) if id == *answered => {
                 match failure.kind {
                     FailureKind::Misconfigured => self.clear(cx, End::Misconfigured(unsendable(failure))),
+                    FailureKind::AnswerLost if cx.service.makes(Seeded::LossIsTransient) => {
+                        let failure = trouble(cx, &describe(failure));
+                        self.clear(cx, End::Transient { failure, wait: None })
+                    }
                     FailureKind::NotSent => {
                         let failure = trouble(cx, &describe(failure));
                         self.clear(cx, End::Transient { failure, wait: None })

@@ -68,6 +68,9 @@ pub struct Service {
     pub gateway: Option<Url>,
     /// Timing of API requests.
     pub retry: RetryPolicy,
+    /// A mistake to be made on purpose.
+    #[cfg(feature = "seeded-faults")]
+    pub seeded: Option<crate::seeded::Seeded>,
 }
 
 /// Where Pensar Apex is: [`PENSAR_API`] and so on, or others.
@@ -175,6 +178,8 @@ impl Service {
             oauth: None,
             gateway: None,
             retry: RETRY,
+            #[cfg(feature = "seeded-faults")]
+            seeded: None,
         }
     }
 
@@ -214,6 +219,8 @@ impl Service {
             }),
             gateway: Some(gateway),
             retry: RETRY,
+            #[cfg(feature = "seeded-faults")]
+            seeded: None,
             api,
         }
     }

@@ -22,7 +22,8 @@ use crate::notice::Notice;
 use crate::record::{Backend, Generation, Record, Slot, Version};
 use crate::resolve::{NOT_SIGNED_IN, store_failure, unexpected};
 use crate::rotate::{End, Rotate, Rotated};
-use crate::rotation::{Journal, Spending};
+use crate::rotation::{Journal, Moment, Spending};
+use crate::seeded::Seeded;
 use crate::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 use crate::verdict::{Refusal, Stuck, Verdict, grace_left, is_alive, judge};
@@ -213,6 +214,10 @@ impl Session {
     }
 
     fn lock(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
+        if cx.service.makes(Seeded::NoLock) {
+            self.locked = true;
+            return self.look(cx);
+        }
         let id = cx.store(StoreOp::Lock { wait: LOCK_SLICE });
         self.phase = Phase::Locking(id, Box::new(found));
         Step::Pending
@@ -230,6 +235,10 @@ impl Session {
         if failure.kind == StoreFailureKind::Busy && self.slices < patience {
             return self.look(cx);
         }
+        if cx.service.makes(Seeded::StolenLock) {
+            self.locked = true;
+            return self.look(cx);
+        }
         let end = self.live_or(cx, backend, record, store_failure(failure.clone()));
         self.finish(cx, end)
     }
@@ -238,6 +247,9 @@ impl Session {
     fn settle(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
         if let (Some(rescued), Some((backend, held))) = (found.rescued(), &found.held) {
             let (backend, expected, record) = (*backend, Some(held.version()), rescued.clone());
+            if cx.service.makes(Seeded::EmergencyRemovedFirst) {
+                cx.store(StoreOp::RemoveEmergency);
+            }
             let id = cx.store(StoreOp::Write { backend, slot: Slot::Active, expected, record });
             self.phase = Phase::Merging(id, Box::new(found));
             return Step::Pending;
@@ -278,6 +290,11 @@ impl Session {
             Err(failure) => return self.finish(cx, Err(failure)),
         };
         match judge(cx.service, cx.now, &record, self.refusal.as_ref()) {
+            Verdict::Use if cx.service.makes(Seeded::RefreshedAgain) => {
+                let started = Moment::new(cx.now, &cx.service.boot_id);
+                let held = Box::new(Kept { backend, record });
+                self.rotate(cx, held, Spending { attempt: 1, started, last_resorts: 0 })
+            }
             Verdict::Use => self.finish(cx, Ok(Bearer::Good(Box::new(Kept { backend, record })))),
             Verdict::NothingNewer => self.finish(cx, Ok(Bearer::NothingNewer)),
             Verdict::Stuck(stuck) => {
@@ -332,7 +349,7 @@ impl Session {
         match end {
             End::New(record) => self.finish(cx, Ok(Bearer::Good(Box::new(Kept { backend, record })))),
             End::Overtaken { discarded } => {
-                if discarded {
+                if discarded && !cx.service.makes(Seeded::AdoptsAnyLogin) {
                     self.login = rotate.login();
                 }
                 self.again(cx, discarded)
@@ -553,6 +570,9 @@ impl Logic for Session {
 
     fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<Bearer> {
         match &mut self.phase {
+            Phase::Rotating(..) if cx.service.makes(Seeded::InterruptCancels) => {
+                Step::fail(Failure::interrupted())
+            }
             Phase::Rotating(rotate, _) => {
                 // It only takes note.
                 rotate.interrupted(cx);
@@ -576,8 +596,12 @@ impl Logic for Session {
 impl Session {
     fn store_answered(&mut self, cx: &mut Context<'_>, phase: Phase, answer: &StoreAnswer) -> Step<Bearer> {
         match (phase, answer) {
-            (Phase::Locking(..), StoreAnswer::Done) => {
+            (Phase::Locking(_, found), StoreAnswer::Done) => {
                 self.locked = true;
+                let stale = [Seeded::SkippedReread, Seeded::TokenReadBeforeLock];
+                if stale.into_iter().any(|stale| cx.service.makes(stale)) {
+                    return self.settle(cx, *found);
+                }
                 self.look(cx)
             }
             (Phase::Locking(_, found), StoreAnswer::Failed(failure)) => self.not_locked(cx, &found, failure),

@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::record::Record;
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::Fingerprint;
+use crate::seeded::Seeded;
 use crate::service::Service;
 use crate::time::Now;
 
@@ -74,13 +75,20 @@ pub(crate) fn judge(service: &Service, now: Now, record: &Record, refusal: Optio
     }
     if let Some(access) = &rotation.access {
         match refusal {
+            None if service.makes(Seeded::FreshIsDue) => {}
             None if !access.is_due(now, &service.boot_id) => return Verdict::Use,
             Some(refusal) if !would_help(service, now, access, refusal) => return Verdict::NothingNewer,
             _ => {}
         }
     }
     let copied = rotation.machine.is_some() && rotation.machine != service.machine_id;
+    let copied = copied && !service.makes(Seeded::CopiedRotates);
     match &rotation.journal {
+        Journal::Refused { .. } if service.makes(Seeded::RefusalForgotten) => Verdict::Rotate(Spending {
+            attempt: 1,
+            started: Moment::new(now, &service.boot_id),
+            last_resorts: 0,
+        }),
         // Wherever it came from: nothing is sent that another machine could miss.
         Journal::Unrenewable => Verdict::Stuck(Stuck::Unrenewable),
         _ if copied => Verdict::Stuck(Stuck::Copied),
@@ -135,7 +143,11 @@ pub(crate) fn is_over(service: &Service, now: Now, record: &Record) -> bool {
 
 /// Until when, from now, the issuer answers a refresh token again that is being spent.
 pub(crate) fn grace_left(service: &Service, now: Now, spending: &Spending) -> Option<Duration> {
-    let grace = service.oauth.as_ref()?.grace?;
+    let known = service.oauth.as_ref()?.grace;
+    let grace = known.or_else(|| service.makes(Seeded::GraceAssumed).then_some(Duration::from_secs(20)))?;
+    if service.makes(Seeded::EndlessGrace) {
+        return Some(grace);
+    }
     let age = spending.started.age(now, &service.boot_id)?;
     grace.checked_sub(age).filter(|left| *left >= ARRIVAL)
 }
@@ -151,11 +163,12 @@ fn again(
     if spending.last_resorts == 0 && grace_left(service, now, spending).is_some() {
         return Verdict::Rotate(Spending { attempt, ..spending.clone() });
     }
-    if spending.last_resorts >= LAST_RESORTS {
+    if spending.last_resorts >= LAST_RESORTS && !service.makes(Seeded::EndlessLastResorts) {
         return Verdict::Stuck(Stuck::Interrupted);
     }
     let lives = |access: &Access| access.is_alive(now, &service.boot_id);
-    if refusal.is_none() && rotation.access.as_ref().is_some_and(lives) {
+    let risks = service.makes(Seeded::RiskedWhileAlive);
+    if !risks && refusal.is_none() && rotation.access.as_ref().is_some_and(lives) {
         return Verdict::Stuck(Stuck::Undecided);
     }
     Verdict::Rotate(Spending {

@@ -49,6 +49,12 @@ impl Service {
         Grade { token_requests: self.state.pensar.tally.clone(), ..self.state.watch.grade() }
     }
 
+    /// Begins the report anew: what was counted and what broke a rule is forgotten, nothing that is still under way.
+    pub fn begin_report(&mut self) {
+        self.state.watch.begin_report();
+        self.state.pensar.tally.clear();
+    }
+
     /// Answers one request at `now`, which is the sandbox's own time and never goes back.
     pub fn handle(&mut self, now: WallTime, request: &HttpRequest) -> HttpResponse {
         self.whole(Moment::from(now), request).0

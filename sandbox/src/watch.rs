@@ -92,6 +92,11 @@ impl Watch {
         Grade { requests: self.requests, rules, token_requests: BTreeMap::new() }
     }
 
+    pub(crate) fn begin_report(&mut self) {
+        self.requests = 0;
+        self.broken.clear();
+    }
+
     /// Something asked there; `None` is any place under a name that is not ours.
     pub(crate) fn asked(&mut self, place: Option<Place>, request: &HttpRequest) {
         if place.is_some_and(Place::is_for_programs) {

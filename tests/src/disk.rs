@@ -35,7 +35,7 @@ pub struct Disk {
 }
 
 /// An emergency file.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Emergency {
     /// The bytes that it was made with.
     pub room: usize,
@@ -81,8 +81,10 @@ impl Disk {
             }
             StoreOp::ReserveEmergency { bytes } => {
                 assert!(under_lock, "the emergency file is made under the lock");
-                let held = self.emergency.as_ref().and_then(|file| file.record.as_ref());
-                assert_eq!(held, None, "what is in there is not thrown away");
+                // What is in there is not thrown away.
+                if self.emergency.as_ref().is_some_and(|file| file.record.is_some()) {
+                    return failed(StoreFailureKind::Refused);
+                }
                 self.emergency = Some(Emergency { room: bytes, record: None });
                 StoreAnswer::Done
             }

@@ -1,0 +1,181 @@
+//! What may happen in an exploration, and how often.
+
+use std::fmt;
+use std::time::Duration;
+
+use doorkey_core::seeded::Seeded;
+
+/// The bounds of an exploration.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Bounds {
+    /// A short name.
+    pub name: &'static str,
+    /// How many processes want a token.
+    pub sessions: u8,
+    /// How often each of them may be started.
+    pub runs: u8,
+    /// Somebody signs in anew meanwhile: approved already, about to be stored.
+    pub login: bool,
+    /// Somebody signs out meanwhile.
+    pub logout: bool,
+    /// How long the issuer repeats an answer; zero is strict.
+    pub grace: Duration,
+    /// The access token is dead already, not only due.
+    pub dead: bool,
+    /// The credential came with a home that was copied from another machine.
+    pub copied: bool,
+    /// What may go wrong.
+    pub troubles: Troubles,
+    /// The machines make this mistake.
+    pub seeded: Option<Seeded>,
+}
+
+/// How often what may go wrong, in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Troubles {
+    /// Processes killed, with their request still on its way or not.
+    pub crashes: u8,
+    /// Requests and answers lost, garbled or put off on their way.
+    pub losses: u8,
+    /// Store operations that fail, happen late, or are forgotten.
+    pub stores: u8,
+    /// The lock cannot be had within one wait, or within all of them.
+    pub busy: u8,
+    /// Time passes although somebody could go on.
+    pub delays: u8,
+    /// The wall clock is set an hour forward or back, or the machine sleeps for an hour.
+    pub jumps: u8,
+    /// Interrupts by the person.
+    pub interrupts: u8,
+    /// Another program, which knows no lock, stores a login of its own.
+    pub strangers: u8,
+}
+
+impl Bounds {
+    /// Two processes and nothing that goes wrong.
+    pub const CALM: Self = Self {
+        name: "calm",
+        sessions: 2,
+        runs: 1,
+        login: false,
+        logout: false,
+        grace: GRACE,
+        dead: false,
+        copied: false,
+        troubles: Troubles {
+            crashes: 0,
+            losses: 0,
+            stores: 0,
+            busy: 0,
+            delays: 0,
+            jumps: 0,
+            interrupts: 0,
+            strangers: 0,
+        },
+        seeded: None,
+    };
+
+    /// The same with a strict issuer.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Self { grace: Duration::ZERO, ..self }
+    }
+
+    /// The same with a dead access token.
+    #[must_use]
+    pub fn dead(self) -> Self {
+        Self { dead: true, ..self }
+    }
+
+    /// The same with this mistake.
+    #[must_use]
+    pub fn seeded(self, mistake: Seeded) -> Self {
+        Self { seeded: Some(mistake), ..self }
+    }
+
+    /// What is explored in seconds.
+    pub fn quick() -> Vec<Self> {
+        let one = |name, troubles| Self { name, troubles, ..Self::CALM };
+        let none = Troubles::default();
+        let kinds = [
+            one("crash", Troubles { crashes: 1, losses: 1, ..none }),
+            one("store", Troubles { stores: 1, ..none }),
+            one("busy", Troubles { busy: 1, delays: 1, ..none }),
+            one("clock", Troubles { jumps: 1, delays: 1, ..none }),
+            one("interrupt", Troubles { interrupts: 1, losses: 1, ..none }),
+            one("stranger", Troubles { strangers: 1, ..none }),
+            Self { login: true, logout: true, ..one("login and logout", none) },
+        ];
+        kinds.into_iter().flat_map(Self::at_each_issuer).collect()
+    }
+
+    /// What takes minutes.
+    pub fn long() -> Vec<Self> {
+        let none = Troubles::default();
+        let two = |name, troubles| Self { name, runs: 2, troubles, ..Self::CALM };
+        let three = |name, troubles| Self { name, sessions: 3, troubles, ..Self::CALM };
+        let kinds = [
+            two("crashes", Troubles { crashes: 2, ..none }),
+            two("losses", Troubles { losses: 2, ..none }),
+            Self { runs: 1, ..two("slow", Troubles { crashes: 1, losses: 1, delays: 1, ..none }) },
+            Self { runs: 1, ..two("stores", Troubles { crashes: 1, losses: 1, stores: 1, ..none }) },
+            Self { runs: 1, ..two("time", Troubles { losses: 1, delays: 1, jumps: 1, ..none }) },
+            Self { runs: 1, ..two("waits", Troubles { crashes: 1, losses: 1, busy: 1, ..none }) },
+            Self { runs: 1, ..two("interrupts", Troubles { crashes: 1, losses: 1, interrupts: 1, ..none }) },
+            Self { runs: 1, ..two("stranger", Troubles { crashes: 1, losses: 1, strangers: 1, ..none }) },
+            Self { sessions: 1, ..two("hard disk", Troubles { crashes: 1, stores: 5, ..none }) },
+            Self { sessions: 1, runs: 5, ..two("last resorts", Troubles { losses: 5, ..none }) },
+            three("three", Troubles { crashes: 1, losses: 1, ..none }),
+            Self {
+                login: true,
+                logout: true,
+                runs: 1,
+                ..two("login and logout", Troubles { crashes: 1, ..none })
+            },
+            Self { copied: true, ..two("copied home", Troubles { crashes: 1, losses: 1, ..none }) },
+        ];
+        kinds.into_iter().flat_map(Self::at_each_issuer).collect()
+    }
+
+    fn at_each_issuer(self) -> [Self; 4] {
+        [self.clone(), self.clone().dead(), self.clone().strict(), self.strict().dead()]
+    }
+}
+
+/// The grace period of an issuer that has one.
+pub const GRACE: Duration = Duration::from_secs(20);
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, sessions, runs, .. } = self;
+        write!(f, "{name}: {sessions} processes")?;
+        if *runs > 1 {
+            write!(f, " × {runs} runs")?;
+        }
+        for (is, what) in [(self.login, "a login"), (self.logout, "a logout"), (self.copied, "a copied home")]
+        {
+            if is {
+                write!(f, ", {what}")?;
+            }
+        }
+        let t = &self.troubles;
+        for (count, what) in [
+            (t.crashes, "crashes"),
+            (t.losses, "losses"),
+            (t.stores, "store failures"),
+            (t.busy, "waits in vain"),
+            (t.delays, "delays"),
+            (t.jumps, "clock jumps"),
+            (t.interrupts, "interrupts"),
+            (t.strangers, "strangers"),
+        ] {
+            if count > 0 {
+                write!(f, ", ≤ {count} {what}")?;
+            }
+        }
+        let issuer = if self.grace.is_zero() { "strict" } else { "grace" };
+        let token = if self.dead { "dead" } else { "due" };
+        write!(f, "; {issuer} issuer, {token} token")?;
+        self.seeded.map_or(Ok(()), |seeded| write!(f, "; seeded: {seeded:?}"))
+    }
+}

@@ -1,0 +1,354 @@
+//! Invariants 4 to 12, as checks of every step.
+
+use std::time::Duration;
+
+use doorkey_core::bearer::{Bearer, bearer_of};
+use doorkey_core::failure::Failure;
+use doorkey_core::http::{HttpRequest, HttpResponse};
+use doorkey_core::record::Record;
+use doorkey_core::rotation::Journal;
+use doorkey_core::secret::Secret;
+use doorkey_core::store::{StoreAnswer, StoreOp};
+use doorkey_sandbox::Rule;
+
+use crate::client::{End, Process, Role};
+use crate::fingerprint::WALL;
+use crate::ghost::{Ghost, Sent, Violation};
+use crate::step::{Checked, is_read, is_token_request};
+use crate::world::{BACKEND, World, millis};
+
+/// What is left of a grace period must be enough for a request to arrive.
+const ARRIVAL: Duration = Duration::from_secs(1);
+/// How often a token of unknown fate may be risked.
+const RISKS: u8 = 3;
+
+impl World {
+    pub fn ghost(&mut self) -> &mut Ghost {
+        self.ghost.change()
+    }
+
+    /// Whether the session may be lost: what is stored may have been spent, and nobody could have prevented that.
+    pub fn is_excused(&self) -> bool {
+        let excuses = &self.ghost.excuses;
+        if excuses.orphan || excuses.not_kept || excuses.forgotten || excuses.stranger {
+            return true;
+        }
+        let Some(record) = self.newest() else { return true };
+        let given_up = match record.rotation.as_ref().map(|rotation| &rotation.journal) {
+            Some(Journal::Spending(spending)) => spending.last_resorts >= u32::from(RISKS),
+            _ => false,
+        };
+        given_up || self.ghost.sent.get(&record.token).is_some_and(|sent| !self.is_repeatable(*sent))
+    }
+
+    /// Whether the issuer will answer a token that has left as it did then.
+    fn is_repeatable(&self, sent: Sent) -> bool {
+        let age = WALL + self.millis - sent.first;
+        age + millis(ARRIVAL) <= millis(self.bounds.grace)
+    }
+
+    fn may_have_slept(&self) -> bool {
+        self.bounds.troubles.delays + self.bounds.troubles.jumps > 0
+    }
+
+    /// Whether the token of a request has left before.
+    pub fn was_sent(&self, request: &HttpRequest) -> bool {
+        presented(request).is_some_and(|token| self.ghost.sent.contains_key(&token))
+    }
+
+    /// A request for tokens leaves: is it right to send it (invariants 4, 5, 7 to 10, 12)?
+    pub fn check_request(&self, who: usize, request: &HttpRequest) -> Checked {
+        let Some(token) = presented(request) else { return Ok(()) };
+        let holds = self.disk.lock == Some(who);
+        Violation::unless(holds, 4, || format!("{who} refreshes without the lock"))?;
+        if self.ghost.excuses.stranger || self.ghost.excuses.forgotten {
+            return Ok(());
+        }
+        let Some(record) = self.disk.records.get(&BACKEND) else {
+            return Err(Violation::new(5, format!("{who} sends a token that is not stored")));
+        };
+        let stored = record.token == token;
+        Violation::unless(stored, 5, || format!("{who} sends another token than is stored now"))?;
+        let rotation = record.rotation.as_ref();
+        let spending = rotation.is_some_and(|rotation| matches!(rotation.journal, Journal::Spending(_)));
+        Violation::unless(spending, 7, || format!("{who} sends a token, and the journal does not say so"))?;
+        let refused = self.ghost.refused.contains(&token);
+        Violation::unless(!refused, 9, || format!("{who} sends a token that was refused"))?;
+        let access = rotation.and_then(|rotation| rotation.access.as_ref());
+        let (now, boot) = (self.now(), &*self.service.boot_id);
+        let due = access.is_none_or(|access| access.is_due(now, boot));
+        Violation::unless(due, 10, || format!("{who} refreshes a token that is not due"))?;
+        let room = self.disk.emergency.is_some();
+        Violation::unless(room, 12, || format!("{who} sends a token without an emergency file"))?;
+        if let Some(sent) = self.ghost.sent.get(&token)
+            && !self.is_within_grace(*sent)
+        {
+            let alive = access.is_some_and(|access| access.is_alive(now, boot));
+            let what = || format!("{who} risks a token of unknown fate while another still lives");
+            Violation::unless(!alive, 8, what)?;
+            let few = sent.risked < RISKS;
+            Violation::unless(few, 8, || format!("{who} risks a token of unknown fate once more"))?;
+        }
+        Ok(())
+    }
+
+    /// A request for tokens has left, and may have arrived.
+    pub fn has_left(&mut self, request: &HttpRequest) {
+        let Some(token) = presented(request) else { return };
+        let now = WALL + self.millis;
+        let risk = self.ghost.sent.get(&token).is_some_and(|sent| !self.is_within_grace(*sent));
+        let sent = self.ghost().sent.entry(token).or_insert(Sent { first: now, risked: 0 });
+        sent.risked += u8::from(risk);
+    }
+
+    fn is_within_grace(&self, sent: Sent) -> bool {
+        WALL + self.millis - sent.first < millis(self.bounds.grace)
+    }
+
+    /// What the issuer's own eye saw.
+    pub fn check_grade(&mut self, excused: bool) -> Checked {
+        let issuer = self.issuer.change();
+        let grade = issuer.grade();
+        issuer.begin_report();
+        for rule in [Rule::RefreshReplayed, Rule::RefreshRaced] {
+            let clean = excused || grade.count(rule) == 0;
+            Violation::unless(clean, 8, || format!("the issuer saw {rule:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// An answer reaches a process.
+    pub fn heard(&mut self, who: usize, request: &HttpRequest, response: &HttpResponse) {
+        if !is_token_request(request) {
+            return;
+        }
+        let body: serde_json::Value = serde_json::from_slice(response.body.as_bytes()).unwrap_or_default();
+        let login = self.newest().and_then(login_of).map(str::to_owned).unwrap_or_default();
+        let process = self.process(who);
+        if response.status == 200 {
+            process.pair_of = Some(login);
+        } else if body["error"] == "invalid_grant" {
+            process.refused = presented(request);
+        }
+    }
+
+    /// A store is asked: may it be (invariants 4, 6, 9)?
+    pub fn check_op(&self, who: usize, op: &StoreOp) -> Checked {
+        let holds = self.disk.lock == Some(who);
+        let free = is_read(op) || matches!(op, StoreOp::Lock { .. } | StoreOp::Unlock);
+        Violation::unless(free || holds, 4, || format!("{who} writes without the lock: {}", name(op)))?;
+        let client = &self.clients[who];
+        let Some(process) = &client.process else { return Ok(()) };
+        match op {
+            StoreOp::Unlock if holds => self.check_unlock(who, process),
+            StoreOp::Delete { .. } if client.role == Role::Session => {
+                Err(Violation::new(9, format!("{who} deletes the record")))
+            }
+            StoreOp::Write { record, expected, .. }
+                if self.disk.records.get(&BACKEND).map(Record::version) == *expected =>
+            {
+                self.check_write(who, client.role, record)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The lock is given back: is everything where it must be by then (invariants 7, 9, 11, 15)?
+    fn check_unlock(&self, who: usize, process: &Process) -> Checked {
+        let on_its_way = process.flight.is_some() || process.token_request().is_some();
+        Violation::unless(!on_its_way, 4, || format!("{who} gives the lock back while its request is away"))?;
+        let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
+        let kept = process.pair_of.is_none() || process.not_kept || lied_to;
+        Violation::unless(kept, 7, || format!("{who} gives the lock back before the new pair is stored"))?;
+        if self.clients[who].role == Role::Logout && !process.troubled && process.machine_is_content() {
+            let gone = self.disk.records.get(&BACKEND).is_none_or(Record::is_tombstone);
+            Violation::unless(gone && self.disk.emergency.is_none(), 6, || {
+                format!("{who} has signed out, and something is left")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_write(&self, who: usize, role: Role, record: &Record) -> Checked {
+        let held = self.disk.records.get(&BACKEND);
+        let (before, login) = (held.and_then(login_of), login_of(record));
+        let back = login.is_some_and(|login| self.ghost.over.contains(login)) && !record.is_tombstone();
+        Violation::unless(!back, 6, || format!("{who} brings a login back that was over"))?;
+        if role != Role::Session {
+            return Ok(());
+        }
+        Violation::unless(!record.is_tombstone(), 9, || format!("{who} deletes the record"))?;
+        let rescued = self.newest().and_then(login_of);
+        let same = before == login || rescued == login;
+        Violation::unless(same, 6, || format!("{who} writes another login than is stored"))?;
+        let Some(held) = held else { return Ok(()) };
+        let (old, new) = (held.rotation.as_ref(), record.rotation.as_ref());
+        let machine = old.and_then(|rotation| rotation.machine.as_ref());
+        let ours = machine.is_none() || machine == self.service.machine_id.as_ref();
+        Violation::unless(ours, 4, || format!("{who} rotates another machine's session"))?;
+        if let (Some(new), true) = (new, held.token != record.token) {
+            let noted = new.spent.last() == Some(&held.token.fingerprint());
+            Violation::unless(noted, 7, || format!("{who} does not note what was spent"))?;
+        }
+        let (was, is) = (old.and_then(|r| r.access.as_ref()), new.and_then(|r| r.access.as_ref()));
+        if let (Some(is), Some(minted)) = (is, self.ghost.minted)
+            && was.map(|access| &access.token) != Some(&is.token)
+        {
+            let older = is.received.mono.as_millis() <= minted;
+            Violation::unless(older, 10, || format!("{who} takes a token for younger than it is"))?;
+            // A pair belongs together: the token that will be sent next is the one that the issuer expects.
+            let belongs = held.token != record.token;
+            Violation::unless(belongs, 7, || format!("{who} keeps a token that was spent"))?;
+        }
+        Ok(())
+    }
+
+    /// What a store answered: does it fit what nobody else can have done (invariant 5), and what becomes of the pair?
+    pub fn check_answer(
+        &mut self,
+        who: usize,
+        op: &StoreOp,
+        answer: &StoreAnswer,
+        before: Option<String>,
+    ) -> Checked {
+        let conflict = *answer == StoreAnswer::Conflict;
+        let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
+        let late = self.process(who).troubled;
+        Violation::unless(!conflict || lied_to || late, 5, || {
+            format!("{who} writes over something that it has not read under the lock")
+        })?;
+        if *answer != StoreAnswer::Done {
+            return Ok(());
+        }
+        match op {
+            StoreOp::Write { record, .. } => self.written(who, record, before),
+            StoreOp::WriteEmergency(_) => self.process(who).pair_of = None,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn written(&mut self, who: usize, record: &Record, before: Option<String>) {
+        let login = login_of(record).map(str::to_owned);
+        let settled = record.rotation.as_ref().is_some_and(|rotation| rotation.journal == Journal::Settled);
+        let process = self.process(who);
+        if settled {
+            process.pair_of = None;
+        }
+        // What it writes now has to say that the token was refused.
+        if let Some(token) = process.refused.take() {
+            self.ghost().refused.insert(token);
+        }
+        if record.is_tombstone() {
+            self.ghost().over.extend(login);
+        } else if before != login {
+            self.ghost().over.extend(before);
+        }
+    }
+
+    /// What is not stored any more cannot be lost.
+    pub fn forget_the_past(&mut self) {
+        if self.ghost.sent.is_empty() && self.ghost.refused.is_empty() {
+            return;
+        }
+        let held = self.disk.records.get(&BACKEND).map(|record| record.token.clone());
+        let rescued = self.disk.emergency.as_ref().and_then(|file| file.record.as_ref());
+        let rescued = rescued.map(|record| record.token.clone());
+        let stored = |token: &Secret| held.as_ref() == Some(token) || rescued.as_ref() == Some(token);
+        let ghost = self.ghost.change();
+        ghost.sent.retain(|token, _| stored(token));
+        ghost.refused.retain(stored);
+    }
+
+    /// A prompt: never with the lock.
+    pub fn check_unlocked(&self, who: usize, what: &str) -> Checked {
+        let free = self.disk.lock != Some(who);
+        Violation::unless(free, 4, || format!("{who} holds the lock while {what}"))
+    }
+
+    /// A process has ended, with everything done that it wanted done.
+    pub fn ended(&mut self, who: usize) -> Checked {
+        let Some(process) = self.client(who).process.take() else { return Ok(()) };
+        let Process { machine, flight, troubled, pair_of, not_kept, .. } = process;
+        let Some(end) = machine.end() else { return Ok(()) };
+        let failure = if let End::Failed(failure) = &end { Some(failure) } else { None };
+        if let Some(tape) = &mut self.tape {
+            tape.end(who, failure);
+        }
+        self.note(|| format!("{who} ended: {}", told(&end)));
+        let locked = self.disk.lock == Some(who);
+        Violation::unless(!locked, 4, || format!("{who} ends with the lock"))?;
+        Violation::unless(flight.is_none(), 11, || format!("{who} ends while its request is away"))?;
+        let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
+        let kept = pair_of.is_none() || not_kept || lied_to;
+        Violation::unless(kept, 7, || format!("{who} ends without having stored the new pair"))?;
+        if self.clients[who].role == Role::Session {
+            self.check_bearer(who, &end, troubled, pair_of.as_deref())?;
+        }
+        self.last_end = Some(end);
+        Ok(())
+    }
+
+    fn check_bearer(&self, who: usize, end: &End, troubled: bool, spent: Option<&str>) -> Checked {
+        let record = match end {
+            End::Bearer(Bearer::Good(kept)) => &kept.record,
+            End::Failed(failure) => {
+                let gone = !self.ghost.over.is_empty() || self.is_excused();
+                let disturbed = troubled || gone || self.may_have_slept();
+                let copied = self.bounds.copied && failure.code == "copied_home";
+                let what = || format!("{who} fails though nothing went wrong: {}", failure.code);
+                return Violation::unless(disturbed || copied || self.ghost.excuses.forgotten, 8, what);
+            }
+            _ => return Err(Violation::new(0, format!("{who} ends with {}", told(end)))),
+        };
+        let login = login_of(record);
+        let adopted = spent.is_some() && spent != login;
+        Violation::unless(!adopted, 6, || format!("{who} has spent one login's token and uses another's"))?;
+        let counter = |record: &Record| record.generation.as_ref().map_or(0, |g| g.counter);
+        let newest = self.newest();
+        let stored = newest.is_some_and(|held| login_of(held) == login && counter(held) >= counter(record));
+        let over = login.is_some_and(|login| self.ghost.over.contains(login));
+        let lost = over || self.ghost.excuses.not_kept || self.ghost.excuses.stranger;
+        Violation::unless(stored || lost, 7, || format!("{who} hands out a token that is not stored"))?;
+        let accepted = bearer_of(record).is_some_and(|token| self.accepts(token));
+        // It may have slept after it had looked at the clock for the last time.
+        let access = record.rotation.as_ref().and_then(|rotation| rotation.access.as_ref());
+        let dead = access.is_some_and(|access| !access.is_alive(self.now(), &self.service.boot_id));
+        let accepted = accepted || self.may_have_slept() && dead;
+        let what = || format!("{who} hands out a token that the API refuses");
+        Violation::unless(accepted || self.is_excused(), 10, what)
+    }
+}
+
+impl Process {
+    /// Whether a logout has met nothing that it could not remove.
+    fn machine_is_content(&self) -> bool {
+        !self.machine.has_ended() || matches!(self.machine.clone().end(), Some(End::LoggedOut(_)))
+    }
+}
+
+/// The refresh token that a request presents.
+fn presented(request: &HttpRequest) -> Option<Secret> {
+    let body: serde_json::Value = serde_json::from_slice(request.body.as_bytes()).ok()?;
+    Some(Secret::from(body["refresh_token"].as_str()?))
+}
+
+pub fn login_of(record: &Record) -> Option<&str> {
+    record.generation.as_ref().map(|generation| generation.login.as_str())
+}
+
+fn name(op: &StoreOp) -> String {
+    let text = format!("{op:?}");
+    text.split(['(', '{', ' ']).next().unwrap_or_default().to_owned()
+}
+
+/// An end in words.
+pub fn told(end: &End) -> String {
+    match end {
+        End::Bearer(Bearer::Good(kept)) => format!("a token of {}", kept.record.version()),
+        End::Bearer(Bearer::NothingNewer) => "nothing newer".into(),
+        End::LoggedIn(connected) => format!("signed in as {}", connected.kept.record.version()),
+        End::LoggedOut(_) => "signed out".into(),
+        End::Failed(Failure { code, .. }) => format!("failed: {code}"),
+    }
+}
