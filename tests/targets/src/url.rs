@@ -7,6 +7,7 @@ pub fn url(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     if let Ok(url) = Url::parse(text) {
         check(&url);
+        assert_eq!(host(text), host(&url.to_string()), "{text:?}");
         assert_eq!(Url::parse(url.expose().expose_secret()).as_ref(), Ok(&url), "{text:?}");
         let more = url.clone().with("a&b=", "c #ü\u{1b}+").with("d", Text::from("e"));
         let again = Url::parse(more.expose().expose_secret()).expect("what was encoded is read");
@@ -38,10 +39,20 @@ pub fn url(bytes: &[u8]) {
     }
 }
 
+/// What stands between the scheme and a port, without a look at what is in it.
+fn host(text: &str) -> String {
+    let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+    let is_port = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+    if is_port { host } else { authority }.to_ascii_lowercase()
+}
+
 fn check(url: &Url) {
     let origin = url.origin();
     assert!(origin.is_https() || origin.is_loopback(), "{url}");
     assert!(!origin.host().bytes().any(|b| b.is_ascii_uppercase() || b == b'@'), "{url}");
+    assert!(!origin.host().contains(['[', ']']), "{url}");
     let whole = url.expose();
     let whole = whole.expose_secret();
     assert!(whole.bytes().all(|b| b.is_ascii_graphic()) && !whole.contains('#'), "{whole:?}");
