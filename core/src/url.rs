@@ -137,17 +137,13 @@ impl Url {
         if authority.as_str().contains('@') {
             return Err(UrlError::UserInfo);
         }
-        // `http` accepts a port that it cannot represent and then reports none.
-        let port = match (authority.port_u16(), authority.as_str().rsplit_once(':')) {
-            (Some(port), _) => port,
-            (None, Some((_, rest))) if !rest.ends_with(']') => return Err(UrlError::Malformed),
-            (None, _) => {
-                if https {
-                    443
-                } else {
-                    80
-                }
-            }
+        // `http` accepts a port that it cannot represent, and what stands before or after the brackets of an address, and
+        // then reports neither.
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") if https => 443,
+            Some("") => 80,
+            Some(rest) => port(rest).ok_or(UrlError::Malformed)?,
+            None => return Err(UrlError::Malformed),
         };
         let host = host(authority.host())?;
         if !https && !is_loopback(&host) {
@@ -301,6 +297,12 @@ impl fmt::Display for UrlError {
 
 impl core::error::Error for UrlError {}
 
+/// What stands behind a host: a colon, and digits.
+fn port(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix(':')?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}
+
 /// The host in lower case, IPv6 without its brackets. A host that ends in a number is an address to browsers and to C
 /// libraries, which read `127.1` and `0x7f000001` as 127.0.0.1 (WHATWG URL §3.5): the usual form is the only one that
 /// everybody reads alike.
@@ -316,6 +318,7 @@ fn host(text: &str) -> Result<String, UrlError> {
     let is_hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
     match host.as_str() {
         "" => Err(UrlError::Malformed),
+        _ if host.contains(['[', ']']) => Err(UrlError::Malformed),
         _ if (is_decimal || is_hex) && host.parse::<Ipv4Addr>().is_err() => Err(UrlError::OddAddress),
         _ => Ok(host),
     }
@@ -359,6 +362,11 @@ mod tests {
             ("https://a@b.example", Err(UrlError::UserInfo)),
             ("https://b.example:99999", Err(UrlError::Malformed)),
             ("https://b.example:", Err(UrlError::Malformed)),
+            ("https://b.example:+80", Err(UrlError::Malformed)),
+            ("https://b.example:x[1:2]:443/", Err(UrlError::Malformed)),
+            ("https://b.example[1:2]:443/", Err(UrlError::Malformed)),
+            ("https://b[c].example/", Err(UrlError::Malformed)),
+            ("https://[::1]b.example/", Err(UrlError::Malformed)),
             ("https://127.1/", Err(UrlError::OddAddress)),
             ("https://2130706433/", Err(UrlError::OddAddress)),
             ("https://0x7F000001/", Err(UrlError::OddAddress)),

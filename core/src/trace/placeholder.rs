@@ -148,9 +148,7 @@ impl Placeholders {
     /// A server's JSON: only texts under known harmless keys are kept.
     pub(super) fn json(&mut self, key: Option<&str>, value: &Value) -> Value {
         match value {
-            Value::String(text) if key.is_some_and(|key| PLAIN_KEYS.contains(&key)) => {
-                self.plain(text).into()
-            }
+            Value::String(text) if key.is_some_and(is_plain) => self.plain(text).into(),
             Value::String(text) if key.is_some_and(|key| URL_KEYS.contains(&key)) => self.url(text).into(),
             Value::String(text) => self.secret(&Secret::from(text.as_str())).into(),
             Value::Array(items) => items.iter().map(|item| self.json(key, item)).collect(),
@@ -160,6 +158,12 @@ impl Placeholders {
             other => other.clone(),
         }
     }
+}
+
+/// Beside the [known keys](PLAIN_KEYS) what an issuer says that it supports (RFC 8414 §2): words of the protocol, which also
+/// stand in requests and paths.
+fn is_plain(key: &str) -> bool {
+    PLAIN_KEYS.contains(&key) || key.ends_with("_supported")
 }
 
 /// The bits that stand for a draw in a replay.
