@@ -152,6 +152,10 @@ impl World {
         let Some(process) = &client.process else { return Ok(()) };
         match op {
             StoreOp::Unlock if holds => self.check_unlock(who, process),
+            StoreOp::WriteEmergency(_) => {
+                let may_fail = self.bounds.troubles.stores > 0;
+                Violation::unless(may_fail, 6, || format!("{who} takes a lost race for a broken store"))
+            }
             StoreOp::Delete { .. } if client.role == Role::Session => {
                 Err(Violation::new(9, format!("{who} deletes the record")))
             }
@@ -330,7 +334,10 @@ impl World {
         Violation::unless(!adopted, 6, || format!("{who} has spent one login's token and uses another's"))?;
         let counter = |record: &Record| record.generation.as_ref().map_or(0, |g| g.counter);
         let newest = self.newest();
-        let stored = newest.is_some_and(|held| login_of(held) == login && counter(held) >= counter(record));
+        let stored = newest.is_some_and(|held| {
+            bearer_of(held) == bearer_of(record)
+                || login_of(held) == login && counter(held) >= counter(record)
+        });
         let over = login.is_some_and(|login| self.ghost.over.contains(login));
         let lost = over || self.ghost.excuses.not_kept || self.ghost.excuses.stranger;
         Violation::unless(stored || lost, 7, || format!("{who} hands out a token that is not stored"))?;
