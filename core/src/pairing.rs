@@ -34,8 +34,6 @@ const STRANGE_ANSWERS: u32 = 3;
 pub struct Pairing {
     workspace: Option<String>,
     open_browser: bool,
-    /// The page that is being opened.
-    page: Option<CommandId>,
     phase: Phase,
 }
 
@@ -113,7 +111,7 @@ enum Verdict {
 impl Pairing {
     /// A pairing that names `workspace` to the page, and opens a browser if there may be one.
     pub fn new(workspace: Option<String>, open_browser: bool) -> Self {
-        Self { workspace, open_browser, page: None, phase: Phase::New }
+        Self { workspace, open_browser, phase: Phase::New }
     }
 
     fn begin(&mut self, cx: &mut Context<'_>, started: Timestamp, entropy: &Entropy) {
@@ -136,13 +134,9 @@ impl Pairing {
             check_code: Text::Secret(check_code(&handshake.device_id)),
             expires_at: handshake.expires_at,
         });
-<<<<<<< HEAD
         if self.open_browser {
             handshake.page = Some(cx.open_page(link));
         }
-=======
-        self.page = self.open_browser.then(|| cx.open_page(link));
->>>>>>> b303f196bf1626580b9d3d22ae6ed88fa16715ee
         let first = (started + policy.first_poll).max(cx.now.mono);
         self.wait(cx, handshake, first, PollState::None);
     }
@@ -275,24 +269,6 @@ impl Logic for Pairing {
                 self.begin(cx, started, entropy);
                 Step::Pending
             }
-<<<<<<< HEAD
-=======
-            (phase @ (Phase::Waiting(..) | Phase::Polling(..)), Event::PageOpened { id })
-                if self.page == Some(*id) =>
-            {
-                self.page = None;
-                self.phase = phase;
-                Step::Pending
-            }
-            (phase @ (Phase::Waiting(..) | Phase::Polling(..)), Event::PageNotOpened { id, reason })
-                if self.page == Some(*id) =>
-            {
-                self.page = None;
-                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
-                self.phase = phase;
-                Step::Pending
-            }
->>>>>>> b303f196bf1626580b9d3d22ae6ed88fa16715ee
             (Phase::Waiting(h, w), Event::Woke) => {
                 if cx.now.mono >= h.expires_at {
                     return timed_out(cx.service);
@@ -352,6 +328,7 @@ impl Logic for Pairing {
                 self.phase = phase;
                 match event {
                     Event::Woke => Step::Ignored("nothing is due"),
+                    Event::PageOpened { .. } => Step::Ignored("the page opened late"),
                     _ => Step::Ignored("not waited for"),
                 }
             }

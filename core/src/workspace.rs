@@ -131,13 +131,9 @@ impl ChooseWorkspace {
                 let console = self.console.as_ref().unwrap_or(&cx.service.app);
                 let page = console.join("/create-workspace").with("redirect", "/credits");
                 cx.show(Notice::CreateWorkspace { page: page.clone(), expires_at: until });
-<<<<<<< HEAD
                 if self.open_browser {
                     self.page = Some(cx.open_page(page));
                 }
-=======
-                self.page = self.open_browser.then(|| cx.open_page(page));
->>>>>>> b303f196bf1626580b9d3d22ae6ed88fa16715ee
                 self.await_one(cx, until)
             }
             ([], Some(until)) => self.await_one(cx, until),
@@ -202,13 +198,9 @@ impl ChooseWorkspace {
         let lifetime = body.get("expiresIn").and_then(seconds).map_or(SELECTION, |said| said.min(SELECTION));
         let until = cx.now.mono + lifetime;
         cx.show(Notice::ChooseInBrowser { page: page.clone(), expires_at: until });
-<<<<<<< HEAD
         if self.open_browser {
             self.page = Some(cx.open_page(page));
         }
-=======
-        self.page = self.open_browser.then(|| cx.open_page(page));
->>>>>>> b303f196bf1626580b9d3d22ae6ed88fa16715ee
         self.await_choice(cx, until, Secret::from(selection), listed)
     }
 
@@ -313,20 +305,6 @@ impl Logic for ChooseWorkspace {
             return Step::Pending;
         }
         match (core::mem::replace(&mut self.phase, Phase::New), event) {
-<<<<<<< HEAD
-=======
-            (phase, Event::PageNotOpened { id, reason }) if self.page == Some(*id) => {
-                self.page = None;
-                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
-                self.phase = phase;
-                Step::Pending
-            }
-            (phase, Event::PageOpened { id }) if self.page == Some(*id) => {
-                self.page = None;
-                self.phase = phase;
-                Step::Pending
-            }
->>>>>>> b303f196bf1626580b9d3d22ae6ed88fa16715ee
             (Phase::Listing(mut call), event) => {
                 let step = call.handle(cx, event);
                 self.phase = Phase::Listing(call);
