@@ -8,8 +8,9 @@ use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBuilder, wiped};
 
 /// What RFC 3986 §2.3 calls unreserved stays; everything else in a query is encoded.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -126,7 +127,7 @@ impl Url {
         if text.contains('#') {
             return Err(UrlError::Malformed);
         }
-        let uri: http::Uri = text.parse().map_err(|_| UrlError::Malformed)?;
+        let uri = http::Uri::from_maybe_shared(wiped(text)).map_err(|_| UrlError::Malformed)?;
         let https = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
@@ -186,10 +187,11 @@ impl Url {
     pub fn with(mut self, name: &str, value: impl Into<Text>) -> Self {
         let pair = (name.to_owned(), value.into());
         self.written = self.written.map(|written| {
-            let mut query = written.expose_secret().to_owned();
-            query.push_str(if query.is_empty() { "" } else { "&" });
+            let mut query = SecretBuilder::default();
+            query.push_str(written.expose_secret());
+            query.push_str(if written.expose_secret().is_empty() { "" } else { "&" });
             push_pair(&mut query, &pair);
-            Secret::new(query)
+            query.finish()
         });
         self.query.push(pair);
         self
@@ -217,22 +219,25 @@ impl Url {
 
     /// Path and query as they stand in a request line, secrets included.
     pub fn expose_target(&self) -> Secret {
-        let mut target = self.path.clone();
+        let mut target = SecretBuilder::default();
+        target.push_str(&self.path);
         match &self.written {
             Some(written) => target.extend(["?", written.expose_secret()]),
             None => {
                 for (index, pair) in self.query.iter().enumerate() {
-                    target.push(if index == 0 { '?' } else { '&' });
+                    target.push_str(if index == 0 { "?" } else { "&" });
                     push_pair(&mut target, pair);
                 }
             }
         }
-        Secret::new(target)
+        target.finish()
     }
 
     /// The whole URL, secrets included.
     pub fn expose(&self) -> Secret {
-        Secret::new(format!("{}{}", self.origin, self.expose_target().expose_secret()))
+        let mut whole = SecretBuilder::default();
+        whole.extend([&*self.origin.to_string(), self.expose_target().expose_secret()]);
+        whole.finish()
     }
 }
 
@@ -324,15 +329,18 @@ fn is_loopback(host: &str) -> bool {
         || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn push_pair(query: &mut String, (name, value): &(String, Text)) {
+fn push_pair(query: &mut SecretBuilder, (name, value): &(String, Text)) {
     query.extend(utf8_percent_encode(name, QUERY));
-    query.push('=');
+    query.push_str("=");
     query.extend(utf8_percent_encode(value.expose(), QUERY));
 }
 
 fn decode_pair(pair: &str) -> (String, Text) {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().to_string();
+    let decode = |text: &str| {
+        let text = Zeroizing::new(text.replace('+', " "));
+        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    };
     (decode(name), Text::Secret(Secret::new(decode(value))))
 }
 

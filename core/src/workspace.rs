@@ -131,7 +131,9 @@ impl ChooseWorkspace {
                 let console = self.console.as_ref().unwrap_or(&cx.service.app);
                 let page = console.join("/create-workspace").with("redirect", "/credits");
                 cx.show(Notice::CreateWorkspace { page: page.clone(), expires_at: until });
-                self.page = self.open_browser.then(|| cx.open_page(page));
+                if self.open_browser {
+                    self.page = Some(cx.open_page(page));
+                }
                 self.await_one(cx, until)
             }
             ([], Some(until)) => self.await_one(cx, until),
@@ -196,7 +198,9 @@ impl ChooseWorkspace {
         let lifetime = body.get("expiresIn").and_then(seconds).map_or(SELECTION, |said| said.min(SELECTION));
         let until = cx.now.mono + lifetime;
         cx.show(Notice::ChooseInBrowser { page: page.clone(), expires_at: until });
-        self.page = self.open_browser.then(|| cx.open_page(page));
+        if self.open_browser {
+            self.page = Some(cx.open_page(page));
+        }
         self.await_choice(cx, until, Secret::from(selection), listed)
     }
 
@@ -297,18 +301,10 @@ impl Logic for ChooseWorkspace {
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Selected> {
+        if self.page_opened(cx, event) {
+            return Step::Pending;
+        }
         match (core::mem::replace(&mut self.phase, Phase::New), event) {
-            (phase, Event::PageNotOpened { id, reason }) if self.page == Some(*id) => {
-                self.page = None;
-                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
-                self.phase = phase;
-                Step::Pending
-            }
-            (phase, Event::PageOpened { id }) if self.page == Some(*id) => {
-                self.page = None;
-                self.phase = phase;
-                Step::Pending
-            }
             (Phase::Listing(mut call), event) => {
                 let step = call.handle(cx, event);
                 self.phase = Phase::Listing(call);
@@ -395,6 +391,19 @@ impl Logic for ChooseWorkspace {
 }
 
 impl ChooseWorkspace {
+    /// Takes note of what became of the browser, if the event says that.
+    fn page_opened(&mut self, cx: &mut Context<'_>, event: &Event) -> bool {
+        match event {
+            Event::PageOpened { id } if self.page == Some(*id) => {}
+            Event::PageNotOpened { id, reason } if self.page == Some(*id) => {
+                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
+            }
+            _ => return false,
+        }
+        self.page = None;
+        true
+    }
+
     fn call(&mut self) -> Option<&mut Call> {
         match &mut self.phase {
             Phase::Listing(call)

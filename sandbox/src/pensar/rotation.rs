@@ -146,6 +146,19 @@ impl State {
         self.tokens.get(&Digest::of(token)).map(|token| (token.family, token.number))
     }
 
+    /// Whether a token of the family of this one was spent before.
+    pub(super) fn was_refreshed(&self, token: &str) -> bool {
+        let family = self.place_of(token).and_then(|(id, _)| self.families.get(&id));
+        family.is_some_and(|family| family.last.is_some())
+    }
+
+    /// Revokes every family, as whoever owns them can.
+    pub(crate) fn revoke_all(&mut self, now: Moment) {
+        for family in self.families.values_mut() {
+            family.revoked.get_or_insert(now);
+        }
+    }
+
     /// Notes whether the answer to a refresh token reached its client whole.
     pub(super) fn note_delivery(&mut self, token: &str, delivered: bool) {
         let Some((id, number)) = self.place_of(token) else { return };
@@ -158,7 +171,7 @@ impl State {
     }
 
     /// The account of an access token that is good.
-    pub(super) fn account_of_access_token(&self, token: &str, now: Moment) -> Option<&str> {
+    pub(crate) fn account_of_access_token(&self, token: &str, now: Moment) -> Option<&str> {
         let claims = Claims::verify(token, self.server_key?)?;
         // `iat` was rounded down: whoever counts the lifetime from receipt must not be refused early.
         let is_alive = now.as_seconds() <= claims.exp;
