@@ -430,7 +430,7 @@ fn a_retry_after_beyond_the_end_sends_nothing_more() {
 fn stale_and_unasked_events_change_nothing() {
     let (mut table, id) = first_poll();
     let before = table.machine.clone();
-    let stale = doorkey_core::command::CommandId(id.0 + 77);
+    let stale = CommandId(id.0 + 77);
     assert!(matches!(table.reply(stale, paired()), Disposition::Ignored(_)));
     assert!(matches!(table.lose(stale, FailureKind::AnswerLost), Disposition::Ignored(_)));
     assert!(matches!(table.event(Event::Woke), Disposition::Ignored(_)));
@@ -441,7 +441,7 @@ fn stale_and_unasked_events_change_nothing() {
 
 #[test]
 fn entropy_and_answers_of_others_are_not_taken() {
-    let other = doorkey_core::command::CommandId(77);
+    let other = CommandId(77);
     let mut table = Timetable::new(service(), Pairing::new(None, true));
     let entropy = doorkey_core::secret::Entropy::new([1; 32]);
     assert!(matches!(table.event(Event::Entropy { id: other, entropy }), Disposition::Ignored(_)));

@@ -1,5 +1,6 @@
 //! URLs and origins (invariant 16).
 
+use doorkey_core::secret::Secret;
 use doorkey_core::url::{Origin, Text, Url};
 
 /// What is accepted is safe to send something to, prints as something that is read as the same, and shows no value.
@@ -17,14 +18,10 @@ pub fn url(bytes: &[u8]) {
         let joined = url.join("/x");
         assert_eq!(joined.origin(), url.origin());
         assert_eq!(Url::parse(&joined.to_string()), Ok(joined));
-        let shown = url.to_string();
-        for (name, value) in url.query() {
-            let value = value.expose();
-            let is_elsewhere = url.path().contains(value)
-                || url.origin().to_string().contains(value)
-                || url.query().iter().any(|(name, _)| name.contains(value));
-            assert!(value.len() < 8 || is_elsewhere || !shown.contains(value), "{name} of {text:?}");
-        }
+        // Whatever the values are, what is shown is the same.
+        let names = url.query().iter().map(|(name, _)| name);
+        let without = names.fold(url.at_root(url.path()), |url, name| url.with(name, Secret::default()));
+        assert_eq!(url.to_string(), without.to_string());
     }
     if let Ok(url) = Url::parse_as_written(text) {
         check(&url);
