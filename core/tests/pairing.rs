@@ -2,7 +2,7 @@
 
 mod timetable;
 
-use doorkey_core::command::Command;
+use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::failure::Exit;
 use doorkey_core::http::{FailureKind, HttpResponse};
@@ -18,7 +18,7 @@ fn start() -> Timetable<Pairing> {
 }
 
 /// Goes on until the first poll is in flight, at 2 s.
-fn first_poll() -> (Timetable<Pairing>, doorkey_core::command::CommandId) {
+fn first_poll() -> (Timetable<Pairing>, CommandId) {
     let mut table = start();
     table.expect_silence_until(2_000);
     let (id, request) = table.expect_poll_now();
@@ -64,6 +64,23 @@ fn the_interval_counts_from_the_answer() {
     table.reply(id, not_yet());
     table.expect_silence_until(7_800);
     table.expect_poll_now();
+}
+
+/// An answer with an id that is not waited for changes nothing.
+#[test]
+fn what_became_of_another_page_is_not_told() {
+    let mut table = Timetable::new(service(), Pairing::new(None, true));
+    table.give_entropy();
+    let Command::OpenPage { id, .. } = table.take() else { panic!("the page is opened") };
+    let (before, reason) = (table.notices.len(), || "no display".to_owned());
+    let other = CommandId(id.0 + 7);
+    for event in [Event::PageNotOpened { id: other, reason: reason() }, Event::PageOpened { id: other }] {
+        assert!(matches!(table.event(event), Disposition::Ignored(_)));
+    }
+    assert_eq!(table.notices.len(), before);
+    assert_eq!(table.event(Event::PageNotOpened { id, reason: reason() }), Disposition::Used);
+    assert_eq!(table.notices.last(), Some(&Notice::PageNotOpened { reason: reason() }));
+    assert!(matches!(table.event(Event::PageOpened { id }), Disposition::Ignored(_)), "once is enough");
 }
 
 /// What an answer must lead to.

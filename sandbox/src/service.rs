@@ -1,6 +1,7 @@
 //! The service: one pure function on one state.
 
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
+use doorkey_core::secret::Secret;
 use doorkey_core::time::WallTime;
 use doorkey_core::url::Url;
 
@@ -135,6 +136,12 @@ impl Service {
             self.watch_trouble(now, request);
         }
         (answer, noted)
+    }
+
+    /// Whether Pensar's API would accept this access token at `now`. Asking leaves no mark.
+    pub fn accepts_access_token(&self, now: WallTime, token: &Secret) -> bool {
+        let account = self.state.pensar.account_of_access_token(token.expose_secret(), Moment::from(now));
+        account.is_some()
     }
 
     /// Takes note that the answer to a request, given out as whole, did not reach the client after all.

@@ -171,7 +171,7 @@ impl State {
     }
 
     /// The account of an access token that is good.
-    pub(super) fn account_of_access_token(&self, token: &str, now: Moment) -> Option<&str> {
+    pub(crate) fn account_of_access_token(&self, token: &str, now: Moment) -> Option<&str> {
         let claims = Claims::verify(token, self.server_key?)?;
         // `iat` was rounded down: whoever counts the lifetime from receipt must not be refused early.
         let is_alive = now.as_seconds() <= claims.exp;

@@ -70,6 +70,30 @@ pub enum Jump {
     Sleep,
 }
 
+impl StoreTrouble {
+    /// In a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "a store refuses",
+            Self::Late => "a store is late",
+            Self::Forgotten => "a store forgets",
+        }
+    }
+}
+
+impl WayTrouble {
+    /// In a few words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NotSent => "a request is not sent",
+            Self::Vanished => "a request vanishes",
+            Self::Throttled => "too many requests",
+            Self::AnswerLost => "an answer is lost",
+            Self::Garbled => "an answer is garbled",
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

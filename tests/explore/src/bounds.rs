@@ -52,40 +52,24 @@ pub struct Troubles {
 }
 
 impl Bounds {
-    /// Two processes and nothing that goes wrong.
-    pub const CALM: Self = Self {
-        name: "calm",
-        sessions: 2,
-        runs: 1,
-        login: false,
-        logout: false,
-        grace: GRACE,
-        dead: false,
-        copied: false,
-        troubles: Troubles {
-            crashes: 0,
-            losses: 0,
-            stores: 0,
-            busy: 0,
-            delays: 0,
-            jumps: 0,
-            interrupts: 0,
-            strangers: 0,
-        },
-        seeded: None,
-    };
-
-    /// The same with a strict issuer.
-    #[must_use]
-    pub fn strict(self) -> Self {
-        Self { grace: Duration::ZERO, ..self }
+    /// Two processes, an issuer with a grace period, and a token that is due.
+    pub fn new(name: &'static str, troubles: Troubles) -> Self {
+        Self {
+            name,
+            sessions: 2,
+            runs: 1,
+            login: false,
+            logout: false,
+            grace: GRACE,
+            dead: false,
+            copied: false,
+            troubles,
+            seeded: None,
+        }
     }
 
-    /// The same with a dead access token.
-    #[must_use]
-    pub fn dead(self) -> Self {
-        Self { dead: true, ..self }
-    }
+    /// The mistakes that the quick bounds are too narrow for.
+    pub const LONG_ONLY: [Seeded; 2] = [Seeded::EndlessLastResorts, Seeded::EmergencyRemovedFirst];
 
     /// The same with this mistake.
     #[must_use]
@@ -95,50 +79,79 @@ impl Bounds {
 
     /// What is explored in seconds.
     pub fn quick() -> Vec<Self> {
-        let one = |name, troubles| Self { name, troubles, ..Self::CALM };
         let none = Troubles::default();
-        let kinds = [
-            one("crash", Troubles { crashes: 1, losses: 1, ..none }),
-            one("store", Troubles { stores: 1, ..none }),
-            one("busy", Troubles { busy: 1, delays: 1, ..none }),
-            one("clock", Troubles { jumps: 1, delays: 1, ..none }),
-            one("interrupt", Troubles { interrupts: 1, losses: 1, ..none }),
-            one("stranger", Troubles { strangers: 1, ..none }),
-            Self { login: true, logout: true, ..one("login and logout", none) },
+        let bounds = [
+            Self::new("crash", Troubles { crashes: 1, losses: 1, ..none }),
+            Self::new("store", Troubles { stores: 1, ..none }),
+            Self::new("busy", Troubles { busy: 1, delays: 1, ..none }),
+            Self::new("clock", Troubles { jumps: 1, delays: 1, ..none }),
+            Self::new("interrupt", Troubles { interrupts: 1, losses: 1, ..none }),
+            Self::new("stranger", Troubles { strangers: 1, ..none }),
+            Self::new("copied home", Troubles { crashes: 1, losses: 1, ..none }).copied(),
+            Self::new("logout", Troubles { crashes: 1, losses: 1, ..none }).alone(1).logout(),
+            Self::new("full disk", Troubles { stores: 4, ..none }).alone(1),
         ];
-        kinds.into_iter().flat_map(Self::at_each_issuer).collect()
+        let mut all: Vec<Self> = bounds.into_iter().flat_map(Self::at_each_issuer).collect();
+        // Nothing goes wrong: no issuer and no token makes a difference.
+        all.push(Self::new("login and logout", none).login().logout());
+        all
     }
 
     /// What takes minutes.
     pub fn long() -> Vec<Self> {
         let none = Troubles::default();
-        let two = |name, troubles| Self { name, runs: 2, troubles, ..Self::CALM };
-        let three = |name, troubles| Self { name, sessions: 3, troubles, ..Self::CALM };
-        let kinds = [
-            two("crashes", Troubles { crashes: 2, ..none }),
-            two("losses", Troubles { losses: 2, ..none }),
-            Self { runs: 1, ..two("slow", Troubles { crashes: 1, losses: 1, delays: 1, ..none }) },
-            Self { runs: 1, ..two("stores", Troubles { crashes: 1, losses: 1, stores: 1, ..none }) },
-            Self { runs: 1, ..two("time", Troubles { losses: 1, delays: 1, jumps: 1, ..none }) },
-            Self { runs: 1, ..two("waits", Troubles { crashes: 1, losses: 1, busy: 1, ..none }) },
-            Self { runs: 1, ..two("interrupts", Troubles { crashes: 1, losses: 1, interrupts: 1, ..none }) },
-            Self { runs: 1, ..two("stranger", Troubles { crashes: 1, losses: 1, strangers: 1, ..none }) },
-            Self { sessions: 1, ..two("hard disk", Troubles { crashes: 1, stores: 5, ..none }) },
-            Self { sessions: 1, runs: 5, ..two("last resorts", Troubles { losses: 5, ..none }) },
-            three("three", Troubles { crashes: 1, losses: 1, ..none }),
-            Self {
-                login: true,
-                logout: true,
-                runs: 1,
-                ..two("login and logout", Troubles { crashes: 1, ..none })
-            },
-            Self { copied: true, ..two("copied home", Troubles { crashes: 1, losses: 1, ..none }) },
+        let bounds = [
+            Self::new("hard disk", Troubles { crashes: 1, stores: 3, ..none }).alone(2),
+            Self::new("crashes", Troubles { crashes: 2, ..none }).runs(2),
+            Self::new("losses", Troubles { losses: 2, ..none }),
+            Self::new("slow", Troubles { crashes: 1, losses: 1, delays: 1, ..none }),
+            Self::new("stores", Troubles { crashes: 1, losses: 1, stores: 1, ..none }),
+            Self::new("clocks", Troubles { losses: 1, jumps: 1, ..none }),
+            Self::new("waits", Troubles { crashes: 1, losses: 1, busy: 1, ..none }),
+            Self::new("interrupts", Troubles { crashes: 1, losses: 1, interrupts: 1, ..none }),
+            Self::new("strangers", Troubles { crashes: 1, losses: 1, strangers: 1, ..none }),
+            Self::new("three", Troubles { crashes: 1, losses: 1, ..none }).sessions(3),
+            Self::new("login, logout, crash", Troubles { crashes: 1, ..none }).login().logout(),
+            Self::new("login, logout, loss", Troubles { losses: 1, ..none }).login().logout(),
         ];
-        kinds.into_iter().flat_map(Self::at_each_issuer).collect()
+        let last_resorts = Self::new("last resorts", Troubles { losses: 4, ..none }).alone(5).strict().dead();
+        std::iter::once(last_resorts).chain(bounds.into_iter().flat_map(Self::at_each_issuer)).collect()
     }
 
     fn at_each_issuer(self) -> [Self; 4] {
         [self.clone(), self.clone().dead(), self.clone().strict(), self.strict().dead()]
+    }
+
+    fn strict(self) -> Self {
+        Self { grace: Duration::ZERO, ..self }
+    }
+
+    fn dead(self) -> Self {
+        Self { dead: true, ..self }
+    }
+
+    fn sessions(self, sessions: u8) -> Self {
+        Self { sessions, ..self }
+    }
+
+    fn runs(self, runs: u8) -> Self {
+        Self { runs, ..self }
+    }
+
+    fn alone(self, runs: u8) -> Self {
+        Self { sessions: 1, runs, ..self }
+    }
+
+    fn login(self) -> Self {
+        Self { login: true, ..self }
+    }
+
+    fn logout(self) -> Self {
+        Self { logout: true, ..self }
+    }
+
+    fn copied(self) -> Self {
+        Self { copied: true, ..self }
     }
 }
 

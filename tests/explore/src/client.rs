@@ -48,6 +48,8 @@ pub struct Process {
     pub refused: Option<Secret>,
     /// The login of a new pair that arrived and is not stored yet.
     pub pair_of: Option<String>,
+    /// Another login was stored, or this one was ended, while it ran.
+    pub overtaken: bool,
     /// It has said that the new pair could not be kept.
     pub not_kept: bool,
 }
@@ -110,6 +112,7 @@ impl Process {
             troubled: false,
             refused: None,
             pair_of: None,
+            overtaken: false,
             not_kept: false,
         }
     }
@@ -179,6 +182,7 @@ impl Hash for Process {
         self.troubled.hash(state);
         self.refused.hash(state);
         self.pair_of.hash(state);
+        self.overtaken.hash(state);
         self.not_kept.hash(state);
     }
 }

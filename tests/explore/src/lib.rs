@@ -13,13 +13,18 @@ pub mod fingerprint;
 pub mod ghost;
 mod moves;
 pub mod part;
+pub mod plan;
 mod probe;
 pub mod rules;
 pub mod search;
+pub mod simulate;
 mod step;
+pub mod tally;
 pub mod tape;
 pub mod world;
 
+#[path = "../../src/dice.rs"]
+pub mod dice;
 #[path = "../../src/disk.rs"]
 pub mod disk;
 #[path = "../../src/somebody.rs"]

@@ -66,7 +66,15 @@ impl World {
     /// An invariant does not hold, or something panicked.
     pub fn perform_action(&mut self, action: Action) -> Checked {
         self.note(|| action.to_string());
-        let acted = catch_unwind(AssertUnwindSafe(|| self.act(action)));
+        self.guarded(|world| world.act(action))
+    }
+
+    /// Does something; a panic is a violation, too.
+    ///
+    /// # Errors
+    /// An invariant does not hold, or something panicked.
+    pub fn guarded(&mut self, act: impl FnOnce(&mut Self) -> Checked) -> Checked {
+        let acted = catch_unwind(AssertUnwindSafe(|| act(self)));
         acted.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -133,6 +141,7 @@ impl World {
                 let ghost = self.ghost();
                 ghost.over.extend(over);
                 ghost.excuses.stranger = true;
+                self.overtake();
                 let record = self.stranger.take().map(|record| (*record).clone());
                 self.disk.change().records.extend(record.map(|record| (BACKEND, record)));
                 Ok(())
@@ -148,7 +157,7 @@ impl World {
     }
 
     /// When a process wakes, the access token is due or dead, or the grace period is over, whichever is next.
-    fn next_instant(&self) -> Option<u64> {
+    pub fn next_instant(&self) -> Option<u64> {
         let now = self.now();
         let origin = now.mono.as_millis() - self.millis;
         let waits = |process: &Process| process.head.is_none() && process.flight.is_none();
@@ -172,7 +181,7 @@ impl World {
     }
 }
 
-fn store_troubles(process: &Process) -> &'static [StoreTrouble] {
+pub fn store_troubles(process: &Process) -> &'static [StoreTrouble] {
     match &process.head {
         Some(Command::Store { op: StoreOp::Lock { .. } | StoreOp::Unlock | StoreOp::CheckLock, .. }) => &[],
         Some(Command::Store { op: StoreOp::Write { .. }, .. }) => {
@@ -183,7 +192,7 @@ fn store_troubles(process: &Process) -> &'static [StoreTrouble] {
     }
 }
 
-fn way_troubles(process: &Process) -> &'static [WayTrouble] {
+pub fn way_troubles(process: &Process) -> &'static [WayTrouble] {
     if process.flight.is_some() {
         return &[WayTrouble::AnswerLost, WayTrouble::Garbled];
     }

@@ -61,6 +61,7 @@ impl World {
         let Some(token) = presented(request) else { return Ok(()) };
         let holds = self.disk.lock == Some(who);
         Violation::unless(holds, 4, || format!("{who} refreshes without the lock"))?;
+        Violation::unless(!self.disk.shared, 4, || format!("{who} refreshes what another computer may"))?;
         if self.ghost.excuses.stranger || self.ghost.excuses.forgotten {
             return Ok(());
         }
@@ -80,7 +81,13 @@ impl World {
         Violation::unless(due, 10, || format!("{who} refreshes a token that is not due"))?;
         let room = self.disk.emergency.is_some();
         Violation::unless(room, 12, || format!("{who} sends a token without an emergency file"))?;
+        // What was begun before a restart is timed by the wall clock, which may have been set.
+        let timed = match rotation.map(|rotation| &rotation.journal) {
+            Some(Journal::Spending(spending)) => spending.started.boot == boot || !self.may_have_slept(),
+            _ => true,
+        };
         if let Some(sent) = self.ghost.sent.get(&token)
+            && timed
             && !self.is_within_grace(*sent)
         {
             let alive = access.is_some_and(|access| access.is_alive(now, boot));
@@ -127,6 +134,10 @@ impl World {
         let process = self.process(who);
         if response.status == 200 {
             process.pair_of = Some(login);
+            match body.get("refresh_token").and_then(|_| presented(request)) {
+                Some(_) => self.pairs.refreshes += 1,
+                None => self.pairs.logins += 1,
+            }
         } else if body["error"] == "invalid_grant" {
             process.refused = presented(request);
         }
@@ -141,6 +152,10 @@ impl World {
         let Some(process) = &client.process else { return Ok(()) };
         match op {
             StoreOp::Unlock if holds => self.check_unlock(who, process),
+            StoreOp::WriteEmergency(_) => {
+                let may_fail = self.bounds.troubles.stores > 0;
+                Violation::unless(may_fail, 6, || format!("{who} takes a lost race for a broken store"))
+            }
             StoreOp::Delete { .. } if client.role == Role::Session => {
                 Err(Violation::new(9, format!("{who} deletes the record")))
             }
@@ -158,7 +173,8 @@ impl World {
         let on_its_way = process.flight.is_some() || process.token_request().is_some();
         Violation::unless(!on_its_way, 4, || format!("{who} gives the lock back while its request is away"))?;
         let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
-        let kept = process.pair_of.is_none() || process.not_kept || lied_to;
+        let failed_login = self.clients[who].role == Role::Login && process.troubled;
+        let kept = process.pair_of.is_none() || process.not_kept || lied_to || failed_login;
         Violation::unless(kept, 7, || format!("{who} gives the lock back before the new pair is stored"))?;
         if self.clients[who].role == Role::Logout && !process.troubled && process.machine_is_content() {
             let gone = self.disk.records.get(&BACKEND).is_none_or(Record::is_tombstone);
@@ -214,7 +230,7 @@ impl World {
         let conflict = *answer == StoreAnswer::Conflict;
         let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
         let late = self.process(who).troubled;
-        Violation::unless(!conflict || lied_to || late, 5, || {
+        Violation::unless(!conflict || lied_to || late || self.disk.shared, 5, || {
             format!("{who} writes over something that it has not read under the lock")
         })?;
         if *answer != StoreAnswer::Done {
@@ -243,6 +259,18 @@ impl World {
             self.ghost().over.extend(login);
         } else if before != login {
             self.ghost().over.extend(before);
+        } else {
+            return;
+        }
+        self.overtake();
+    }
+
+    /// Whose login was there when these processes began may not be there when they end.
+    pub fn overtake(&mut self) {
+        for client in &mut self.clients {
+            if client.process.as_ref().is_some_and(|process| !process.overtaken) {
+                client.change().process.iter_mut().for_each(|process| process.overtaken = true);
+            }
         }
     }
 
@@ -269,7 +297,7 @@ impl World {
     /// A process has ended, with everything done that it wanted done.
     pub fn ended(&mut self, who: usize) -> Checked {
         let Some(process) = self.client(who).process.take() else { return Ok(()) };
-        let Process { machine, flight, troubled, pair_of, not_kept, .. } = process;
+        let Process { machine, flight, troubled, pair_of, overtaken, not_kept, .. } = process;
         let Some(end) = machine.end() else { return Ok(()) };
         let failure = if let End::Failed(failure) = &end { Some(failure) } else { None };
         if let Some(tape) = &mut self.tape {
@@ -280,10 +308,11 @@ impl World {
         Violation::unless(!locked, 4, || format!("{who} ends with the lock"))?;
         Violation::unless(flight.is_none(), 11, || format!("{who} ends while its request is away"))?;
         let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
-        let kept = pair_of.is_none() || not_kept || lied_to;
+        let failed_login = self.clients[who].role == Role::Login && troubled;
+        let kept = pair_of.is_none() || not_kept || lied_to || failed_login;
         Violation::unless(kept, 7, || format!("{who} ends without having stored the new pair"))?;
         if self.clients[who].role == Role::Session {
-            self.check_bearer(who, &end, troubled, pair_of.as_deref())?;
+            self.check_bearer(who, &end, troubled || overtaken, pair_of.as_deref())?;
         }
         self.last_end = Some(end);
         Ok(())
@@ -293,11 +322,10 @@ impl World {
         let record = match end {
             End::Bearer(Bearer::Good(kept)) => &kept.record,
             End::Failed(failure) => {
-                let gone = !self.ghost.over.is_empty() || self.is_excused();
+                let gone = self.newest().is_none_or(Record::is_tombstone) || self.is_excused();
                 let disturbed = troubled || gone || self.may_have_slept();
-                let copied = self.bounds.copied && failure.code == "copied_home";
                 let what = || format!("{who} fails though nothing went wrong: {}", failure.code);
-                return Violation::unless(disturbed || copied || self.ghost.excuses.forgotten, 8, what);
+                return Violation::unless(disturbed || self.must_not_rotate(&failure.code), 8, what);
             }
             _ => return Err(Violation::new(0, format!("{who} ends with {}", told(end)))),
         };
@@ -306,7 +334,10 @@ impl World {
         Violation::unless(!adopted, 6, || format!("{who} has spent one login's token and uses another's"))?;
         let counter = |record: &Record| record.generation.as_ref().map_or(0, |g| g.counter);
         let newest = self.newest();
-        let stored = newest.is_some_and(|held| login_of(held) == login && counter(held) >= counter(record));
+        let stored = newest.is_some_and(|held| {
+            bearer_of(held) == bearer_of(record)
+                || login_of(held) == login && counter(held) >= counter(record)
+        });
         let over = login.is_some_and(|login| self.ghost.over.contains(login));
         let lost = over || self.ghost.excuses.not_kept || self.ghost.excuses.stranger;
         Violation::unless(stored || lost, 7, || format!("{who} hands out a token that is not stored"))?;
@@ -314,9 +345,24 @@ impl World {
         // It may have slept after it had looked at the clock for the last time.
         let access = record.rotation.as_ref().and_then(|rotation| rotation.access.as_ref());
         let dead = access.is_some_and(|access| !access.is_alive(self.now(), &self.service.boot_id));
-        let accepted = accepted || self.may_have_slept() && dead;
+        // After a restart, and on another computer, the wall clock counts, which may have been set.
+        let foreign = access.is_some_and(|access| access.received.boot != self.service.boot_id);
+        let accepted = accepted || self.may_have_slept() && (dead || foreign);
+        // What becomes of another computer's session is not decided here.
+        let machine = record.rotation.as_ref().and_then(|rotation| rotation.machine.as_ref());
+        let accepted = accepted || machine.is_some() && machine != self.service.machine_id.as_ref();
         let what = || format!("{who} hands out a token that the API refuses");
         Violation::unless(accepted || self.is_excused(), 10, what)
+    }
+}
+
+impl World {
+    /// Whether it is right that a session is not rotated here, for this reason.
+    pub fn must_not_rotate(&self, code: &str) -> bool {
+        let rotation = self.newest().and_then(|record| record.rotation.as_ref());
+        let machine = rotation.and_then(|rotation| rotation.machine.as_ref());
+        let copied = machine.is_some() && machine != self.service.machine_id.as_ref();
+        copied && code == "copied_home" || self.disk.shared && code == "store_shared"
     }
 }
 

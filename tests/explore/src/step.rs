@@ -7,7 +7,6 @@ use doorkey_core::event::Event;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use doorkey_core::machine::Disposition;
 use doorkey_core::notice::Notice;
-use doorkey_core::secret::Entropy;
 use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 
 use crate::action::{StoreTrouble, WayTrouble};
@@ -51,7 +50,7 @@ impl World {
         if let Some(tape) = &mut self.tape {
             tape.begin(who, &role.task(), &self.service);
         }
-        self.tell(who, Self::started())?;
+        self.tell(who, self.started())?;
         self.run_ahead(who)
     }
 
@@ -261,13 +260,13 @@ impl World {
                 Command::Store { id, op } => Event::Store { id, answer: self.perform(who, op)? },
                 // Not for tokens: of no interest here.
                 Command::Send { id, request, .. } => Event::Response { id, response: self.ask(&request) },
-                Command::DrawEntropy { id } => {
-                    let byte = u8::try_from(who).unwrap_or(u8::MAX);
-                    Event::Entropy { id, entropy: Entropy::new([byte; 32]) }
-                }
+                Command::DrawEntropy { id } => Event::Entropy { id, entropy: self.draw(who) },
                 Command::OpenPage { id, url } => {
                     self.check_unlocked(who, "a page is opened")?;
-                    self.visit(&url);
+                    match &mut self.pages {
+                        Some(pages) => pages.push(url),
+                        None => self.visit(&url),
+                    }
                     Event::PageOpened { id }
                 }
                 Command::Ask { id, .. } => {
@@ -321,13 +320,14 @@ impl World {
     /// The same answer once more changes nothing, whatever it is.
     fn tell(&mut self, who: usize, event: Event) -> Checked {
         let now = self.now();
-        let again = matches!(
-            event,
-            Event::Store { .. }
-                | Event::Response { .. }
-                | Event::RequestFailed { .. }
-                | Event::Started { .. }
-        );
+        let again = self.repeats
+            && matches!(
+                event,
+                Event::Store { .. }
+                    | Event::Response { .. }
+                    | Event::RequestFailed { .. }
+                    | Event::Started { .. }
+            );
         let again = again.then(|| event.clone());
         let told = self.tape.is_some().then(|| event.clone());
         let process = self.process(who);

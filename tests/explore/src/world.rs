@@ -13,6 +13,7 @@ use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::oauth::{DEVICE_CODE_GRANT, Dialect, TokenReply};
 use doorkey_core::record::{Backend, Generation, Record, Workspace};
 use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
+use doorkey_core::secret::Entropy;
 use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::store::Ledger;
 use doorkey_core::time::{Now, Timestamp, WallTime};
@@ -52,6 +53,8 @@ pub struct World {
     pub millis: u64,
     /// This computer's wall clock minus the issuer's.
     pub wall_offset: i64,
+    /// What this computer's monotonic clock shows beyond where it began; less after a restart.
+    pub mono_offset: i64,
     /// What may still go wrong.
     pub left: Troubles,
     /// What must be remembered to judge what comes.
@@ -62,6 +65,23 @@ pub struct World {
     pub last_end: Option<End>,
     /// What is written down of a run that is told.
     pub tape: Option<Box<Tape>>,
+    /// Pages that the person has not looked at yet; `None`: at once.
+    pub pages: Option<Vec<Url>>,
+    /// How many random values were drawn before. Each of them is another one.
+    pub draws: u64,
+    /// Every answer is given twice, to see that the second is ignored.
+    pub repeats: bool,
+    /// Pairs that have arrived.
+    pub pairs: Pairs,
+}
+
+/// How many pairs of tokens have arrived at processes, for what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pairs {
+    /// For a device code.
+    pub logins: u64,
+    /// For a refresh token.
+    pub refreshes: u64,
 }
 
 impl World {
@@ -92,11 +112,16 @@ impl World {
             orphans: Vec::new(),
             millis: 0,
             wall_offset: 0,
+            mono_offset: 0,
             left: Troubles::default(),
             ghost: Part::default(),
             stranger: None,
             last_end: None,
             tape: None,
+            pages: None,
+            draws: 0,
+            repeats: true,
+            pairs: Pairs::default(),
             bounds: Rc::new(bounds),
         };
         world.begin();
@@ -202,9 +227,17 @@ impl World {
 
     /// The person looks at a page and does what is asked there.
     pub fn visit(&mut self, page: &Url) {
+        self.visit_as(Somebody::SOLO, page).expect("the page is one that a person knows");
+    }
+
+    /// The same as that person would.
+    ///
+    /// # Errors
+    /// The page is another one than somebody expects, as after a code's time.
+    pub fn visit_as(&mut self, somebody: Somebody, page: &Url) -> Result<(), String> {
         let (wall, issuer) = (self.issuer_time(), self.issuer.change());
         let send = |request: &HttpRequest| Ok::<_, Infallible>(issuer.handle(wall, request));
-        Somebody::SOLO.visit(page, send).expect("the page is one that a person knows");
+        somebody.visit(page, send)
     }
 
     /// The issuer's clock.
@@ -215,7 +248,8 @@ impl World {
     /// What this computer's clocks say.
     pub fn now(&self) -> Now {
         let wall = (WALL + self.millis).saturating_add_signed(self.wall_offset);
-        Now { mono: Timestamp::from_millis(MONO + self.millis), wall: WallTime::from_unix_millis(wall) }
+        let mono = (MONO + self.millis).saturating_add_signed(self.mono_offset);
+        Now { mono: Timestamp::from_millis(mono), wall: WallTime::from_unix_millis(wall) }
     }
 
     /// The newest record that is stored, wherever that is; a tombstone is one, too.
@@ -231,10 +265,7 @@ impl World {
 
     /// Whether the API accepts this access token now.
     pub fn accepts(&self, token: &doorkey_core::secret::Secret) -> bool {
-        let request =
-            HttpRequest::new(doorkey_core::http::Method::Get, self.service.api.join("/api/cli/workspaces"));
-        let mut issuer = Issuer::clone(&self.issuer);
-        issuer.handle(self.issuer_time(), &request.bearer(token)).status == 200
+        self.issuer.accepts_access_token(self.issuer_time(), token)
     }
 
     /// The fingerprint of this state, processes that do the same not told apart; and how many states it stands for.
@@ -270,9 +301,18 @@ impl World {
         }
     }
 
-    /// What the first event of every process is.
-    pub fn started() -> Event {
-        Event::Started { jitter_seed: 11 }
+    /// What the first event of a process is.
+    pub fn started(&self) -> Event {
+        Event::Started { jitter_seed: 11 + self.draws }
+    }
+
+    /// Fresh entropy for a process.
+    pub fn draw(&mut self, who: usize) -> Entropy {
+        let mut bits = [u8::try_from(who).unwrap_or(u8::MAX); 32];
+        let (first, _) = bits.split_at_mut(8);
+        first.copy_from_slice(&self.draws.to_be_bytes());
+        self.draws += 1;
+        Entropy::new(bits)
     }
 }
 

@@ -1,0 +1,39 @@
+//! What is explored in seconds; the rest is behind `tests/explore --long`.
+#![allow(clippy::expect_used, reason = "a test that cannot go on fails")]
+
+use doorkey_core::seeded::Seeded;
+use doorkey_explore::bounds::Bounds;
+use doorkey_explore::search::{explore, tell};
+
+fn unwatched(_: usize, _: usize, _: usize) {}
+
+#[test]
+fn no_interleaving_breaks_an_invariant() {
+    let mut states = 0;
+    for bounds in Bounds::quick() {
+        let explored = explore(bounds, unwatched);
+        if let Some(broken) = &explored.broken {
+            let world = tell(explored.bounds.clone(), broken);
+            panic!("{}: {:#?}", broken.violation, world.tape.expect("it was recorded").story);
+        }
+        eprintln!("{explored}");
+        states += explored.states;
+    }
+    // Fewer would mean that something does not happen any more.
+    assert!(states > 100_000, "{states}");
+}
+
+#[test]
+fn every_mistake_is_found() {
+    let quick = Bounds::quick();
+    let missed: Vec<Seeded> = Seeded::ALL
+        .into_iter()
+        .filter(|mistake| !Bounds::LONG_ONLY.contains(mistake))
+        .filter(|mistake| {
+            let found =
+                |bounds: &Bounds| explore(bounds.clone().seeded(*mistake), unwatched).broken.is_some();
+            !quick.iter().any(found)
+        })
+        .collect();
+    assert!(missed.is_empty(), "not found: {missed:?}");
+}
