@@ -151,8 +151,8 @@ impl CodeWatch {
         }
         let age = real_age(code.issued, now, speed);
         if age > code.lifetime + TOLERANCE {
-            let (age, lifetime) = (age / SECOND, code.lifetime / SECOND);
-            note(Rule::PollAfterExpiry, Some(format!("polled after {age} s; {lifetime} s are the most")));
+            let lifetime = code.lifetime;
+            note(Rule::PollAfterExpiry, Some(format!("polled after {age} ms; {lifetime} ms are the most")));
         }
         code.troubled = false;
         shown

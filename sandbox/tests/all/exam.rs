@@ -191,6 +191,9 @@ fn every_rule_has_an_occasion_and_a_good_client_keeps_them_all() {
     let runs =
         |wanted| &report.situations.iter().find(|played| played.situation == wanted).unwrap().runs[1..];
     let (done, not) = (Run::Exited(0), Run::Exited(1));
+    let occasions = |rule| report.grade.rules.iter().find(|finding| finding.rule == rule).unwrap().occasions;
+    let counted = [Rule::LoginGivenUp, Rule::SessionLost, Rule::RedirectFollowed].map(occasions);
+    assert_eq!(counted, [4, 2, 2], "every kind of trouble was had");
     assert_eq!(runs(Situation::Refresh), [done, done]);
     assert_eq!(runs(Situation::RefreshLost), [not, done]);
     assert_eq!(runs(Situation::RefreshBroken), [not, done]);

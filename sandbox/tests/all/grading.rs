@@ -270,3 +270,14 @@ fn what_had_no_occasion_is_not_passed() {
     assert_eq!(passed, expected);
     assert_eq!(all(&world, Verdict::Failed), 0);
 }
+
+#[test]
+fn the_document_has_every_rule_as_it_is_reported() {
+    let document = include_str!("../../../docs/grading.md");
+    for finding in World::new().service.grade().rules {
+        let words = finding.words;
+        let level = format!("{:?}", words.level).to_lowercase();
+        let row = format!("| `{}` | {} | {} ({level}) |", finding.rule.id(), words.means, words.source);
+        assert!(document.contains(&row), "{row}");
+    }
+}

@@ -27,10 +27,10 @@ if sys.argv[1] == "login":
     resp = None
     while resp is None:
         resp = polling_job()
-    PATH.write_text(serializer.dumps(resp))
+    PATH.write_bytes(serializer.dumps(resp))
 else:
     # Renews the token whenever it is over, and on its own.
-    auth = OAuth2AccessTokenAuth(client, serializer.loads(PATH.read_text()))
+    auth = OAuth2AccessTokenAuth(client, serializer.loads(PATH.read_bytes()))
     response = requests.get(RESOURCE, auth=auth)
-    PATH.write_text(serializer.dumps(auth.token))
+    PATH.write_bytes(serializer.dumps(auth.token))
     response.raise_for_status()
