@@ -264,7 +264,7 @@ impl World {
             return self.run.report(&event);
         }
         let waits = self.run.waiting.get(&id);
-        let event = match bytes.below(11) {
+        let event = match bytes.below(12) {
             0 if !matches!(waits, Some(Command::DrawEntropy { .. })) => {
                 Event::Entropy { id, entropy: entropy(99) }
             }
@@ -282,6 +282,11 @@ impl World {
             5 if !matches!(waits, Some(Command::Ask { .. })) => Event::Answered { id, yes: true },
             6 if !matches!(waits, Some(Command::Choose { .. })) => Event::Chosen { id, index: Some(0) },
             7 if !matches!(waits, Some(Command::Listen { .. })) => Event::Listening { id, port: 1 },
+            10 if !matches!(waits, Some(Command::Listen { .. })) => {
+                // Also of the listener that is there.
+                let id = self.run.listener.unwrap_or(id);
+                Event::NotListening { id, reason: "it is forbidden".to_owned() }
+            }
             8 if !matches!(waits, Some(Command::FindToken { .. })) => {
                 Event::TokenFound { id, found: self.found(bytes) }
             }

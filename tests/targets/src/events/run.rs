@@ -152,9 +152,8 @@ impl Run {
             }
             Event::Answered { id, .. } => waits(id, |command| matches!(command, Command::Ask { .. })),
             Event::Chosen { id, .. } => waits(id, |command| matches!(command, Command::Choose { .. })),
-            Event::Listening { id, .. } => waits(id, |command| matches!(command, Command::Listen { .. })),
-            Event::NotListening { id, .. } => {
-                self.listener == Some(*id) || waits(id, |command| matches!(command, Command::Listen { .. }))
+            Event::Listening { id, .. } | Event::NotListening { id, .. } => {
+                waits(id, |command| matches!(command, Command::Listen { .. }))
             }
             Event::Redirected { id, .. } => self.listener == Some(*id),
             Event::TokenFound { id, .. } => waits(id, |command| matches!(command, Command::FindToken { .. })),
@@ -181,10 +180,6 @@ impl Run {
                 self.waiting.remove(id);
                 self.listener = Some(*id);
             }
-            Event::NotListening { id, .. } if self.is_awaited(event) => {
-                self.waiting.remove(id);
-                self.listener.take_if(|listener| listener == id);
-            }
             Event::Redirected { visit, .. } if disposition == Disposition::Used => {
                 self.visits.insert(*visit);
             }
@@ -193,6 +188,7 @@ impl Run {
             | Event::RequestFailed { id, .. }
             | Event::PageOpened { id }
             | Event::PageNotOpened { id, .. }
+            | Event::NotListening { id, .. }
             | Event::Answered { id, .. }
             | Event::Chosen { id, .. }
             | Event::TokenFound { id, .. } => {
