@@ -153,6 +153,22 @@ impl Rotate {
         cx.store(StoreOp::Write { backend, slot: Slot::Active, expected, record })
     }
 
+    /// Whether the token was sent before, within the grace period.
+    fn is_repeat(&self) -> bool {
+        self.journal.attempt > 1 && self.journal.last_resorts == 0
+    }
+
+    /// When the token of an answer was minted, at the earliest: what came to nothing before may be answered once more
+    /// within the grace period, with the token of then. A request may have left long after its journal said so.
+    fn minted(&self, cx: &Context<'_>) -> Moment {
+        let grace = cx.service.oauth.as_ref().and_then(|oauth| oauth.grace);
+        match grace {
+            Some(_) if self.is_repeat() => self.journal.started.clone(),
+            Some(grace) if self.journal.attempt > 1 => self.sent.before(grace),
+            _ => self.sent.clone(),
+        }
+    }
+
     fn send(&mut self, cx: &mut Context<'_>) -> Step<Rotated> {
         let Some(oauth) = &cx.service.oauth else { return unexpected() };
         let client_id = self.spending.rotation.as_ref().and_then(|rotation| rotation.client_id.clone());
@@ -163,7 +179,7 @@ impl Rotate {
         ];
         let request = oauth.dialect.request(&oauth.token_endpoint, &parameters);
         // A repeated one must arrive within the grace period, or not at all.
-        let is_repeat = self.journal.attempt > 1 && self.journal.last_resorts == 0;
+        let is_repeat = self.is_repeat();
         let limit = match grace_left(cx.service, cx.now, &self.journal).filter(|_| is_repeat) {
             Some(left) => left.min(oauth.request_limit),
             None if is_repeat => {
@@ -253,7 +269,7 @@ impl Rotate {
         let received = if cx.service.makes(Seeded::AgedFromAnswer) {
             Moment::new(cx.now, &cx.service.boot_id)
         } else {
-            self.sent.clone()
+            self.minted(cx)
         };
         rotation.access = Some(Access {
             token: tokens.access,

@@ -93,6 +93,17 @@ impl Moment {
         Self { wall: now.wall, mono: now.mono, boot: boot.into() }
     }
 
+    /// The moment that much earlier, in the same run of the machine.
+    #[must_use]
+    pub fn before(&self, time: Duration) -> Self {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            wall: WallTime::from_unix_millis(self.wall.as_unix_millis().saturating_sub(millis)),
+            mono: Timestamp::from_millis(self.mono.as_millis().saturating_sub(millis)),
+            boot: self.boot.clone(),
+        }
+    }
+
     /// How long ago it was. The monotonic clock decides within one run of the machine, else the wall clock; `None`
     /// if that one has been set back behind it.
     pub fn age(&self, now: Now, boot: &str) -> Option<Duration> {

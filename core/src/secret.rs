@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -11,35 +12,40 @@ use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 /// A secret text. It has no `Display` and no `Serialize`, its `Debug` is redacted, and it is wiped on drop.
+///
+/// Clones share one copy in memory, which goes with the last of them.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Secret(String);
+pub struct Secret(Arc<Wiped>);
+
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Wiped(String);
 
 impl Secret {
     /// Takes the text over; no copy of it is left behind.
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(Arc::new(Wiped(text)))
     }
 
     /// The text itself. The name is long so that a reader stops here.
     pub fn expose_secret(&self) -> &str {
-        &self.0
+        &self.0.0
     }
 
     /// Tells two secrets apart without showing either.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(self.0.as_bytes())
+        Fingerprint::of(self.expose_secret().as_bytes())
     }
 }
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Self(text)
+        Self::new(text)
     }
 }
 
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Self::new(text.into())
     }
 }
 
@@ -49,7 +55,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl Drop for Secret {
+impl Drop for Wiped {
     fn drop(&mut self) {
         self.0.zeroize();
     }
@@ -99,13 +105,13 @@ pub(crate) fn wiped(text: &str) -> Bytes {
 
 /// The first 64 bits of a secret's SHA-256, in hex: enough to compare, useless to an attacker of a 256-bit secret.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fingerprint(String);
+pub struct Fingerprint(Arc<str>);
 
 impl Fingerprint {
     /// The fingerprint of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let digest = Sha256::digest(bytes);
-        Self(HEXLOWER.encode(digest.get(..8).unwrap_or_default()))
+        Self(HEXLOWER.encode(digest.get(..8).unwrap_or_default()).into())
     }
 
     /// A fingerprint read back from where it was written.

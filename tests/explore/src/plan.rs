@@ -126,12 +126,10 @@ impl Plan {
     /// As the exploration would say it: what may go wrong at all.
     pub fn bounds(&self) -> Bounds {
         Bounds {
-            name: "simulation",
             sessions: self.processes,
             grace: self.grace,
-            troubles: self.troubles(),
             seeded: self.seeded,
-            ..Bounds::CALM
+            ..Bounds::new("simulation", self.troubles())
         }
     }
 

@@ -1,7 +1,6 @@
 //! What a new process would find: is the session still there, and if not, could anybody have kept it?
 
 use doorkey_core::bearer::{Bearer, bearer_of};
-use doorkey_core::record::Record;
 
 use crate::bounds::Troubles;
 use crate::client::{Client, End, Role};
@@ -38,8 +37,7 @@ impl World {
     /// # Errors
     /// An invariant does not hold.
     pub fn probe_here(&mut self) -> Checked {
-        let nothing = self.newest().is_none_or(Record::is_tombstone);
-        let excused = self.is_excused() || nothing;
+        let excused = self.is_excused() || self.is_signed_out();
         self.run_alone()?;
         self.check_found(excused)
     }
@@ -67,7 +65,8 @@ impl World {
         let Some(end) = &self.last_end else { return Ok(()) };
         let found = match end {
             End::Bearer(Bearer::Good(kept)) => {
-                bearer_of(&kept.record).is_some_and(|token| self.accepts(token))
+                let accepted = bearer_of(&kept.record).is_some_and(|token| self.accepts(token));
+                accepted || self.cannot_know(&kept.record)
             }
             End::Failed(failure) => self.must_not_rotate(&failure.code),
             _ => false,

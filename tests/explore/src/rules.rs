@@ -6,9 +6,10 @@ use doorkey_core::bearer::{Bearer, bearer_of};
 use doorkey_core::failure::Failure;
 use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::record::Record;
-use doorkey_core::rotation::Journal;
+use doorkey_core::rotation::{Access, Journal};
 use doorkey_core::secret::Secret;
 use doorkey_core::store::{StoreAnswer, StoreOp};
+use doorkey_core::time::WallTime;
 use doorkey_sandbox::Rule;
 
 use crate::client::{End, Process, Role};
@@ -173,7 +174,7 @@ impl World {
         let on_its_way = process.flight.is_some() || process.token_request().is_some();
         Violation::unless(!on_its_way, 4, || format!("{who} gives the lock back while its request is away"))?;
         let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
-        let failed_login = self.clients[who].role == Role::Login && process.troubled;
+        let failed_login = self.may_lose_login(who, process.troubled);
         let kept = process.pair_of.is_none() || process.not_kept || lied_to || failed_login;
         Violation::unless(kept, 7, || format!("{who} gives the lock back before the new pair is stored"))?;
         if self.clients[who].role == Role::Logout && !process.troubled && process.machine_is_content() {
@@ -210,8 +211,15 @@ impl World {
         if let (Some(is), Some(minted)) = (is, self.ghost.minted)
             && was.map(|access| &access.token) != Some(&is.token)
         {
-            let older = is.received.mono.as_millis() <= minted;
-            Violation::unless(older, 10, || format!("{who} takes a token for younger than it is"))?;
+            let known = is.received.boot == self.service.boot_id;
+            let older = !known || is.received.mono.as_millis() <= minted;
+            // An answer that is repeated has the token of the first one.
+            let (now, end) = (self.issuer_time(), is.left(self.now(), &self.service.boot_id));
+            let end = WallTime::from_unix_millis(now.as_unix_millis() + millis(end.unwrap_or_default()));
+            let lives = self.issuer.accepts_access_token(end, &is.token)
+                || !self.accepts(&is.token)
+                || self.is_excused();
+            Violation::unless(older && lives, 10, || format!("{who} takes a token for younger than it is"))?;
             // A pair belongs together: the token that will be sent next is the one that the issuer expects.
             let belongs = held.token != record.token;
             Violation::unless(belongs, 7, || format!("{who} keeps a token that was spent"))?;
@@ -308,7 +316,7 @@ impl World {
         Violation::unless(!locked, 4, || format!("{who} ends with the lock"))?;
         Violation::unless(flight.is_none(), 11, || format!("{who} ends while its request is away"))?;
         let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
-        let failed_login = self.clients[who].role == Role::Login && troubled;
+        let failed_login = self.may_lose_login(who, troubled);
         let kept = pair_of.is_none() || not_kept || lied_to || failed_login;
         Violation::unless(kept, 7, || format!("{who} ends without having stored the new pair"))?;
         if self.clients[who].role == Role::Session {
@@ -322,7 +330,7 @@ impl World {
         let record = match end {
             End::Bearer(Bearer::Good(kept)) => &kept.record,
             End::Failed(failure) => {
-                let gone = self.newest().is_none_or(Record::is_tombstone) || self.is_excused();
+                let gone = self.is_signed_out() || self.is_excused();
                 let disturbed = troubled || gone || self.may_have_slept();
                 let what = || format!("{who} fails though nothing went wrong: {}", failure.code);
                 return Violation::unless(disturbed || self.must_not_rotate(&failure.code), 8, what);
@@ -345,18 +353,29 @@ impl World {
         // It may have slept after it had looked at the clock for the last time.
         let access = record.rotation.as_ref().and_then(|rotation| rotation.access.as_ref());
         let dead = access.is_some_and(|access| !access.is_alive(self.now(), &self.service.boot_id));
-        // After a restart, and on another computer, the wall clock counts, which may have been set.
-        let foreign = access.is_some_and(|access| access.received.boot != self.service.boot_id);
-        let accepted = accepted || self.may_have_slept() && (dead || foreign);
-        // What becomes of another computer's session is not decided here.
-        let machine = record.rotation.as_ref().and_then(|rotation| rotation.machine.as_ref());
-        let accepted = accepted || machine.is_some() && machine != self.service.machine_id.as_ref();
+        let accepted = accepted || self.may_have_slept() && dead || self.cannot_know(record);
         let what = || format!("{who} hands out a token that the API refuses");
         Violation::unless(accepted || self.is_excused(), 10, what)
     }
 }
 
 impl World {
+    /// Whether a login may fail with its first pair: the person signs in once more.
+    fn may_lose_login(&self, who: usize, troubled: bool) -> bool {
+        self.clients[who].role == Role::Login && (troubled || self.may_have_slept())
+    }
+
+    /// Whether nobody here can know if the API still accepts a record's access token.
+    pub fn cannot_know(&self, record: &Record) -> bool {
+        let Some(rotation) = &record.rotation else { return false };
+        // What becomes of another computer's session is not decided here.
+        let machine = rotation.machine.as_ref();
+        let elsewhere = machine.is_some() && machine != self.service.machine_id.as_ref();
+        // After a restart the wall clock counts, which may have been set.
+        let before = |access: &Access| access.received.boot != self.service.boot_id;
+        elsewhere || self.may_have_slept() && rotation.access.as_ref().is_some_and(before)
+    }
+
     /// Whether it is right that a session is not rotated here, for this reason.
     pub fn must_not_rotate(&self, code: &str) -> bool {
         let rotation = self.newest().and_then(|record| record.rotation.as_ref());

@@ -7,7 +7,6 @@ use std::mem::swap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use doorkey_core::record::Record;
 use doorkey_core::rotation::Journal;
 
 use crate::action::{Action, Jump};
@@ -38,8 +37,8 @@ pub struct Simulation {
     computers: Vec<Computer>,
     /// The one that has what is shared.
     on: usize,
-    /// When the next processes are started, if none runs.
-    next: u64,
+    /// When the next processes are started, once none runs.
+    next: Option<u64>,
     tally: Tally,
     story: Option<Vec<String>>,
 }
@@ -98,9 +97,8 @@ impl Simulation {
             computers.push(Computer { world, boots: 1, drifted: 0, excused: None });
         }
         let dice = Dice(plan.seed ^ 0x5eed);
-        let next = computers[0].world.millis;
         let story = told.then(Vec::new);
-        Self { plan, dice, computers, on: 0, next, tally: Tally::default(), story }
+        Self { plan, dice, computers, on: 0, next: None, tally: Tally::default(), story }
     }
 
     fn run(mut self) -> Simulated {
@@ -246,17 +244,16 @@ impl Simulation {
         for computer in 0..self.computers.len() {
             self.turn_to(computer);
             self.forgive();
-            let world = self.world();
-            if world.millis < self.next {
-                continue;
-            }
-            if self.dice.below(4) == 0 && self.plan.rates != Rates::default() {
-                self.probe()?;
-            }
         }
-        if self.millis() < self.next {
-            self.advance(self.next);
+        let Some(next) = self.next.take() else {
+            self.next = Some(self.millis() + self.draw_pause());
             return Ok(());
+        };
+        self.advance(next);
+        if self.dice.below(4) == 0 && self.plan.rates != Rates::default() {
+            let computer = self.pick(self.computers.len());
+            self.turn_to(computer);
+            return self.probe();
         }
         if self.plan.second == Some(Second::Copied) && self.dice.below(200) == 0 {
             self.copy_home();
@@ -265,7 +262,6 @@ impl Simulation {
         for _ in 0..=self.dice.below(most) {
             self.start_one()?;
         }
-        self.next = self.millis() + self.draw_pause();
         Ok(())
     }
 
@@ -287,7 +283,7 @@ impl Simulation {
     /// A lone process finds the session, unless that could not be.
     fn probe(&mut self) -> Checked {
         let world = self.world();
-        let must = !world.is_excused() && !world.newest().is_none_or(Record::is_tombstone);
+        let must = !world.is_excused() && !world.is_signed_out();
         let (left, pages) = (std::mem::take(&mut world.left), world.pages.take());
         let client = world.client(0);
         (client.role, client.runs) = (Role::Session, 1);
@@ -326,10 +322,9 @@ impl Simulation {
         let Some(who) = self.anybody_here(idle) else { return Ok(()) };
         let (rates, roll, other) = (self.plan.rates, self.dice.below(OF), self.dice.below(8));
         let world = self.world();
-        let lost = world.newest().is_none_or(|record| {
-            let refused = |journal: &Journal| matches!(journal, Journal::Refused { .. });
-            record.is_tombstone() || record.rotation.as_ref().is_some_and(|r| refused(&r.journal))
-        });
+        let rotation = world.newest().and_then(|record| record.rotation.as_ref());
+        let refused = rotation.is_some_and(|r| matches!(r.journal, Journal::Refused { .. }));
+        let lost = refused || world.is_signed_out();
         let role = match roll {
             _ if other == 0 && (lost || world.is_excused()) => Role::Login,
             roll if roll < rates.logins => Role::Login,

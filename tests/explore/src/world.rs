@@ -263,6 +263,12 @@ impl World {
         Some(newer.filter(|_| !held.is_tombstone()).unwrap_or(held))
     }
 
+    /// Whether there is no session: nothing, a tombstone, or what a logout could not remove and has said so.
+    pub fn is_signed_out(&self) -> bool {
+        let left_behind = self.disk.ledger.unsettled.iter().any(|left| left.backend == BACKEND);
+        left_behind || self.newest().is_none_or(Record::is_tombstone)
+    }
+
     /// Whether the API accepts this access token now.
     pub fn accepts(&self, token: &doorkey_core::secret::Secret) -> bool {
         self.issuer.accepts_access_token(self.issuer_time(), token)

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use doorkey_core::record::Backend;
+use doorkey_core::rotation::Journal;
 
-use crate::world::{LIFETIME, World, good, grace};
+use crate::world::{LIFETIME, World, expired, good, grace};
 
 const DAY: i64 = 24 * 3600 * 1000;
 
@@ -88,4 +89,48 @@ fn the_token_is_renewed_in_the_last_tenth_of_its_life_and_not_before() {
     world.sleep(Duration::from_millis(1));
     good(world.token());
     assert_eq!(world.refreshes, 1);
+}
+
+/// A process is killed with its answer on the way, and had stalled before its request left, or not.
+fn killed_before_its_answer(stalled: Duration) -> World {
+    let mut world = expired(20);
+    let pid = world.start();
+    let is_spending = |world: &World| {
+        let rotation = world.record().rotation.as_ref();
+        rotation.is_some_and(|rotation| matches!(rotation.journal, Journal::Spending(_)))
+    };
+    while !is_spending(&world) {
+        world.act(pid);
+    }
+    world.sleep(stalled);
+    while world.refreshes == 0 {
+        world.act(pid);
+    }
+    world.kill(pid);
+    world
+}
+
+#[test]
+fn the_token_of_a_repeated_answer_is_as_old_as_the_first_answer() {
+    let away = Duration::from_secs(10);
+    for stalled in [0, 25] {
+        let mut world = killed_before_its_answer(Duration::from_secs(stalled));
+        world.sleep(away);
+        good(world.token());
+        assert_eq!(world.refreshes, 2, "the first answer once more");
+        world.sleep(LIFETIME - away - Duration::from_secs(30) + Duration::from_millis(1));
+        good(world.token());
+        assert_eq!(world.refreshes, 3, "stalled for {stalled} s: due, counted from the first request");
+    }
+}
+
+#[test]
+fn the_token_of_a_repeated_answer_is_not_taken_for_older_than_the_journal() {
+    let mut world = killed_before_its_answer(Duration::ZERO);
+    let away = Duration::from_secs(10);
+    world.sleep(away);
+    good(world.token());
+    world.sleep(LIFETIME - away - Duration::from_secs(30));
+    good(world.token());
+    assert_eq!(world.refreshes, 2);
 }
