@@ -164,10 +164,13 @@ impl From<&str> for Body {
     }
 }
 
-/// The text is moved, not copied.
+/// The text is moved, and copied only if there are clones of it.
 impl From<Secret> for Body {
     fn from(mut secret: Secret) -> Self {
-        Self(core::mem::take(&mut secret.0).into_bytes())
+        match Arc::get_mut(&mut secret.0) {
+            Some(text) => Self(core::mem::take(&mut text.0).into_bytes()),
+            None => Self::from(secret.expose_secret()),
+        }
     }
 }
 

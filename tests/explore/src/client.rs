@@ -74,7 +74,7 @@ pub enum AnyMachine {
 #[derive(Clone, Debug)]
 pub enum End {
     Bearer(Bearer),
-    LoggedIn(Connected),
+    LoggedIn(Box<Connected>),
     LoggedOut(Disconnected),
     Failed(Failure),
 }
@@ -160,7 +160,9 @@ impl AnyMachine {
         }
         match self {
             Self::Session(machine) => machine.into_outcome().map(|outcome| end(outcome, End::Bearer)),
-            Self::Login(machine) => machine.into_outcome().map(|outcome| end(outcome, End::LoggedIn)),
+            Self::Login(machine) => machine
+                .into_outcome()
+                .map(|outcome| end(outcome, |connected| End::LoggedIn(Box::new(connected)))),
             Self::Logout(machine) => machine.into_outcome().map(|outcome| end(outcome, End::LoggedOut)),
         }
     }

@@ -56,9 +56,9 @@ impl Hasher for Relative {
     }
 
     fn write_u64(&mut self, number: u64) {
-        let origin = if number >= MONO - SPAN && number <= MONO + SPAN {
+        let origin = if (MONO - SPAN..=MONO + SPAN).contains(&number) {
             MONO
-        } else if number >= WALL - SPAN && number <= WALL + SPAN {
+        } else if (WALL - SPAN..=WALL + SPAN).contains(&number) {
             WALL
         } else {
             return self.sip.write_u64(number);

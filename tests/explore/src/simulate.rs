@@ -78,6 +78,9 @@ pub fn tell(plan: &Plan) -> Simulated {
     Simulation::new(plan.clone(), true).run()
 }
 
+/// Something that goes wrong.
+type Happening = fn(&mut Simulation) -> Checked;
+
 impl Simulation {
     fn new(plan: Plan, told: bool) -> Self {
         let mut world = World::new(plan.bounds());
@@ -162,7 +165,7 @@ impl Simulation {
     /// Whether this time it is something else than that somebody goes on.
     fn something_goes_wrong(&mut self) -> Result<bool, Violation> {
         let rates = self.plan.rates;
-        let kinds: [(u64, fn(&mut Self) -> Checked); 7] = [
+        let kinds: [(u64, Happening); 7] = [
             (rates.crashes, Self::crash),
             (rates.busy, Self::keep_waiting),
             (rates.delays, Self::delay),
@@ -180,7 +183,7 @@ impl Simulation {
             roll -= rate;
         }
         // What is left of the roll is as good as another.
-        if roll % 16 == 0 {
+        if roll.is_multiple_of(16) {
             return self.something_arrives();
         }
         if roll % 64 == 1 && self.anybody(|world, who| world.clients[who].process.is_some()).is_some() {

@@ -1,4 +1,5 @@
 //! What the fuzzer found worth keeping (`tests/fuzz`) is given to the targets again: every file of every corpus.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
