@@ -1,7 +1,7 @@
 //! Mistakes that logins are known for, made on purpose: what an exploration must find to be believed.
 //!
 //! They exist in builds with the feature `seeded-faults` alone, and happen there only to a machine whose
-//! [`Service`] names one. In every other build [`Service::makes`] is the constant `false`.
+//! [`Service`] names one. In every other build the question whether it makes one is the constant `false`.
 
 use crate::service::Service;
 

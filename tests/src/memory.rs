@@ -52,7 +52,7 @@ impl Memory {
     }
 
     /// Every copy of these secrets: as they are, in base64 whatever stands before it, and, of a text that is base64
-    /// itself, its bits. A part of [`PIECE`] bytes counts, since whoever frees memory writes over its first bytes only.
+    /// itself, its bits. A part of sixteen bytes counts, since whoever frees memory writes over its first bytes only.
     pub fn copies(&self, secrets: &BTreeSet<String>) -> Vec<Copy> {
         let forms: Vec<Form<'_>> = secrets.iter().flat_map(|secret| forms_of(secret)).collect();
         let mut pieces: BTreeMap<&[u8], (usize, usize)> = BTreeMap::new();
