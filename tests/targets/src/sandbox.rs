@@ -124,7 +124,10 @@ pub fn sandbox(bytes: &[u8]) {
         }
         match bytes.byte() {
             0..=3 => world.approve(&mut bytes),
-            4..=23 => world.millis += [1, 999, 2_500, 5_000, 60_000, 300_000, 86_400_000][bytes.below(7)],
+            4..=23 => {
+                let step = [1, 999, 2_500, 5_000, 60_000, 300_000, 86_400_000][bytes.below(7)];
+                world.millis = world.millis.saturating_add(step);
+            }
             24 => world.millis = world.millis.saturating_add(u64::MAX / (1 + u64::from(bytes.byte()))),
             // A person who signs in has approved nothing yet.
             25..=40 => world.sign_in(&mut bytes),

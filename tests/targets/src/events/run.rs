@@ -166,10 +166,10 @@ impl Run {
         match event {
             Event::Store { id, answer } => {
                 if self.lock == Lock::Asked(*id) {
-                    self.lock = match answer {
-                        StoreAnswer::Done => Lock::Held,
-                        StoreAnswer::Failed(_) => Lock::Free,
-                        _ => self.lock,
+                    self.lock = match (answer, disposition) {
+                        (StoreAnswer::Done, _) => Lock::Held,
+                        (StoreAnswer::Failed(_), _) | (_, Disposition::Used) => Lock::Free,
+                        (_, Disposition::Ignored(_)) => self.lock,
                     };
                 }
                 // An answer that is none to what was asked is ignored: no store of ours gives it.
