@@ -24,11 +24,13 @@ const OUR_FOLDERS: &str = "doorkey-";
 const PLACEHOLDER: &str = "placeholder";
 
 /// Where credentials lie in a home, and why they may.
-const PLACES: [&str; 13] = [
+const PLACES: [&str; 14] = [
     // Files for them, where there is no keychain.
     ".config/pentify/credentials",
     ".pensar/auth.json",
     ".config/doorkey/credentials",
+    // Encrypted: base64 of what is as good as random, in which any mark can turn up.
+    ".config/doorkey/credentials.enc",
     // Logins that another process finishes, and what a test keeps of a session.
     ".config/doorkey/pending/*",
     "kept/credentials",
@@ -105,7 +107,7 @@ fn kept(home: &Path) -> Vec<String> {
         for path in fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
             let is = fs::symlink_metadata(&path).map(|is| is.file_type());
             let inside = path.strip_prefix(home).unwrap_or(&path).to_string_lossy().into_owned();
-            if PLACES.iter().any(|place| is_place(place, &inside)) {
+            if PLACES.iter().any(|place| is_place(place, &taking_its_place(&inside))) {
                 continue;
             } else if is.as_ref().is_ok_and(fs::FileType::is_dir) {
                 folders.push(path);
@@ -132,6 +134,13 @@ fn without_escapes(text: &str) -> String {
     let is_last = |c: char| ('@'..='~').contains(&c);
     let rest = parts.map(|part| part.split_once(is_last).map_or("", |(_, text)| text));
     rest.fold(first, |all, text| all + " " + text)
+}
+
+/// What a process that was killed was writing beside a file, which the next write removes, is taken for that file.
+fn taking_its_place(path: &str) -> String {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let target = name.strip_prefix('.').and_then(|name| name.strip_suffix(".new"));
+    target.map_or_else(|| path.to_owned(), |target| format!("{folder}/{target}"))
 }
 
 /// Whether this is the place; `*` is any name.
