@@ -322,11 +322,12 @@ impl World {
     }
 }
 
-/// In how many orders these can stand.
+/// In how many orders these can stand, or at least so many.
 fn orders<T: PartialEq>(sorted: &[T]) -> u64 {
-    let factorial = |n: usize| (1..=n as u64).product::<u64>();
-    let equal = sorted.chunk_by(|a, b| a == b).map(|group| factorial(group.len()));
-    factorial(sorted.len()) / equal.product::<u64>()
+    let product = |factors: &mut dyn Iterator<Item = u64>| factors.fold(1, u64::saturating_mul);
+    let factorial = |n: usize| product(&mut (1..=n as u64));
+    let mut equal = sorted.chunk_by(|a, b| a == b).map(|group| factorial(group.len()));
+    factorial(sorted.len()) / product(&mut equal)
 }
 
 /// Whole milliseconds.

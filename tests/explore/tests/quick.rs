@@ -20,7 +20,7 @@ fn no_interleaving_breaks_an_invariant() {
         states += explored.states;
     }
     // Fewer would mean that something does not happen any more.
-    assert!(states > 100_000, "{states}");
+    assert!(states > 80_000, "{states}");
 }
 
 #[test]
