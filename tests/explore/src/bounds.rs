@@ -68,9 +68,6 @@ impl Bounds {
         }
     }
 
-    /// The mistakes that the quick bounds are too narrow for.
-    pub const LONG_ONLY: [Seeded; 2] = [Seeded::EndlessLastResorts, Seeded::EmergencyRemovedFirst];
-
     /// The same with this mistake.
     #[must_use]
     pub fn seeded(self, mistake: Seeded) -> Self {

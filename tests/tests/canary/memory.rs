@@ -95,11 +95,6 @@ fn a_session_in_an_encrypted_file_leaves_nothing_with_the_blocking_driver() {
 }
 
 #[test]
-fn a_session_in_an_encrypted_file_leaves_nothing_with_the_async_driver() {
-    expect_nothing("async", "encrypted", "pensar");
-}
-
-#[test]
 fn a_pairing_leaves_nothing_with_the_blocking_driver() {
     expect_nothing("blocking", "file", "pentify");
 }
