@@ -324,7 +324,7 @@ impl Simulation {
         let world = self.world();
         let rotation = world.newest().and_then(|record| record.rotation.as_ref());
         let refused = rotation.is_some_and(|r| matches!(r.journal, Journal::Refused { .. }));
-        let lost = refused || world.is_signed_out();
+        let lost = refused || world.is_signed_out() || world.must_not_rotate("copied_home");
         let role = match roll {
             _ if other == 0 && (lost || world.is_excused()) => Role::Login,
             roll if roll < rates.logins => Role::Login,
