@@ -60,9 +60,13 @@ impl Environment {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
-    /// The user's home folder: `$HOME`, else the one in the password database.
+    /// The user's home folder: `$HOME`, else the one in the password database. `None` also if `$HOME` is relative: it would
+    /// be another one in each folder, and what lies in the working folder can be anybody's.
     pub fn home(&self) -> Option<PathBuf> {
-        self.path("HOME").or_else(home_of_effective_user)
+        match self.path("HOME") {
+            Some(home) => Some(home).filter(|home| home.is_absolute()),
+            None => home_of_effective_user(),
+        }
     }
 
     /// The user's folder for configuration: `$XDG_CONFIG_HOME`, else `~/.config`; `None` without a home.

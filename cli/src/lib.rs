@@ -1,4 +1,19 @@
 //! The commands `pentify`, `pensar` and `doorkey`: arguments, output, exit codes. No protocol decisions.
+//!
+//! It is a library for its three binaries and their tests alone, and promises nothing to others: embed `doorkey-blocking` or
+//! `doorkey-async` instead.
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `doctor` (default) | `doctor` of each command |
+//! | `issuers` (default) | `doorkey login` and what belongs to it; encrypted files |
+//! | `manual` (default) | completion scripts and manual pages |
+//! | `qr` (default) | links as QR codes |
+//! | `sandbox` (default) | `--sandbox`, `doorkey sandbox` |
+//! | `screen` (default) | what is drawn on a terminal and drawn over itself |
+//! | `trace` (default) | `--trace FILE`, and `doorkey replay` |
 
 pub mod api;
 #[cfg(feature = "doctor")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::record::Backend;
 use doorkey_core::service::Service;
+use doorkey_core::site::same_site;
 use doorkey_core::url::Url;
 #[cfg(feature = "sandbox")]
 use doorkey_store::create_folders;
@@ -48,6 +49,23 @@ pub fn base_url(environment: &Environment, variable: &str, default: &str) -> Res
         .map_err(|e| unusable_setting(format!("{variable} is not usable: {e}")))
 }
 
+/// A base URL as a variable gives it, or by default.
+pub type Named<'a> = (&'static str, &'a Url);
+
+/// Codes and tokens are shared by hosts of one site alone, whatever the environment says (invariant 17): whoever could set one
+/// of the variables would otherwise have what a person approves on the real page, or what the real issuer grants.
+///
+/// # Errors
+/// They are on different sites.
+pub fn check_site((api_variable, api): Named<'_>, (variable, url): Named<'_>) -> Result<(), Failure> {
+    if same_site(url.origin(), api.origin()) {
+        return Ok(());
+    }
+    let message = format!("{} is not on the site of the API, {}", url.origin(), api.origin());
+    Err(unusable_setting(message)
+        .next(format!("set {api_variable} and {variable} to hosts that belong together")))
+}
+
 /// Something in the environment cannot be used.
 pub fn unusable_setting(message: String) -> Failure {
     Failure::new(Exit::Usage, "unusable_setting", message).next("correct or unset it, then try again")
@@ -64,7 +82,8 @@ pub fn keychain(service: &Service) -> Option<KeychainConfig> {
 
 /// There is no home folder.
 pub fn no_home() -> Failure {
-    Failure::new(Exit::Store, "no_home", "there is no home folder to keep anything in").next("set HOME")
+    Failure::new(Exit::Store, "no_home", "there is no home folder to keep anything in")
+        .next("set HOME to its whole path")
 }
 
 /// The folder of the embedded sandbox, made if it is missing: its own state, and credentials that are never stored

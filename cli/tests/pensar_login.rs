@@ -441,7 +441,8 @@ fn drawings_fit_the_terminal_or_are_left_out() {
     assert!(!has_colors(&terminal.screen()), "{}", terminal.screen());
     apex.sealed.unset("NO_COLOR").set("LC_ALL", "C");
     let ascii = shown(&apex, 80, 50, &[]);
-    assert!(drawn(&ascii) == 0 && ascii.is_ascii() && ascii.contains("#####"), "{ascii:?}");
+    let letters = ascii.lines().filter(|line| line.contains('#')).count();
+    assert!(drawn(&ascii) == 0 && ascii.is_ascii() && letters == 7, "{ascii:?}");
     apex.sealed.unset("LC_ALL").set("TERM", "dumb");
     let command = apex.command(&["login"]);
     let mut terminal = Terminal::sized(&command, 80, 50);

@@ -344,7 +344,7 @@ fn hosts_that_do_not_belong_together_are_refused() {
             assert!(ended.stderr.replace(&own, "<api>").contains(message), "{ended:?}");
         }
     };
-    for variable in ["PENSAR_GATEWAY_URL", "PENSAR_CONSOLE_URL"] {
+    for variable in ["PENSAR_GATEWAY_URL", "PENSAR_CONSOLE_URL", "WORKOS_API_URL"] {
         refused(
             variable,
             "https://pensar.dev",

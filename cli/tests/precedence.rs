@@ -162,7 +162,7 @@ fn a_browser_inherits_no_token() {
     let seen = fs::read_to_string(&dump).unwrap();
     assert_eq!(terminal.finish(), Some(0), "{}", terminal.screen());
     assert!(seen.contains("CONTROL=inherited\n"), "{seen}");
-    assert!(seen.contains("https://app.pentify.example/auth/terminal-pair?device_id="), "{seen}");
+    assert!(seen.contains("http://127.0.0.1:9/auth/terminal-pair?device_id="), "{seen}");
     for token in [OLD_TOKEN, FLAG_TOKEN, "TOKEN="] {
         assert!(!seen.contains(token), "{token} in {seen}");
     }

@@ -31,7 +31,7 @@ fn a_refused_token_leaves_the_old_entry_byte_for_byte() {
             3,
             "invalid_api_key",
             "error: Pentify does not accept this token (HTTP 401, invalid_api_key); nothing was stored (request req_7)\n  \
-            → check the token, or make a new one at https://app.pentify.example/settings/api-keys",
+            → check the token, or make a new one at http://127.0.0.1:9/settings/api-keys",
             1,
         ),
         (
@@ -39,7 +39,7 @@ fn a_refused_token_leaves_the_old_entry_byte_for_byte() {
             9,
             "insufficient_scope",
             "error: this token's scopes do not allow that: needs usage:read; nothing was stored (request req_7)\n  \
-            → see its scopes at https://app.pentify.example/settings/api-keys",
+            → see its scopes at http://127.0.0.1:9/settings/api-keys",
             1,
         ),
         (

@@ -1,15 +1,15 @@
 //! What a device authorization endpoint answers (RFC 8628 §3.2).
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use core::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::envelope::json_object;
 use crate::failure::{Exit, Failure};
 use crate::http::HttpResponse;
-use crate::oauth::{seconds, wipe};
+use crate::oauth::seconds;
 use crate::secret::Secret;
 use crate::service::Service;
 use crate::text::{harmless, is_treacherous};
@@ -67,13 +67,7 @@ impl DeviceCode {
         spelling: Spelling,
         service: &Service,
     ) -> Result<Self, NoDeviceCode> {
-        let Some(Value::Object(body)) = json_object(response) else { return Err(NoDeviceCode::NotOne) };
-        let read = Self::of(&body, spelling, service);
-        wipe(Value::Object(body));
-        read
-    }
-
-    fn of(body: &Map<String, Value>, spelling: Spelling, service: &Service) -> Result<Self, NoDeviceCode> {
+        let body = json_object(response).ok_or(NoDeviceCode::NotOne)?;
         let names = spelling.names();
         let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
         let device_code = text(names.device_code).ok_or(NoDeviceCode::NotOne)?;
@@ -169,6 +163,7 @@ mod tests {
     use super::*;
     use crate::service::PensarHosts;
     use alloc::borrow::ToOwned;
+    use alloc::string::String;
 
     fn service() -> Service {
         let url = |text| Url::parse(text).unwrap();

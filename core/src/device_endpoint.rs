@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::device_code::Spelling;
 use crate::device_grant::{Granted, LegacyGrant};
@@ -15,12 +15,13 @@ use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::money::Money;
 use crate::notice::PollState;
-use crate::oauth::{DEVICE_CODE_GRANT, Dialect, OAuthError, TokenReply, wipe};
+use crate::oauth::{DEVICE_CODE_GRANT, Dialect, OAuthError, TokenReply};
 use crate::pairing::workspace;
 use crate::record::Gateway;
 use crate::secret::Secret;
 use crate::service::Service;
 use crate::text::harmless;
+use crate::token::is_bearer;
 use crate::url::{Text, Url};
 
 /// Where the API tells its client's id, beside [`OAuth::client_id`].
@@ -124,11 +125,9 @@ impl Endpoint {
     /// What the answer to a poll means. An error's body decides, whether it came with 200, 400, 401, 403, 404 or 428;
     /// only 429 and 5xx never end anything (invariants 2 and 3).
     pub(crate) fn judge(&self, service: &Service, response: &HttpResponse) -> Verdict {
-        let object = match json_object(response) {
-            Some(Value::Object(object)) if (200..300).contains(&response.status) => object,
-            _ => Map::new(),
-        };
-        let verdict = match (self, TokenReply::read(response)) {
+        let is_success = (200..300).contains(&response.status);
+        let object = json_object(response).filter(|_| is_success).unwrap_or_default();
+        match (self, TokenReply::read(response)) {
             (_, TokenReply::Refused(error)) if response.status != 429 || error.code == "slow_down" => {
                 refused(service, &error)
             }
@@ -140,9 +139,7 @@ impl Endpoint {
             }
             (Self::Legacy { .. }, _) => legacy(service, &object).unwrap_or_else(|| unclear(response.status)),
             _ => unclear(response.status),
-        };
-        wipe(Value::Object(object));
-        verdict
+        }
     }
 }
 
@@ -229,22 +226,21 @@ fn unusable(service: &Service) -> Failure {
 }
 
 /// A refresh token that cannot be sent is not taken for none: without it the session would end in minutes.
-fn are_usable(object: &Map<String, Value>) -> bool {
+fn are_usable(object: &Value) -> bool {
     !is_given(object, "refresh_token") || token(object, "refresh_token").is_some()
 }
 
-fn is_given(object: &Map<String, Value>, key: &str) -> bool {
+fn is_given(object: &Value, key: &str) -> bool {
     object.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
 }
 
-fn token(object: &Map<String, Value>, key: &str) -> Option<Secret> {
+fn token(object: &Value, key: &str) -> Option<Secret> {
     let text = object.get(key)?.as_str()?;
-    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    fits.then(|| Secret::from(text))
+    is_bearer(text).then(|| Secret::from(text))
 }
 
 /// The older deployments' answer: `None` if it is none.
-fn legacy(service: &Service, object: &Map<String, Value>) -> Option<Verdict> {
+fn legacy(service: &Service, object: &Value) -> Option<Verdict> {
     Some(match object.get("status")?.as_str()? {
         "pending" => Verdict::Pending,
         "complete" => match legacy_grant(service, object) {
@@ -260,7 +256,7 @@ fn legacy(service: &Service, object: &Map<String, Value>) -> Option<Verdict> {
     })
 }
 
-fn legacy_grant(service: &Service, object: &Map<String, Value>) -> Result<LegacyGrant, Failure> {
+fn legacy_grant(service: &Service, object: &Value) -> Result<LegacyGrant, Failure> {
     let url = object.get("gatewayUrl").filter(|url| !url.is_null());
     Ok(LegacyGrant {
         key: token(object, "apiKey").ok_or_else(|| unusable(service))?,

@@ -1,10 +1,12 @@
 //! `logout` of a rotating session: every place that may hold a piece of it is cleared, and each is told.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::command::CommandId;
 use crate::event::Event;
+use crate::failure::Failure;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::{Backend, Record, Slot, Version, Workspace};
 use crate::resolve::{reading_order, store_failure, unexpected};
@@ -55,6 +57,8 @@ pub enum Cleared {
     Empty,
     /// It is removed.
     Removed,
+    /// There is no such place here, and the newest login is not remembered to be in it.
+    Absent(StoreFailure),
     /// It could not be.
     Failed(StoreFailure),
 }
@@ -74,7 +78,7 @@ enum Phase {
     ReadingPlaintext(CommandId),
     RemovingPlaintext(CommandId),
     WritingLedger(CommandId),
-    Unlocking(CommandId),
+    Unlocking(CommandId, Option<Box<Failure>>),
 }
 
 impl Disconnected {
@@ -83,10 +87,10 @@ impl Disconnected {
         self.places.iter().any(|(_, cleared)| *cleared == Cleared::Removed)
     }
 
-    /// The places that could not be cleared, absent backends aside.
+    /// The places that could not be cleared.
     pub fn failed(&self) -> impl Iterator<Item = (Place, &StoreFailure)> {
         self.places.iter().filter_map(|(place, cleared)| match cleared {
-            Cleared::Failed(failure) if failure.kind != StoreFailureKind::Absent => Some((*place, failure)),
+            Cleared::Failed(failure) => Some((*place, failure)),
             _ => None,
         })
     }
@@ -157,14 +161,25 @@ impl Disconnect {
         self.done.places.push((place, cleared));
     }
 
+    fn not_cleared(&mut self, place: Place, failure: StoreFailure) {
+        // What took the newest login was there then, and will be again.
+        let is_home = self.ledger.backend.is_some_and(|home| place == Place::Backend(home));
+        let is_expected = is_home && (self.ledger.session || self.ledger.active.is_some());
+        let cleared = match failure.kind {
+            StoreFailureKind::Absent if !is_expected => Cleared::Absent(failure),
+            _ => Cleared::Failed(failure),
+        };
+        self.note(place, cleared);
+    }
+
     fn write_ledger(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
         let mut unsettled = core::mem::take(&mut self.ledger.unsettled);
         for (place, cleared) in &self.done.places {
             let Place::Backend(backend) = *place else { continue };
-            unsettled.retain(|left| left.backend != backend || matches!(cleared, Cleared::Failed(_)));
+            let is_unknown = matches!(cleared, Cleared::Failed(_) | Cleared::Absent(_));
+            unsettled.retain(|left| left.backend != backend || is_unknown);
             let left = Unsettled { backend, slot: Slot::Active, version: None };
-            let unreachable = matches!(cleared, Cleared::Failed(f) if f.kind != StoreFailureKind::Absent);
-            if unreachable && !unsettled.contains(&left) {
+            if matches!(cleared, Cleared::Failed(_)) && !unsettled.contains(&left) {
                 unsettled.push(left);
             }
         }
@@ -190,8 +205,11 @@ impl Disconnect {
                 self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
                 Step::Pending
             }
-            (Phase::Locking(_) | Phase::ReadingLedger(_), StoreAnswer::Failed(failure)) => {
-                Step::fail(store_failure(failure.clone()))
+            (Phase::Locking(_), StoreAnswer::Failed(failure)) => Step::fail(store_failure(failure.clone())),
+            (Phase::ReadingLedger(_), StoreAnswer::Failed(failure)) => {
+                let failure = Box::new(store_failure(failure.clone()));
+                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), Some(failure));
+                Step::Pending
             }
             (Phase::Looking(_, backend, rest), StoreAnswer::Records(records)) => {
                 let record = records.first().map(|(_, record)| record.clone());
@@ -201,7 +219,7 @@ impl Disconnect {
                 Phase::Looking(_, backend, rest) | Phase::Removing(_, backend, rest),
                 StoreAnswer::Failed(failure),
             ) => {
-                self.note(Place::Backend(backend), Cleared::Failed(failure.clone()));
+                self.not_cleared(Place::Backend(backend), failure.clone());
                 self.next_backend(cx, rest)
             }
             (Phase::Removing(_, backend, rest), StoreAnswer::Done) => {
@@ -244,7 +262,7 @@ impl Disconnect {
             (Phase::RemovingEmergency(_, holds), answer) => {
                 match answer {
                     StoreAnswer::Failed(failure) => {
-                        self.note(Place::Emergency, Cleared::Failed(failure.clone()));
+                        self.not_cleared(Place::Emergency, failure.clone());
                     }
                     _ if holds => self.note(Place::Emergency, Cleared::Removed),
                     _ => {}
@@ -260,7 +278,7 @@ impl Disconnect {
                 None => self.backends(cx),
             },
             (Phase::ReadingPlaintext(_) | Phase::RemovingPlaintext(_), StoreAnswer::Failed(failure)) => {
-                self.note(Place::Settings, Cleared::Failed(failure.clone()));
+                self.not_cleared(Place::Settings, failure.clone());
                 self.backends(cx)
             }
             // Behind a session an API key may come to light.
@@ -274,12 +292,13 @@ impl Disconnect {
             }
             (Phase::WritingLedger(_), answer) => {
                 if let StoreAnswer::Failed(failure) = answer {
-                    self.note(Place::Settings, Cleared::Failed(failure.clone()));
+                    self.not_cleared(Place::Settings, failure.clone());
                 }
-                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock));
+                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), None);
                 Step::Pending
             }
-            (Phase::Unlocking(_), _) => Step::Done(Ok(core::mem::take(&mut self.done))),
+            (Phase::Unlocking(_, Some(failure)), _) => Step::fail(*failure),
+            (Phase::Unlocking(_, None), _) => Step::Done(Ok(core::mem::take(&mut self.done))),
             _ => unexpected(),
         }
     }
@@ -334,7 +353,7 @@ impl Phase {
             | Self::ReadingPlaintext(id)
             | Self::RemovingPlaintext(id)
             | Self::WritingLedger(id)
-            | Self::Unlocking(id) => Some(*id),
+            | Self::Unlocking(id, _) => Some(*id),
         }
     }
 }

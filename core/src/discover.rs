@@ -7,8 +7,6 @@
 use alloc::format;
 use alloc::string::String;
 
-use serde_json::Value;
-
 use crate::envelope::json_object;
 use crate::event::Event;
 use crate::exchange::Exchange;
@@ -78,10 +76,8 @@ impl Discover {
             Step::Done(Err(_)) => return self.next(cx, place),
             Step::Done(Ok(response)) => response,
         };
-        let body = match json_object(&response) {
-            Some(Value::Object(body)) if (200..300).contains(&response.status) => body,
-            _ => return self.next(cx, place),
-        };
+        let is_success = (200..300).contains(&response.status);
+        let Some(body) = json_object(&response).filter(|_| is_success) else { return self.next(cx, place) };
         let read = Url::parse(&self.issuer).ok().and_then(|issuer| Metadata::read(&body, &issuer));
         match read {
             None => self.next(cx, place),

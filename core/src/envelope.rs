@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::http::HttpResponse;
 use crate::http_date::{self, answered_at};
+use crate::json::Json;
 use crate::text::harmless;
 use crate::time::WallTime;
 use crate::url::Url;
@@ -60,8 +61,8 @@ impl Envelope {
 }
 
 /// The body as a JSON object, whatever the content type says; `None` if it is anything else.
-pub fn json_object(response: &HttpResponse) -> Option<Value> {
-    serde_json::from_slice::<Value>(response.body.as_bytes()).ok().filter(Value::is_object)
+pub fn json_object(response: &HttpResponse) -> Option<Json> {
+    Json::read(response.body.as_bytes()).filter(|body| body.is_object())
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which is compared with the answer's own `Date`.

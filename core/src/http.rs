@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::secret::{Body, Secret};
+use crate::secret::{Body, Secret, wiped};
 use crate::url::{Text, Url};
 
 /// The methods in use.
@@ -151,19 +151,23 @@ pub enum FailureKind {
 }
 
 impl HttpRequest {
-    /// The request as the `http` crate's type.
+    /// The request as the `http` crate's type. What it copies of secrets is wiped with it.
     ///
     /// # Errors
     /// If a header's value cannot stand in a request.
-    pub fn to_http(&self) -> Result<http::Request<Vec<u8>>, http::Error> {
-        let mut builder =
-            http::Request::builder().method(self.method.as_str()).uri(self.url.expose().expose_secret());
+    pub fn to_http(&self) -> Result<http::Request<&[u8]>, http::Error> {
+        let uri = http::Uri::from_maybe_shared(wiped(self.url.expose().expose_secret()))?;
+        let mut builder = http::Request::builder().method(self.method.as_str()).uri(uri);
         for (name, value) in &self.headers {
-            let mut header = http::HeaderValue::from_str(value.expose())?;
+            let mut header = http::HeaderValue::from_maybe_shared(wiped(value.expose()))?;
+            if header.to_str().is_err() {
+                // The bytes of other scripts would be sent as they are: this is the error that says so.
+                http::HeaderValue::from_str(value.expose())?;
+            }
             header.set_sensitive(matches!(value, Text::Secret(_)));
             builder = builder.header(name, header);
         }
-        builder.body(self.body.as_bytes().to_vec())
+        builder.body(self.body.as_bytes())
     }
 }
 

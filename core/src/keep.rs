@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Backend, Generation, Record, Slot, Version};
-use crate::resolve::{refused_by_all, store_failure, unexpected};
+use crate::resolve::{is_settled, refused_by_all, store_failure, unexpected};
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
 use crate::verdict::is_revoking;
@@ -63,6 +63,8 @@ enum Phase {
     ReadingLedger(CommandId),
     /// Noting, before a lesser backend is written to, that the better ones are not to be believed.
     Marking(CommandId, Backend),
+    /// Noting that it rests here now, before what is remembered elsewhere goes.
+    Moving(CommandId, Backend),
     /// Looking at what the slot holds.
     Looking(CommandId, Place),
     /// Writing over `was`.
@@ -134,12 +136,23 @@ impl Keep {
         };
         // Killed after the next write, an older token elsewhere must not win.
         if !self.failed.is_empty() && self.marked_for != Some(backend) {
-            let unsettled = self.ledger.unsettled.iter().chain(&self.left_behind).cloned().collect();
-            let ledger = Ledger { backend: Some(backend), unsettled, ..remembered(&self.record) };
-            self.phase = Phase::Marking(cx.store(StoreOp::WriteLedger(ledger)), backend);
+            self.phase = Phase::Marking(self.mark(cx, backend), backend);
             return Step::Pending;
         }
         self.look(cx, Place { backend, slot })
+    }
+
+    fn mark(&mut self, cx: &mut Context<'_>, backend: Backend) -> CommandId {
+        let unsettled = self.ledger.unsettled.iter().chain(&self.left_behind).cloned().collect();
+        let ledger = Ledger { backend: Some(backend), unsettled, ..remembered(&self.record) };
+        cx.store(StoreOp::WriteLedger(ledger))
+    }
+
+    /// Whether what is remembered leads to a credential in `home`.
+    fn leads_to(&self, cx: &Context<'_>, home: Backend) -> bool {
+        let settled = |slot: &Slot| is_settled(&self.ledger, home, slot, &self.record);
+        let names = self.ledger.backend.is_none_or(|backend| backend == home);
+        self.marked_for == Some(home) || (names && self.slots(cx).iter().all(settled))
     }
 
     fn look(&mut self, cx: &mut Context<'_>, place: Place) -> Step<Kept> {
@@ -218,6 +231,12 @@ impl Keep {
 
     /// The credential rests in `home`: now see to what lies elsewhere.
     fn stored(&mut self, cx: &mut Context<'_>, home: Backend) -> Step<Kept> {
+        let slots = self.slots(cx);
+        if !self.leads_to(cx, home) {
+            self.ledger.unsettled.retain(|u| u.backend != home || !slots.contains(&u.slot));
+            self.phase = Phase::Moving(self.mark(cx, home), home);
+            return Step::Pending;
+        }
         for (backend, failure) in &self.failed {
             let (from, failure) = (*backend, failure.clone());
             cx.show(Notice::FellBack { from, failure, to: home });
@@ -230,7 +249,7 @@ impl Keep {
             let slots = self.slots(cx).into_iter();
             stale.extend(slots.map(|slot| Unsettled { backend, slot, version: None }));
         }
-        stale.retain(|u| u.backend != home || !self.slots(cx).contains(&u.slot));
+        stale.retain(|u| u.backend != home || !slots.contains(&u.slot));
         self.remove_stale(cx, home, stale)
     }
 
@@ -295,6 +314,16 @@ impl Keep {
             }
             (Phase::Marking(_, backend), StoreAnswer::Failed(failure)) => {
                 self.failed.push((backend, failure.clone()));
+                self.try_backend(cx)
+            }
+            (Phase::Moving(_, home), StoreAnswer::Done) => {
+                self.marked_for = Some(home);
+                self.stored(cx, home)
+            }
+            // Nobody would look for it there. Where the one before was, it is looked for.
+            (Phase::Moving(_, home), StoreAnswer::Failed(failure)) => {
+                self.marked_for = self.ledger.backend;
+                self.give_up_on(cx, home, failure.clone());
                 self.try_backend(cx)
             }
             (Phase::Locking(_) | Phase::ReadingLedger(_), StoreAnswer::Failed(failure)) => {
@@ -405,6 +434,7 @@ impl Phase {
             Self::Locking(id)
             | Self::ReadingLedger(id)
             | Self::Marking(id, _)
+            | Self::Moving(id, _)
             | Self::Looking(id, _)
             | Self::Writing(id, ..)
             | Self::ReadingBack(id, _)

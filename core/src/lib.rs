@@ -78,6 +78,7 @@ pub mod find;
 mod granted;
 pub mod http;
 pub mod http_date;
+pub mod json;
 mod jwt;
 pub mod keep;
 pub mod login;

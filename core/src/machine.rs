@@ -137,9 +137,10 @@ impl<L: Logic> Machine<L> {
         if self.outcome.is_some() {
             return Disposition::Ignored("finished");
         }
-        if let Event::NotListening { id, .. } = &event {
-            self.outbox.listener.take_if(|listener| listener == id);
-        }
+        let gone = match &event {
+            Event::NotListening { id, .. } => self.outbox.listener.take_if(|listener| listener == id),
+            _ => None,
+        };
         let step = match (&event, self.started) {
             (Event::Cancelled, _) => {
                 let cx = &mut Context { now, service: &self.service, outbox: &mut self.outbox };
@@ -162,7 +163,10 @@ impl<L: Logic> Machine<L> {
             }
         };
         match step {
-            Step::Ignored(reason) => return Disposition::Ignored(reason),
+            Step::Ignored(reason) => {
+                self.outbox.listener = self.outbox.listener.or(gone);
+                return Disposition::Ignored(reason);
+            }
             Step::Pending => {}
             Step::Done(outcome) => {
                 self.outbox.release_lock();

@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
 use crate::oauth::OAuth;
@@ -76,7 +76,7 @@ impl Endpoints {
 
 impl Metadata {
     /// What the body of an answer says. `None` if it is no metadata.
-    pub(crate) fn read(body: &Map<String, Value>, issuer: &Url) -> Option<Result<Self, Failure>> {
+    pub(crate) fn read(body: &Value, issuer: &Url) -> Option<Result<Self, Failure>> {
         let named = body.get("issuer")?.as_str()?;
         let endpoint = |name: &'static str| match body.get(name).and_then(Value::as_str) {
             None | Some("") => Ok(None),

@@ -157,7 +157,10 @@ impl Migrate {
                 if records.first().is_none_or(|(_, record)| *record != moving.kept.record) {
                     return self.unlock(cx, Ok(false));
                 }
-                let ledger = Ledger { backend: Some(moving.kept.backend), ..moving.ledger.clone() };
+                let home = moving.kept.backend;
+                let mut ledger = Ledger { backend: Some(home), ..moving.ledger.clone() };
+                // What an earlier logout could not reach there is gone: this is there now.
+                ledger.unsettled.retain(|left| left.backend != home || left.slot != Slot::Active);
                 self.phase = Phase::WritingLedger(cx.store(StoreOp::WriteLedger(ledger)), moving);
                 Step::Pending
             }

@@ -2,18 +2,20 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt::Write as _;
 use core::time::Duration;
 
-use form_urlencoded::Serializer;
+use form_urlencoded::byte_serialize;
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
 use crate::envelope::json_object;
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::http_date::answered_at;
+use crate::json::Json;
 use crate::jwt::Lifetime;
-use crate::secret::{Body, Secret};
+use crate::secret::{Body, Secret, SecretBuilder};
 use crate::text::harmless;
+use crate::token::is_bearer;
 use crate::url::{Origin, Text, Url};
 
 /// The grant type of RFC 8628 §3.4.
@@ -95,19 +97,18 @@ impl Dialect {
     pub fn request(self, endpoint: &Url, parameters: &[Parameter<'_>]) -> HttpRequest {
         let (content_type, body) = match self {
             Self::Form => {
-                let mut form = Serializer::new(String::new());
-                form.extend_pairs(parameters.iter().map(|(name, value)| (*name, value.expose())));
-                ("application/x-www-form-urlencoded", Body::from(form.finish()))
+                let pairs = parameters.iter().map(|(name, value)| (*name, value.expose()));
+                ("application/x-www-form-urlencoded", Body::from(form(pairs)))
             }
             Self::Json => {
                 let mut object = Map::new();
                 for (name, value) in parameters {
                     object.insert((*name).into(), value.expose().into());
                 }
-                let object = Value::Object(object);
-                let body = Body::from(ToString::to_string(&object));
-                wipe(object);
-                ("application/json", body)
+                let mut body = SecretBuilder::default();
+                // Writing into memory has no way to fail.
+                let _ = write!(body, "{}", *Json::from(Value::Object(object)));
+                ("application/json", Body::from(body.finish()))
             }
         };
         HttpRequest::new(Method::Post, endpoint.clone())
@@ -152,30 +153,27 @@ pub struct OAuthError {
 impl TokenReply {
     /// Reads an answer.
     pub fn read(response: &HttpResponse) -> Self {
-        let Some(Value::Object(body)) = json_object(response) else { return Self::Unclear };
+        let Some(body) = json_object(response) else { return Self::Unclear };
         if !(200..300).contains(&response.status) && !(400..500).contains(&response.status) {
             return Self::Unclear;
         }
         let token = |key: &str| {
             let text = body.get(key).and_then(Value::as_str)?;
-            let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-            fits.then(|| Secret::from(text))
+            is_bearer(text).then(|| Secret::from(text))
         };
-        let reply = match (token("access_token"), OAuthError::of(&body)) {
+        match (token("access_token"), OAuthError::of(&body)) {
             (Some(access), _) if response.status < 300 => {
                 let lifetime = lifetime(&body, &access, response);
                 Self::Tokens(Tokens { access, refresh: token("refresh_token"), lifetime })
             }
             (_, Some(error)) => Self::Refused(error),
             (_, None) => Self::Unclear,
-        };
-        wipe(Value::Object(body));
-        reply
+        }
     }
 }
 
 impl OAuthError {
-    fn of(body: &Map<String, Value>) -> Option<Self> {
+    fn of(body: &Value) -> Option<Self> {
         let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
         Some(Self {
             code: harmless(text("error")?),
@@ -212,7 +210,7 @@ pub fn seconds(value: &Value) -> Option<Duration> {
 }
 
 /// `expires_in`, else what the token says of itself; the issuer's clock is compared with the issuer's clock only.
-fn lifetime(body: &Map<String, Value>, access: &Secret, response: &HttpResponse) -> Option<Duration> {
+fn lifetime(body: &Value, access: &Secret, response: &HttpResponse) -> Option<Duration> {
     let claims = Lifetime::of(access);
     // Nothing is handed out dead: a lifetime of zero means that nobody knows it.
     body.get("expires_in")
@@ -222,12 +220,14 @@ fn lifetime(body: &Map<String, Value>, access: &Secret, response: &HttpResponse)
         .or_else(|| claims.left_at(answered_at(response)?))
 }
 
-/// What is left of a message whose secrets were copied out must not keep them.
-pub(crate) fn wipe(value: Value) {
-    match value {
-        Value::String(text) => drop(Zeroizing::new(text)),
-        Value::Array(items) => items.into_iter().for_each(wipe),
-        Value::Object(fields) => fields.into_iter().for_each(|(_, value)| wipe(value)),
-        _ => {}
+/// Pairs as `application/x-www-form-urlencoded` (WHATWG URL §5.2).
+pub(crate) fn form<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Secret {
+    let mut form = SecretBuilder::default();
+    for (index, (name, value)) in pairs.enumerate() {
+        form.push_str(if index == 0 { "" } else { "&" });
+        form.extend(byte_serialize(name.as_bytes()));
+        form.push_str("=");
+        form.extend(byte_serialize(value.as_bytes()));
     }
+    form.finish()
 }

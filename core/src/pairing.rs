@@ -75,6 +75,8 @@ struct Handshake {
     strange: u32,
     /// When a poll may last have been answered 200 without our seeing it.
     answer_lost: Option<Timestamp>,
+    /// The page that is being opened.
+    page: Option<CommandId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -115,7 +117,7 @@ impl Pairing {
     fn begin(&mut self, cx: &mut Context<'_>, started: Timestamp, entropy: &Entropy) {
         let device_id = Secret::new(BASE64URL_NOPAD.encode(entropy.expose_bytes()));
         let policy = cx.service.pairing;
-        let handshake = Handshake {
+        let mut handshake = Handshake {
             expires_at: started + policy.ttl,
             gives_up_at: started + policy.ttl + policy.request_limit,
             interval: policy.interval,
@@ -123,6 +125,7 @@ impl Pairing {
             answers: 0,
             strange: 0,
             answer_lost: None,
+            page: None,
             device_id,
         };
         let link = self.link(cx.service, &handshake.device_id);
@@ -132,7 +135,7 @@ impl Pairing {
             expires_at: handshake.expires_at,
         });
         if self.open_browser {
-            cx.open_page(link);
+            handshake.page = Some(cx.open_page(link));
         }
         let first = (started + policy.first_poll).max(cx.now.mono);
         self.wait(cx, handshake, first, PollState::None);
@@ -148,6 +151,22 @@ impl Pairing {
             Some(workspace) => link.with("workspace", workspace.as_str()),
             None => link,
         }
+    }
+
+    /// What became of the browser; `None` if the event does not say that.
+    fn opened(&mut self, cx: &mut Context<'_>, event: &Event) -> Option<Step<Paired>> {
+        let (Phase::Waiting(handshake, _) | Phase::Polling(handshake, _)) = &mut self.phase else {
+            return None;
+        };
+        match event {
+            Event::PageOpened { id } if handshake.page == Some(*id) => {}
+            Event::PageNotOpened { id, reason } if handshake.page == Some(*id) => {
+                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
+            }
+            _ => return None,
+        }
+        handshake.page = None;
+        Some(Step::Pending)
     }
 
     /// Waits for the next poll, which may not leave before `earliest`.
@@ -242,18 +261,12 @@ impl Logic for Pairing {
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Paired> {
+        if let Some(step) = self.opened(cx, event) {
+            return step;
+        }
         match (core::mem::replace(&mut self.phase, Phase::New), event) {
             (Phase::Drawing { id, started }, Event::Entropy { id: answered, entropy }) if id == *answered => {
                 self.begin(cx, started, entropy);
-                Step::Pending
-            }
-            (phase @ Phase::Waiting(..), Event::PageOpened { .. }) => {
-                self.phase = phase;
-                Step::Pending
-            }
-            (phase @ (Phase::Waiting(..) | Phase::Polling(..)), Event::PageNotOpened { reason, .. }) => {
-                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
-                self.phase = phase;
                 Step::Pending
             }
             (Phase::Waiting(h, w), Event::Woke) => {

@@ -1,10 +1,9 @@
 //! A device grant that one process begins and another one finishes.
 
-use alloc::borrow::ToOwned;
 use alloc::string::String;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::device_code::{DeviceCode, NoDeviceCode};
 use crate::device_endpoint::{Endpoint, not_begun};
@@ -12,6 +11,7 @@ use crate::device_grant::no_issuer;
 use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::http::HttpResponse;
+use crate::json::{self, Object};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record_form::MomentForm;
@@ -59,39 +59,35 @@ impl PendingGrant {
 
     /// One line of JSON.
     pub fn encode(&self) -> Secret {
-        let written = Form {
-            v: FORM,
-            issuer: self.issuer.clone(),
-            client_id: self.client_id.clone(),
-            device_code: self.device_code.expose_secret().to_owned(),
-            user_code: self.user_code.expose_secret().to_owned(),
-            verification_uri: self.verification_uri.expose().expose_secret().to_owned(),
-            verification_uri_complete: self
-                .verification_uri_complete
-                .as_ref()
-                .map(|url| url.expose().expose_secret().to_owned()),
-            started: MomentForm::from(&self.started),
-            lag_ms: millis(self.lag),
-            lifetime_ms: millis(self.lifetime),
-            interval_ms: millis(self.interval),
-            polled: self.polled,
-        };
-        // Serialising strings and numbers into memory has no way to fail.
-        Secret::new(serde_json::to_string(&written).unwrap_or_default())
+        let mut written = Object::default();
+        written.set("v", FORM);
+        written.set("issuer", &self.issuer);
+        written.set("client_id", &self.client_id);
+        written.set_secret("device_code", &self.device_code);
+        written.set_secret("user_code", &self.user_code);
+        written.set_secret("verification_uri", &self.verification_uri.expose());
+        let complete = self.verification_uri_complete.as_ref().map(Url::expose);
+        written.set_secret("verification_uri_complete", complete.as_ref());
+        written.set("started", MomentForm::from(&self.started));
+        written.set("lag_ms", millis(self.lag));
+        written.set("lifetime_ms", millis(self.lifetime));
+        written.set("interval_ms", millis(self.interval));
+        written.set("polled", self.polled);
+        written.finish()
     }
 
     /// Reads it back; `None` if it is none, or a newer program's.
     pub fn decode(text: &Secret) -> Option<Self> {
         let read: Form = serde_json::from_str(text.expose_secret()).ok()?;
-        let page = |text: &str| Url::parse(text).ok();
+        let page = |text: &Secret| Url::parse(text.expose_secret()).ok();
         (read.v == FORM).then_some(())?;
         Some(Self {
             verification_uri: page(&read.verification_uri)?,
-            verification_uri_complete: read.verification_uri_complete.as_deref().and_then(page),
+            verification_uri_complete: read.verification_uri_complete.as_ref().and_then(page),
             issuer: read.issuer,
             client_id: read.client_id,
-            device_code: Secret::new(read.device_code),
-            user_code: Secret::new(read.user_code),
+            device_code: read.device_code,
+            user_code: read.user_code,
             started: read.started.into(),
             lag: Duration::from_millis(read.lag_ms),
             lifetime: Duration::from_millis(read.lifetime_ms),
@@ -187,16 +183,19 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Form {
     v: u32,
     issuer: String,
     client_id: String,
-    device_code: String,
-    user_code: String,
-    verification_uri: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    verification_uri_complete: Option<String>,
+    #[serde(deserialize_with = "json::secret")]
+    device_code: Secret,
+    #[serde(deserialize_with = "json::secret")]
+    user_code: Secret,
+    #[serde(deserialize_with = "json::secret")]
+    verification_uri: Secret,
+    #[serde(default, deserialize_with = "json::secret_if_any")]
+    verification_uri_complete: Option<Secret>,
     started: MomentForm,
     lag_ms: u64,
     lifetime_ms: u64,

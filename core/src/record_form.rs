@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::{self, Object};
 use crate::record::{Gateway, Generation, Record, UnreadableRecord, Workspace};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Fingerprint, Secret};
@@ -25,44 +26,45 @@ const REVOKING: &str = "revoking";
 
 pub(crate) fn encode(record: &Record) -> Secret {
     let Some(generation) = &record.generation else { return record.token.clone() };
-    let token = record.token.expose_secret();
     let rotation = record.rotation.as_deref();
     let access = rotation.and_then(|rotation| rotation.access.as_ref());
-    let written = Written {
-        v: FORM,
-        r#gen: generation.to_string(),
-        origin: record.issuer.clone(),
-        workspace: record.workspace.clone(),
-        ended: record.is_tombstone(),
-        token: (rotation.is_none() && !record.is_tombstone()).then_some(token),
-        refresh_token: rotation.map(|_| token),
-        fingerprint: rotation.map(|_| record.token.fingerprint().as_str().to_owned()),
-        access_token: access.map(|access| access.token.expose_secret()),
-        received: access.map(|access| MomentForm::from(&access.received)),
-        lifetime_ms: access.and_then(|access| access.lifetime).map(millis),
-        client_id: rotation.and_then(|rotation| rotation.client_id.as_deref()),
-        machine: rotation.and_then(|rotation| rotation.machine.as_deref()),
-        spending: rotation.and_then(|rotation| match &rotation.journal {
-            Journal::Spending(spending) => Some(SpendingForm {
-                attempt: spending.attempt,
-                started: MomentForm::from(&spending.started),
-                last_resorts: spending.last_resorts,
-            }),
-            _ => None,
+    let mut written = Object::default();
+    written.set("v", FORM);
+    written.set("gen", generation.to_string());
+    written.set_if_any("origin", record.issuer.as_ref());
+    written.set_if_any("workspace", record.workspace.as_ref());
+    written.set_if_any("ended", record.is_tombstone().then_some(true));
+    written.set_secret("token", (rotation.is_none() && !record.is_tombstone()).then_some(&record.token));
+    written.set_secret("refreshToken", rotation.map(|_| &record.token));
+    written.set_if_any("fingerprint", rotation.map(|_| record.token.fingerprint().as_str().to_owned()));
+    written.set_secret("accessToken", access.map(|access| &access.token));
+    written.set_if_any("received", access.map(|access| MomentForm::from(&access.received)));
+    written.set_if_any("lifetimeMs", access.and_then(|access| access.lifetime).map(millis));
+    written.set_if_any("clientId", rotation.and_then(|rotation| rotation.client_id.as_deref()));
+    written.set_if_any("machine", rotation.and_then(|rotation| rotation.machine.as_deref()));
+    let spending = rotation.and_then(|rotation| match &rotation.journal {
+        Journal::Spending(spending) => Some(SpendingForm {
+            attempt: spending.attempt,
+            started: MomentForm::from(&spending.started),
+            last_resorts: spending.last_resorts,
         }),
-        refused: rotation.and_then(|rotation| match &rotation.journal {
-            Journal::Refused { interrupted: true } => Some("interrupted"),
-            Journal::Refused { interrupted: false } => Some("invalid_grant"),
-            Journal::Unrenewable => Some(UNRENEWABLE),
-            Journal::Revoking => Some(REVOKING),
-            Journal::Settled | Journal::Spending(_) => None,
-        }),
-        spent: rotation.map(|r| r.spent.iter().map(Fingerprint::as_str).collect()).unwrap_or_default(),
-        signing_key: record.gateway.signing_key.as_ref().map(Secret::expose_secret),
-        gateway_url: record.gateway.base(),
-    };
-    // Serialising strings and numbers into memory has no way to fail.
-    Secret::new(serde_json::to_string(&written).unwrap_or_default())
+        _ => None,
+    });
+    written.set_if_any("spending", spending);
+    let refused = rotation.and_then(|rotation| match &rotation.journal {
+        Journal::Refused { interrupted: true } => Some("interrupted"),
+        Journal::Refused { interrupted: false } => Some("invalid_grant"),
+        Journal::Unrenewable => Some(UNRENEWABLE),
+        Journal::Revoking => Some(REVOKING),
+        Journal::Settled | Journal::Spending(_) => None,
+    });
+    written.set_if_any("refused", refused);
+    let spent: Vec<&str> =
+        rotation.iter().flat_map(|rotation| &rotation.spent).map(Fingerprint::as_str).collect();
+    written.set_if_any("spent", Some(spent).filter(|spent| !spent.is_empty()));
+    written.set_secret("signingKey", record.gateway.signing_key.as_ref());
+    written.set_if_any("gatewayUrl", record.gateway.base());
+    written.finish()
 }
 
 pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
@@ -75,7 +77,7 @@ pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
         };
     }
     let mut read: Read = serde_json::from_str(trimmed).map_err(|_| UnreadableRecord::Malformed)?;
-    let refresh_token = read.refresh_token.take().map(Secret::new);
+    let refresh_token = read.refresh_token.take();
     let foreign = match (&refresh_token, &read.fingerprint) {
         // One that was spent before is no other login: a backup was restored, or another program wrote what it knew.
         (Some(token), Some(_)) if read.has_spent(token) => false,
@@ -103,45 +105,6 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Written<'a> {
-    v: u32,
-    r#gen: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workspace: Option<Workspace>,
-    #[serde(skip_serializing_if = "is_false")]
-    ended: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fingerprint: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    access_token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    received: Option<MomentForm>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lifetime_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    machine: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    spending: Option<SpendingForm>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refused: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    spent: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signing_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    gateway_url: Option<String>,
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Read {
@@ -152,10 +115,13 @@ struct Read {
     workspace: Option<Workspace>,
     #[serde(default)]
     ended: bool,
-    token: Option<String>,
-    refresh_token: Option<String>,
+    #[serde(default, deserialize_with = "json::secret_if_any")]
+    token: Option<Secret>,
+    #[serde(default, deserialize_with = "json::secret_if_any")]
+    refresh_token: Option<Secret>,
     fingerprint: Option<String>,
-    access_token: Option<String>,
+    #[serde(default, deserialize_with = "json::secret_if_any")]
+    access_token: Option<Secret>,
     received: Option<MomentForm>,
     lifetime_ms: Option<u64>,
     client_id: Option<String>,
@@ -164,7 +130,8 @@ struct Read {
     refused: Option<String>,
     #[serde(default)]
     spent: Vec<String>,
-    signing_key: Option<String>,
+    #[serde(default, deserialize_with = "json::secret_if_any")]
+    signing_key: Option<Secret>,
     gateway_url: Option<String>,
 }
 
@@ -180,13 +147,13 @@ impl Read {
         }
         let rotates = refresh_token.is_some();
         let was_spent = refresh_token.as_ref().is_some_and(|token| self.has_spent(token));
-        let token = refresh_token.or(self.token.map(Secret::new)).ok_or(UnreadableRecord::Malformed)?;
+        let token = refresh_token.or(self.token).ok_or(UnreadableRecord::Malformed)?;
         if !is_token(token.expose_secret()) {
             return Err(UnreadableRecord::Malformed);
         }
         let received = self.received.unwrap_or_default();
         let access = self.access_token.map(|token| Access {
-            token: Secret::new(token),
+            token,
             received: received.into(),
             lifetime: self.lifetime_ms.map(Duration::from_millis),
         });
@@ -221,7 +188,7 @@ impl Read {
             gateway: Gateway {
                 // A URL that we would not send anything to counts as none.
                 url: self.gateway_url.and_then(|url| Url::parse(&url).ok()),
-                signing_key: self.signing_key.map(Secret::new),
+                signing_key: self.signing_key,
             },
         })
     }
@@ -258,11 +225,6 @@ struct SpendingForm {
     started: MomentForm,
     #[serde(default)]
     last_resorts: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 #[cfg(test)]

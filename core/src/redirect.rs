@@ -4,13 +4,13 @@
 //! be bound, with a port that the system picks. An issuer that wants redirect URIs registered is told both without
 //! the port, which it must allow to be any (RFC 8252 §7.3).
 
-use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use form_urlencoded::{Serializer, parse};
+use form_urlencoded::parse;
 
-use crate::secret::Secret;
+use crate::oauth::form;
+use crate::secret::{Secret, SecretBuilder};
 
 /// The path of every redirect URI.
 pub const REDIRECT_PATH: &str = "/callback";
@@ -46,13 +46,13 @@ impl RedirectRequest {
         path: &str,
         query: &[(String, Secret)],
     ) -> Self {
-        let mut target = path.to_owned();
+        let mut target = SecretBuilder::default();
+        target.push_str(path);
         if !query.is_empty() {
-            let mut form = Serializer::new(String::new());
-            form.extend_pairs(query.iter().map(|(name, value)| (name, value.expose_secret())));
-            target = alloc::format!("{target}?{}", form.finish());
+            let pairs = query.iter().map(|(name, value)| (name.as_str(), value.expose_secret()));
+            target.extend(["?", form(pairs).expose_secret()]);
         }
-        Self { method, host, target: Secret::new(target) }
+        Self { method, host, target: target.finish() }
     }
 
     fn parts(&self) -> (&str, Option<&str>) {

@@ -1,13 +1,15 @@
 //! Values that must not be seen: tokens, device ids, keys.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
+use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// A secret text. It has no `Display` and no `Serialize`, its `Debug` is redacted, and it is wiped on drop.
 ///
@@ -57,6 +59,48 @@ impl Drop for Wiped {
     fn drop(&mut self) {
         self.0.zeroize();
     }
+}
+
+/// A secret text that is put together piece by piece: what it outgrows is wiped.
+#[derive(Default)]
+pub(crate) struct SecretBuilder(Zeroizing<String>);
+
+impl SecretBuilder {
+    pub(crate) fn push_str(&mut self, piece: &str) {
+        let length = self.0.len() + piece.len();
+        if length > self.0.capacity() {
+            let mut larger = Zeroizing::new(String::with_capacity(2 * length));
+            larger.push_str(&self.0);
+            self.0 = larger;
+        }
+        self.0.push_str(piece);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn finish(mut self) -> Secret {
+        Secret::new(core::mem::take(&mut *self.0))
+    }
+}
+
+impl<'a> Extend<&'a str> for SecretBuilder {
+    fn extend<T: IntoIterator<Item = &'a str>>(&mut self, pieces: T) {
+        pieces.into_iter().for_each(|piece| self.push_str(piece));
+    }
+}
+
+impl fmt::Write for SecretBuilder {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.push_str(piece);
+        Ok(())
+    }
+}
+
+/// A copy for the types of the `http` crate, which share it: wiped with the last of them.
+pub(crate) fn wiped(text: &str) -> Bytes {
+    Bytes::from_owner(Zeroizing::new(Vec::from(text)))
 }
 
 /// The first 64 bits of a secret's SHA-256, in hex: enough to compare, useless to an attacker of a 256-bit secret.
@@ -120,6 +164,13 @@ impl From<&str> for Body {
     }
 }
 
+/// The text is moved, not copied.
+impl From<Secret> for Body {
+    fn from(mut secret: Secret) -> Self {
+        Self(core::mem::take(&mut secret.0).into_bytes())
+    }
+}
+
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "[{} bytes]", self.0.len())
@@ -132,14 +183,25 @@ impl Drop for Body {
     }
 }
 
-/// 256 bits from the operating system's generator, handed in by the driver.
+/// 256 bits from the operating system's generator, handed in by the driver. They stay in one place: what is moved about
+/// leaves copies behind.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Entropy([u8; 32]);
+pub struct Entropy(Box<[u8; 32]>);
 
 impl Entropy {
-    /// Takes the bytes over.
+    /// These bytes, for tests: the caller still has them.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(Box::new(bytes))
+    }
+
+    /// What `fill` writes into the place where it stays.
+    ///
+    /// # Errors
+    /// As `fill`.
+    pub fn draw<E>(fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut bytes = Self(Box::new([0; 32]));
+        fill(&mut *bytes.0)?;
+        Ok(bytes)
     }
 
     /// The bytes themselves.

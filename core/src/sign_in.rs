@@ -8,6 +8,7 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 
 use crate::browser_grant::{BrowserGrant, NOT_LISTENING};
+use crate::command::CommandId;
 use crate::device_grant::{DeviceGrant, Granted};
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
@@ -17,10 +18,11 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::pending_grant::PendingGrant;
 use crate::places::Places;
+use crate::record::Record;
 use crate::resolve::unexpected;
 use crate::revoke::{Revocation, Revoke};
 use crate::sign_out::{SignOut, SignedOut};
-use crate::store::Ledger;
+use crate::store::{Ledger, StoreOp};
 use crate::time::Timestamp;
 
 /// What the command line says about a login.
@@ -62,6 +64,8 @@ enum Phase {
     Granting(Box<DeviceGrant>),
     GrantingInBrowser(Box<BrowserGrant>),
     Keeping(Box<Keep>),
+    /// The lock that the storing took is not held while the issuer is asked.
+    Unlocking(CommandId, Box<Record>, Box<Kept>),
     Revoking(Box<Revoke>, Box<Kept>),
 }
 
@@ -162,9 +166,14 @@ impl SignIn {
         let Phase::Keeping(keep) = &mut self.phase else { return step };
         let Step::Done(Ok(kept)) = step else { return step };
         let Some(record) = keep.take_revoking() else { return Step::Done(Ok(kept)) };
+        self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), Box::new(record), Box::new(kept));
+        Step::Pending
+    }
+
+    fn revoke(&mut self, cx: &mut Context<'_>, record: Record, kept: Box<Kept>) -> Step<Kept> {
         let mut revoke = Box::new(Revoke::once(record));
         let step = revoke.start(cx);
-        self.phase = Phase::Revoking(revoke, Box::new(kept));
+        self.phase = Phase::Revoking(revoke, kept);
         self.revoked(cx, step)
     }
 
@@ -251,6 +260,13 @@ impl Logic for SignIn {
                 let step = keep.handle(cx, event);
                 self.kept(cx, step)
             }
+            Phase::Unlocking(id, record, kept) => match event {
+                Event::Store { id: answered, .. } if id == answered => {
+                    let (record, kept) = (Record::clone(record), kept.clone());
+                    self.revoke(cx, record, kept)
+                }
+                _ => Step::Ignored("not waited for"),
+            },
             Phase::Revoking(revoke, _) => {
                 let step = revoke.handle(cx, event);
                 self.revoked(cx, step)
@@ -261,7 +277,7 @@ impl Logic for SignIn {
     fn interrupted(&mut self, _: &mut Context<'_>) -> Step<Kept> {
         match &self.phase {
             // The login is done; only the earlier one's end is not waited for any longer.
-            Phase::Revoking(_, kept) => Step::Done(Ok(Kept::clone(kept))),
+            Phase::Unlocking(_, _, kept) | Phase::Revoking(_, kept) => Step::Done(Ok(Kept::clone(kept))),
             _ => Step::fail(Failure::interrupted()),
         }
     }
@@ -273,7 +289,7 @@ impl Logic for SignIn {
             Phase::Keeping(keep) => keep.deadline(),
             Phase::ResumingSignOut(sign_out, _) => sign_out.deadline(),
             Phase::Revoking(revoke, _) => revoke.deadline(),
-            Phase::New | Phase::Preparing(..) => None,
+            Phase::New | Phase::Preparing(..) | Phase::Unlocking(..) => None,
         }
     }
 }

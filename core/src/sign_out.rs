@@ -9,6 +9,7 @@ use alloc::string::String;
 use crate::command::CommandId;
 use crate::disconnect::{Disconnect, Disconnected, keeps_changing};
 use crate::event::Event;
+use crate::failure::Failure;
 use crate::lookup::{Found, Lookup};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::{Generation, Record, Slot};
@@ -62,12 +63,21 @@ enum Phase {
     Locking(CommandId),
     Looking(Lookup),
     Marking(CommandId, Box<Record>),
-    /// The lock is not held while the issuer is asked; `None`: there is nothing to ask.
-    Unlocking(CommandId, Option<Box<Record>>),
+    /// The lock is not held while the issuer is asked, and not kept by what fails: a login may go on after it.
+    Unlocking(CommandId, Then),
     Telling(Box<Revoke>),
     /// Another login may have taken its place meanwhile.
     LookingAgain(Lookup),
     Clearing(Box<Disconnect>),
+}
+
+/// What follows when the lock is given back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Then {
+    Tell(Box<Record>),
+    /// There is nothing to tell.
+    Clear,
+    Fail(Box<Failure>),
 }
 
 impl SignOut {
@@ -112,8 +122,8 @@ impl SignOut {
         self.looked(cx, step)
     }
 
-    fn unlock(&mut self, cx: &mut Context<'_>, then_tell: Option<Box<Record>>) -> Step<SignedOut> {
-        self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), then_tell);
+    fn unlock(&mut self, cx: &mut Context<'_>, then: Then) -> Step<SignedOut> {
+        self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), then);
         Step::Pending
     }
 
@@ -150,25 +160,27 @@ impl SignOut {
             Step::Ignored(reason) => return Step::Ignored(reason),
             Step::Pending => return Step::Pending,
             // Once it is removed it can never be revoked: it stays until it can be read.
-            Step::Done(Err(failure)) if self.extent != Extent::Forget => return Step::fail(failure),
+            Step::Done(Err(failure)) if self.extent != Extent::Forget => {
+                return self.unlock(cx, Then::Fail(Box::new(failure)));
+            }
             // Clearing tells why, place by place.
-            Step::Done(Err(_)) => return self.unlock(cx, None),
+            Step::Done(Err(_)) => return self.unlock(cx, Then::Clear),
             Step::Done(Ok(found)) => found,
         };
         let Some((backend, record)) = found.newest().map(|(backend, record)| (backend, record.clone()))
         else {
-            return self.unlock(cx, None);
+            return self.unlock(cx, Then::Clear);
         };
         let held = found.held.as_ref().map(|(_, held)| held.version());
         let wanted = self.extent == Extent::Revoke || is_revoking(&record);
         if record.is_tombstone() || !wanted {
-            return self.unlock(cx, None);
+            return self.unlock(cx, Then::Clear);
         }
         if let Some(untold) = untold(cx, &record) {
             self.revocation = untold;
-            return self.unlock(cx, None);
+            return self.unlock(cx, Then::Clear);
         }
-        let Some(marked) = marked(&record) else { return self.unlock(cx, None) };
+        let Some(marked) = marked(&record) else { return self.unlock(cx, Then::Clear) };
         self.told_login = marked.generation.as_ref().map(|generation| generation.login.clone());
         let op = StoreOp::Write { backend, slot: Slot::Active, expected: held, record: marked.clone() };
         self.phase = Phase::Marking(cx.store(op), Box::new(marked));
@@ -226,23 +238,27 @@ impl SignOut {
     ) -> Step<SignedOut> {
         match (phase, answer) {
             (Phase::Locking(_), StoreAnswer::Done) => self.look(cx),
-            (Phase::Marking(_, record), StoreAnswer::Done) => self.unlock(cx, Some(record)),
+            (Phase::Marking(_, record), StoreAnswer::Done) => self.unlock(cx, Then::Tell(record)),
             (Phase::Marking(..), StoreAnswer::Conflict) if self.rounds < ROUNDS => {
                 self.rounds += 1;
                 self.look(cx)
             }
             // Another process has told the issuer meanwhile, or signed in.
-            (Phase::Unlocking(_, None), _) if self.extent == Extent::Resume => self.left_as_it_is(),
-            (Phase::Unlocking(_, None), _) => {
+            (Phase::Unlocking(_, Then::Clear), _) if self.extent == Extent::Resume => self.left_as_it_is(),
+            (Phase::Unlocking(_, Then::Clear), _) => {
                 self.told_login = None;
                 self.clear(cx)
             }
+            (Phase::Locking(_), StoreAnswer::Failed(failure)) => Step::fail(store_failure(failure.clone())),
             // Nothing is removed that was to be revoked first.
-            (Phase::Locking(_) | Phase::Marking(..), StoreAnswer::Failed(failure)) => {
-                Step::fail(store_failure(failure.clone()))
+            (Phase::Marking(..), StoreAnswer::Failed(failure)) => {
+                self.unlock(cx, Then::Fail(Box::new(store_failure(failure.clone()))))
             }
-            (Phase::Marking(..), StoreAnswer::Conflict) => Step::fail(store_failure(keeps_changing())),
-            (Phase::Unlocking(_, Some(record)), _) => self.tell(cx, *record),
+            (Phase::Marking(..), StoreAnswer::Conflict) => {
+                self.unlock(cx, Then::Fail(Box::new(store_failure(keeps_changing()))))
+            }
+            (Phase::Unlocking(_, Then::Tell(record)), _) => self.tell(cx, *record),
+            (Phase::Unlocking(_, Then::Fail(failure)), _) => Step::fail(*failure),
             _ => unexpected(),
         }
     }

@@ -8,17 +8,26 @@ use crate::secret::Secret;
 /// How tokens begin.
 pub const TOKEN_PREFIXES: [&str; 4] = ["pt_live_", "pt_test_", "pk_live_", "pk_test_"];
 
+/// A longer token is none, in bytes: no server takes a header of that length, and a file that holds sessions of several
+/// issuers is full after a few like it, which would end the renewal of the others.
+pub(crate) const LONGEST_TOKEN: usize = 32 * 1024;
+
+/// Whether a text can be a bearer token: it can stand in a header as it is.
+pub(crate) fn is_bearer(text: &str) -> bool {
+    (1..=LONGEST_TOKEN).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// A bearer token as it was given in `place`: any text that can stand in a header as it is.
 ///
 /// # Errors
 /// It cannot.
 pub fn bearer_given(token: Secret, place: &str) -> Result<Secret, Failure> {
-    let text = token.expose_secret();
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
+    if is_bearer(token.expose_secret()) {
         return Ok(token);
     }
-    let what =
-        format!("{place} does not hold a token: it is empty, or has spaces or other odd characters in it");
+    let what = format!(
+        "{place} does not hold a token: it is empty, far too long, or has spaces or other odd characters in it"
+    );
     Err(Failure::new(Exit::Usage, "malformed_token", what).next("copy it again"))
 }
 

@@ -8,8 +8,9 @@ use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBuilder, wiped};
 
 /// What RFC 3986 §2.3 calls unreserved stays; everything else in a query is encoded.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -126,7 +127,7 @@ impl Url {
         if text.contains('#') {
             return Err(UrlError::Malformed);
         }
-        let uri: http::Uri = text.parse().map_err(|_| UrlError::Malformed)?;
+        let uri = http::Uri::from_maybe_shared(wiped(text)).map_err(|_| UrlError::Malformed)?;
         let https = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
@@ -136,17 +137,13 @@ impl Url {
         if authority.as_str().contains('@') {
             return Err(UrlError::UserInfo);
         }
-        // `http` accepts a port that it cannot represent and then reports none.
-        let port = match (authority.port_u16(), authority.as_str().rsplit_once(':')) {
-            (Some(port), _) => port,
-            (None, Some((_, rest))) if !rest.ends_with(']') => return Err(UrlError::Malformed),
-            (None, _) => {
-                if https {
-                    443
-                } else {
-                    80
-                }
-            }
+        // `http` accepts a port that it cannot represent, and what stands before or after the brackets of an address, and
+        // then reports neither.
+        let port = match authority.as_str().strip_prefix(authority.host()) {
+            Some("") if https => 443,
+            Some("") => 80,
+            Some(rest) => port(rest).ok_or(UrlError::Malformed)?,
+            None => return Err(UrlError::Malformed),
         };
         let host = host(authority.host())?;
         if !https && !is_loopback(&host) {
@@ -190,10 +187,11 @@ impl Url {
     pub fn with(mut self, name: &str, value: impl Into<Text>) -> Self {
         let pair = (name.to_owned(), value.into());
         self.written = self.written.map(|written| {
-            let mut query = written.expose_secret().to_owned();
-            query.push_str(if query.is_empty() { "" } else { "&" });
+            let mut query = SecretBuilder::default();
+            query.push_str(written.expose_secret());
+            query.push_str(if written.expose_secret().is_empty() { "" } else { "&" });
             push_pair(&mut query, &pair);
-            Secret::new(query)
+            query.finish()
         });
         self.query.push(pair);
         self
@@ -221,22 +219,25 @@ impl Url {
 
     /// Path and query as they stand in a request line, secrets included.
     pub fn expose_target(&self) -> Secret {
-        let mut target = self.path.clone();
+        let mut target = SecretBuilder::default();
+        target.push_str(&self.path);
         match &self.written {
             Some(written) => target.extend(["?", written.expose_secret()]),
             None => {
                 for (index, pair) in self.query.iter().enumerate() {
-                    target.push(if index == 0 { '?' } else { '&' });
+                    target.push_str(if index == 0 { "?" } else { "&" });
                     push_pair(&mut target, pair);
                 }
             }
         }
-        Secret::new(target)
+        target.finish()
     }
 
     /// The whole URL, secrets included.
     pub fn expose(&self) -> Secret {
-        Secret::new(format!("{}{}", self.origin, self.expose_target().expose_secret()))
+        let mut whole = SecretBuilder::default();
+        whole.extend([&*self.origin.to_string(), self.expose_target().expose_secret()]);
+        whole.finish()
     }
 }
 
@@ -296,6 +297,12 @@ impl fmt::Display for UrlError {
 
 impl core::error::Error for UrlError {}
 
+/// What stands behind a host: a colon, and digits.
+fn port(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix(':')?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+}
+
 /// The host in lower case, IPv6 without its brackets. A host that ends in a number is an address to browsers and to C
 /// libraries, which read `127.1` and `0x7f000001` as 127.0.0.1 (WHATWG URL §3.5): the usual form is the only one that
 /// everybody reads alike.
@@ -311,6 +318,7 @@ fn host(text: &str) -> Result<String, UrlError> {
     let is_hex = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_hexdigit()));
     match host.as_str() {
         "" => Err(UrlError::Malformed),
+        _ if host.contains(['[', ']']) => Err(UrlError::Malformed),
         _ if (is_decimal || is_hex) && host.parse::<Ipv4Addr>().is_err() => Err(UrlError::OddAddress),
         _ => Ok(host),
     }
@@ -321,15 +329,18 @@ fn is_loopback(host: &str) -> bool {
         || host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn push_pair(query: &mut String, (name, value): &(String, Text)) {
+fn push_pair(query: &mut SecretBuilder, (name, value): &(String, Text)) {
     query.extend(utf8_percent_encode(name, QUERY));
-    query.push('=');
+    query.push_str("=");
     query.extend(utf8_percent_encode(value.expose(), QUERY));
 }
 
 fn decode_pair(pair: &str) -> (String, Text) {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().to_string();
+    let decode = |text: &str| {
+        let text = Zeroizing::new(text.replace('+', " "));
+        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    };
     (decode(name), Text::Secret(Secret::new(decode(value))))
 }
 
@@ -351,6 +362,11 @@ mod tests {
             ("https://a@b.example", Err(UrlError::UserInfo)),
             ("https://b.example:99999", Err(UrlError::Malformed)),
             ("https://b.example:", Err(UrlError::Malformed)),
+            ("https://b.example:+80", Err(UrlError::Malformed)),
+            ("https://b.example:x[1:2]:443/", Err(UrlError::Malformed)),
+            ("https://b.example[1:2]:443/", Err(UrlError::Malformed)),
+            ("https://b[c].example/", Err(UrlError::Malformed)),
+            ("https://[::1]b.example/", Err(UrlError::Malformed)),
             ("https://127.1/", Err(UrlError::OddAddress)),
             ("https://2130706433/", Err(UrlError::OddAddress)),
             ("https://0x7F000001/", Err(UrlError::OddAddress)),

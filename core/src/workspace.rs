@@ -51,6 +51,8 @@ pub struct ChooseWorkspace {
     open_browser: bool,
     /// Where the service says its pages are.
     console: Option<Url>,
+    /// The page that is being opened.
+    page: Option<CommandId>,
     phase: Phase,
 }
 
@@ -96,7 +98,7 @@ struct Listed {
 impl ChooseWorkspace {
     /// Chooses `wanted`, by slug or name, if that is given.
     pub fn new(wanted: Option<String>, open_browser: bool) -> Self {
-        Self { wanted, open_browser, console: None, phase: Phase::New }
+        Self { wanted, open_browser, console: None, page: None, phase: Phase::New }
     }
 
     fn listed(
@@ -130,7 +132,7 @@ impl ChooseWorkspace {
                 let page = console.join("/create-workspace").with("redirect", "/credits");
                 cx.show(Notice::CreateWorkspace { page: page.clone(), expires_at: until });
                 if self.open_browser {
-                    cx.open_page(page);
+                    self.page = Some(cx.open_page(page));
                 }
                 self.await_one(cx, until)
             }
@@ -197,7 +199,7 @@ impl ChooseWorkspace {
         let until = cx.now.mono + lifetime;
         cx.show(Notice::ChooseInBrowser { page: page.clone(), expires_at: until });
         if self.open_browser {
-            cx.open_page(page);
+            self.page = Some(cx.open_page(page));
         }
         self.await_choice(cx, until, Secret::from(selection), listed)
     }
@@ -299,16 +301,10 @@ impl Logic for ChooseWorkspace {
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Selected> {
+        if self.page_opened(cx, event) {
+            return Step::Pending;
+        }
         match (core::mem::replace(&mut self.phase, Phase::New), event) {
-            (phase, Event::PageNotOpened { reason, .. }) => {
-                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
-                self.phase = phase;
-                Step::Pending
-            }
-            (phase, Event::PageOpened { .. }) => {
-                self.phase = phase;
-                Step::Pending
-            }
             (Phase::Listing(mut call), event) => {
                 let step = call.handle(cx, event);
                 self.phase = Phase::Listing(call);
@@ -395,6 +391,19 @@ impl Logic for ChooseWorkspace {
 }
 
 impl ChooseWorkspace {
+    /// Takes note of what became of the browser, if the event says that.
+    fn page_opened(&mut self, cx: &mut Context<'_>, event: &Event) -> bool {
+        match event {
+            Event::PageOpened { id } if self.page == Some(*id) => {}
+            Event::PageNotOpened { id, reason } if self.page == Some(*id) => {
+                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
+            }
+            _ => return false,
+        }
+        self.page = None;
+        true
+    }
+
     fn call(&mut self) -> Option<&mut Call> {
         match &mut self.phase {
             Phase::Listing(call)

@@ -237,7 +237,7 @@ fn any_request() -> impl Strategy<Value = RedirectRequest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Only who has the state can end anything or have anything sent; everybody else gets the one page, and no trace has
     /// what they brought (the timetable looks, and replays).

@@ -143,6 +143,20 @@ fn tokens_that_cannot_be_used_are_a_failure() {
     ] {
         check(json(200, &format!("{{{fields}}}")), Then::Ends(Exit::Server, "unexpected_answer"));
     }
+    // What nobody could send, and what would fill the file that other sessions lie in.
+    for (length, is_token) in [(32 * 1024, true), (32 * 1024 + 1, false), (400_000, false)] {
+        let long = "a".repeat(length);
+        for [access, refresh] in [[long.as_str(), "r"], ["a", long.as_str()]] {
+            let answer = json(200, &format!(r#"{{"access_token":"{access}","refresh_token":"{refresh}"}}"#));
+            if is_token {
+                let (mut table, id) = first_poll();
+                table.reply(id, answer);
+                assert!(matches!(table.success(), Granted::Tokens { .. }));
+            } else {
+                check(answer, Then::Ends(Exit::Server, "unexpected_answer"));
+            }
+        }
+    }
     for fields in [
         r#""access_token":"a""#,
         r#""access_token":"a","refresh_token":null"#,

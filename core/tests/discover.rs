@@ -87,6 +87,16 @@ fn each_of_the_two_places_is_enough() {
     }
 }
 
+/// Such words also stand in paths and requests, and decide about the scope: a trace keeps them.
+#[test]
+fn what_an_issuer_supports_is_no_secret() {
+    let words = r#","scopes_supported":["openid","email"],"grant_types_supported":["authorization_code"]"#;
+    let (end, world) =
+        discover(ISSUER, Endpoints::default(), at(OAUTH, metadata(ISSUER, &(TOKEN.to_owned() + words))));
+    assert!(end.unwrap().speaks_openid);
+    assert_eq!(world.paths(), [OAUTH, OPENID]);
+}
+
 #[test]
 fn an_issuer_without_a_path_has_its_places_at_the_root() {
     let issuer = "https://auth.example.com";

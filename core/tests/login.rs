@@ -85,6 +85,21 @@ fn whatever_ails_the_keychain_the_file_takes_the_token() {
 }
 
 #[test]
+fn where_it_cannot_be_remembered_a_token_stays_where_it_is_looked_for() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.put(FILE, "acme", "pt_live_old", true);
+    world.ledger_full = true;
+    let logged_in = login(&mut world, None).unwrap().unwrap();
+    assert_eq!(logged_in.kept.backend, FILE);
+    assert_eq!(resolved(&mut world).unwrap().record.token.expose_secret(), "pt_live_new");
+    // Where no place would be looked at it is no success: a logout could not reach this one, and nothing else is known.
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.ledger.unsettled = vec![Unsettled { backend: KEYCHAIN, slot: Slot::Active, version: None }];
+    world.ledger_full = true;
+    assert_eq!(login(&mut world, None).unwrap().unwrap_err().code, "stored_nowhere");
+}
+
+#[test]
 fn a_keychain_that_comes_back_wins_with_no_older_token() {
     for kind in EVERY_FAILURE {
         let mut world = World::new(server("acme", "pt_live_new", &[]));

@@ -2,7 +2,7 @@
 
 mod timetable;
 
-use doorkey_core::command::Command;
+use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::failure::Exit;
 use doorkey_core::http::{FailureKind, HttpResponse};
@@ -18,7 +18,7 @@ fn start() -> Timetable<Pairing> {
 }
 
 /// Goes on until the first poll is in flight, at 2 s.
-fn first_poll() -> (Timetable<Pairing>, doorkey_core::command::CommandId) {
+fn first_poll() -> (Timetable<Pairing>, CommandId) {
     let mut table = start();
     table.expect_silence_until(2_000);
     let (id, request) = table.expect_poll_now();
@@ -64,6 +64,23 @@ fn the_interval_counts_from_the_answer() {
     table.reply(id, not_yet());
     table.expect_silence_until(7_800);
     table.expect_poll_now();
+}
+
+/// An answer with an id that is not waited for changes nothing.
+#[test]
+fn what_became_of_another_page_is_not_told() {
+    let mut table = Timetable::new(service(), Pairing::new(None, true));
+    table.give_entropy();
+    let Command::OpenPage { id, .. } = table.take() else { panic!("the page is opened") };
+    let (before, reason) = (table.notices.len(), || "no display".to_owned());
+    let other = CommandId(id.0 + 7);
+    for event in [Event::PageNotOpened { id: other, reason: reason() }, Event::PageOpened { id: other }] {
+        assert!(matches!(table.event(event), Disposition::Ignored(_)));
+    }
+    assert_eq!(table.notices.len(), before);
+    assert_eq!(table.event(Event::PageNotOpened { id, reason: reason() }), Disposition::Used);
+    assert_eq!(table.notices.last(), Some(&Notice::PageNotOpened { reason: reason() }));
+    assert!(matches!(table.event(Event::PageOpened { id }), Disposition::Ignored(_)), "once is enough");
 }
 
 /// What an answer must lead to.
@@ -413,7 +430,7 @@ fn a_retry_after_beyond_the_end_sends_nothing_more() {
 fn stale_and_unasked_events_change_nothing() {
     let (mut table, id) = first_poll();
     let before = table.machine.clone();
-    let stale = doorkey_core::command::CommandId(id.0 + 77);
+    let stale = CommandId(id.0 + 77);
     assert!(matches!(table.reply(stale, paired()), Disposition::Ignored(_)));
     assert!(matches!(table.lose(stale, FailureKind::AnswerLost), Disposition::Ignored(_)));
     assert!(matches!(table.event(Event::Woke), Disposition::Ignored(_)));
@@ -424,7 +441,7 @@ fn stale_and_unasked_events_change_nothing() {
 
 #[test]
 fn entropy_and_answers_of_others_are_not_taken() {
-    let other = doorkey_core::command::CommandId(77);
+    let other = CommandId(77);
     let mut table = Timetable::new(service(), Pairing::new(None, true));
     let entropy = doorkey_core::secret::Entropy::new([1; 32]);
     assert!(matches!(table.event(Event::Entropy { id: other, entropy }), Disposition::Ignored(_)));

@@ -39,7 +39,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever happens: no poll leaves after the end, none comes early, the end is sharp, and whoever authorizes in
     /// time (and while polls still get through) is signed in.

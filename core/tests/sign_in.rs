@@ -317,6 +317,19 @@ fn what_could_not_be_read_before_is_revoked_when_it_is_replaced() {
     assert_eq!(*asked.borrow(), BOTH);
 }
 
+/// The world looks for that whenever a request leaves.
+#[test]
+fn whatever_fails_before_nobody_signs_in_under_the_lock() {
+    for op in 1..30 {
+        let (mut world, _) = signed_out(Backend::File, accepts);
+        world.meddling = Some((op, |world| {
+            world.broken.insert(Backend::File, StoreFailureKind::Refused);
+            world.ledger_full = true;
+        }));
+        assert!(again(&mut world).is_some(), "{op}");
+    }
+}
+
 #[test]
 fn killed_anywhere_the_issuer_is_told_of_the_earlier_login() {
     let (mut whole, _) = signed_out(Backend::File, accepts);

@@ -6,6 +6,7 @@ mod world;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use doorkey_core::disconnect::Place;
 use doorkey_core::failure::Exit;
 use doorkey_core::find::Find;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse};
@@ -17,7 +18,7 @@ use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::sign_out::{SignOut, SignedOut};
-use doorkey_core::store::{StoreFailureKind, StoreOp};
+use doorkey_core::store::{Ledger, StoreFailureKind, StoreOp};
 use doorkey_core::task::Task;
 use doorkey_core::url::Url;
 use world::World;
@@ -120,6 +121,28 @@ fn a_token_of_its_own_is_revoked_once() {
     slot.rotation.as_mut().unwrap().journal = Journal::Unrenewable;
     sign_out(&mut world, true);
     assert_eq!(bodies(&world), ["client_id=cli&token=access-1&token_type_hint=access_token"]);
+}
+
+#[test]
+fn a_keychain_that_is_not_here_now_is_not_taken_for_cleared() {
+    let mut world = signed_in(true, ok);
+    let slots = world.stores.insert(Backend::File, Default::default()).unwrap();
+    world.stores.insert(Backend::Keychain, slots);
+    world.ledger = Ledger { backend: Some(Backend::Keychain), session: true, ..Ledger::default() };
+    world.broken.insert(Backend::Keychain, StoreFailureKind::Absent);
+    let cleared = sign_out(&mut world, false).cleared.unwrap();
+    assert_eq!(
+        cleared.failed().map(|(place, _)| place).collect::<Vec<_>>(),
+        [Place::Backend(Backend::Keychain)]
+    );
+    // It comes back: what it holds is not believed.
+    world.broken.clear();
+    assert_eq!(find(&mut world).unwrap_err().0, Exit::NotSignedIn);
+    // Where nothing was put, nothing is missed.
+    let mut world = signed_in(true, ok);
+    world.ledger.session = true;
+    world.broken.insert(Backend::Keychain, StoreFailureKind::Absent);
+    assert_eq!(sign_out(&mut world, false).cleared.unwrap().failed().count(), 0);
 }
 
 #[test]

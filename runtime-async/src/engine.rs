@@ -174,9 +174,8 @@ impl Engine {
     fn perform(&mut self, command: Command) {
         match command {
             Command::DrawEntropy { id } => {
-                let mut bytes = [0; 32];
-                self.post.report(match getrandom::fill(&mut bytes) {
-                    Ok(()) => Event::Entropy { id, entropy: Entropy::new(bytes) },
+                self.post.report(match Entropy::draw(getrandom::fill) {
+                    Ok(entropy) => Event::Entropy { id, entropy },
                     // Nothing secret can be made without it.
                     Err(_) => Event::Cancelled,
                 });

@@ -54,6 +54,16 @@
 //! })
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `keychain` (default) | the operating system's keychain among the stores |
+//! | `encrypted` | encrypted files among the stores |
+
+// Says which feature an item needs, where docs.rs builds this.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod alarm;
 mod client;

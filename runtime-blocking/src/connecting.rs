@@ -8,6 +8,8 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
 
+use crate::wiping::Wiping;
+
 /// The error of ureq that came before a connection was there.
 #[derive(Debug)]
 pub(crate) struct Unconnected {
@@ -68,7 +70,7 @@ impl Resolver for Resolving {
     }
 }
 
-/// Connects as ureq does.
+/// Connects as ureq does, and wipes what it leaves behind.
 #[derive(Debug, Default)]
 pub(crate) struct Connecting(DefaultConnector);
 
@@ -80,6 +82,8 @@ impl Connector<()> for Connecting {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        self.0.connect(details, chained).map_err(|error| Unconnected::mark(Stage::Connecting, error))
+        let connected = self.0.connect(details, chained);
+        let connected = connected.map_err(|error| Unconnected::mark(Stage::Connecting, error))?;
+        Ok(connected.map(|connection| Wiping::new(connection).boxed()))
     }
 }

@@ -241,9 +241,8 @@ impl<'a> Driver<'a> {
     fn perform(&mut self, command: Command) {
         match command {
             Command::DrawEntropy { id } => {
-                let mut bytes = [0; 32];
-                match getrandom::fill(&mut bytes) {
-                    Ok(()) => self.report(Event::Entropy { id, entropy: Entropy::new(bytes) }),
+                match Entropy::draw(getrandom::fill) {
+                    Ok(entropy) => self.report(Event::Entropy { id, entropy }),
                     // Nothing secret can be made without it.
                     Err(_) => self.report(Event::Cancelled),
                 }

@@ -50,6 +50,16 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `keychain` (default) | the operating system's keychain among the stores |
+//! | `encrypted` | encrypted files among the stores |
+
+// Says which feature an item needs, where docs.rs builds this.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
 mod connecting;
@@ -57,6 +67,7 @@ mod driver;
 mod listener;
 mod reach;
 mod transport;
+mod wiping;
 
 pub use client::Client;
 pub use doorkey_host::{Browser, Clock, Proxy, ProxySettings, Surface, SystemClock, UnusableProxy};

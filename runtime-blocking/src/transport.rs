@@ -1,5 +1,7 @@
 //! Requests over `ureq`.
 
+use std::io::{self, Read};
+use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +13,12 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::SigningKey;
 use ureq::ProxyProtocol;
 use ureq::tls::{RootCerts, TlsConfig};
+use zeroize::Zeroizing;
 
 use crate::connecting::{Connecting, Resolving, Unconnected};
 
+/// What is read at once of a body, in bytes: most are shorter.
+const PIECE: usize = 4 * 1024;
 /// As good as no limit.
 const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -142,14 +147,37 @@ impl Transport for HttpTransport {
             Unanswered::Http(error) => failed(&error),
         })?;
         // ureq refuses a body of exactly the limit, too.
-        let body = answer.body_mut().with_config().limit(BODY_CAP as u64 + 1).read_to_vec();
-        match body {
-            Ok(body) => Ok(answer.map(|_| body).into()),
+        let body = read_whole(answer.body_mut().with_config().limit(BODY_CAP as u64 + 1).reader());
+        match body.map_err(ureq::Error::from) {
+            Ok(mut body) => Ok(answer.map(|_| take(&mut *body)).into()),
             Err(ureq::Error::BodyExceedsLimit(_)) => Err(RequestFailure {
                 kind: FailureKind::BodyTooLarge,
                 detail: format!("an answer longer than {BODY_CAP} bytes"),
             }),
             Err(e) => Err(failure(FailureKind::AnswerLost, in_words(&e))),
+        }
+    }
+}
+
+/// What comes to its end. Growing leaves no copy behind.
+fn read_whole(mut from: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut whole = Zeroizing::new(Vec::new());
+    loop {
+        let length = whole.len();
+        if whole.capacity() - length < PIECE {
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * length + PIECE));
+            larger.extend_from_slice(&whole);
+            whole = larger;
+        }
+        whole.resize(length + PIECE, 0);
+        match from.read(&mut whole[length..]) {
+            Ok(0) => {
+                whole.truncate(length);
+                return Ok(whole);
+            }
+            Ok(read) => whole.truncate(length + read),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => whole.truncate(length),
+            Err(e) => return Err(e),
         }
     }
 }

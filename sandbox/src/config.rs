@@ -25,12 +25,37 @@ pub struct Config {
     pub speed: Speed,
     /// Where and how Pensar Apex is played besides Pentify.
     pub pensar: Option<pensar::Config>,
+    /// How answers differ from the usual ones.
+    pub quirks: Quirks,
+}
+
+/// Ways of answering that clients must live with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Quirks {
+    /// The answer with a device code names no `interval`: it is 5 s then (RFC 8628 §3.2).
+    pub hides_interval: bool,
+    /// What [`Fault::TooManyRequests`](crate::Fault::TooManyRequests) says in `Retry-After`, in seconds.
+    pub retry_after: u64,
+}
+
+impl Default for Quirks {
+    fn default() -> Self {
+        Self { hides_interval: false, retry_after: 1 }
+    }
 }
 
 impl Config {
     /// Pentify at these two places, with its limits on and in real time.
     pub fn new(api: Url, app: Url) -> Self {
-        Self { api, app, rate_limit: true, strict_poll: false, speed: Speed::default(), pensar: None }
+        Self {
+            api,
+            app,
+            rate_limit: true,
+            strict_poll: false,
+            speed: Speed::default(),
+            pensar: None,
+            quirks: Quirks::default(),
+        }
     }
 
     /// The same, and Pensar Apex.

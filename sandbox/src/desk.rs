@@ -11,8 +11,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::door::Door;
 use crate::events::{Delivery, Events};
+use crate::exam::Script;
 use crate::fault::{Answer, Fault, Faults};
 use crate::grade::Grade;
+use crate::moment::DAY;
 use crate::options::{Access, AccessLog, Options};
 use crate::pensar;
 use crate::place::Place;
@@ -33,6 +35,7 @@ struct Inner {
     config: Config,
     clock: Clock,
     faults: Faults,
+    script: Option<Script>,
     ports: Ports,
     file: Option<StateFile>,
     events: Option<Events>,
@@ -71,6 +74,7 @@ impl Desk {
             rate_limit: options.rate_limit,
             strict_poll: options.faults.iter().any(|spec| spec.fault == Fault::StrictPoll),
             speed: options.speed,
+            quirks: options.quirks,
             ..Config::new(api, app).with_pensar(pensar)
         };
         let state = match state {
@@ -86,6 +90,7 @@ impl Desk {
             config,
             clock,
             faults: Faults::new(options.seed, &options.faults),
+            script: options.situation.map(Script::new),
             ports,
             file,
             events,
@@ -130,7 +135,15 @@ impl Desk {
         let mut inner = self.inner();
         let _locked = inner.file.as_ref().map(StateFile::lock).transpose()?;
         inner.reload()?;
-        Ok(inner.service.grade())
+        let now = inner.clock.now();
+        let Some(script) = &inner.script else { return Ok(inner.service.grade_at(now)) };
+        // Whoever was examined does not come any more.
+        let end = WallTime::from_unix_millis(now.as_unix_millis().saturating_add(DAY));
+        let mut grade = inner.service.grade_at(end);
+        if let Some(rule) = script.occasion() {
+            grade.add_occasion(rule);
+        }
+        Ok(grade)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -143,8 +156,15 @@ impl Inner {
         let place = self.config.place_of(request);
         let is_for_programs = place.is_some_and(Place::is_for_programs);
         let fault = if is_for_programs { self.faults.next_fault(request.url.path()) } else { None };
-        let ((answer, told), now) =
-            self.change(|service, now| (service.handle_noting(now, request, fault), now))?;
+        let mut script = self.script.clone();
+        let ((answer, told), now) = self.change(|service, now| {
+            let Some(script) = &mut script else { return (service.handle_noting(now, request, fault), now) };
+            let fault = script.before(service, now, request);
+            let (answer, told) = service.handle_noting(now, request, fault);
+            script.after(&answer);
+            ((answer, told), now)
+        })?;
+        self.script = script;
         if let (Some(told), Some(events)) = (&told, &self.events) {
             events.asked(now, told, fault)?;
         }

@@ -15,7 +15,7 @@ pub enum Fault {
     LostAnswer,
     /// The answer comes late.
     Slow,
-    /// The request is not handled; the answer is 429 with `Retry-After: 1`.
+    /// The request is not handled; the answer is 429 with `Retry-After`, see [`Quirks`](crate::Quirks).
     TooManyRequests,
     /// The request is not handled; the answer is 503 with a page of HTML, as from a proxy in front.
     HtmlError,
@@ -23,19 +23,25 @@ pub enum Fault {
     Truncate,
     /// The request is not handled, and the connection reset.
     Reset,
+    /// The request is not handled; the answer is a redirect (307) to another origin.
+    Redirect,
+    /// A poll for a device code is answered with `slow_down`, however slow it was. Other requests are handled as ever.
+    SlowDown,
     /// A token is given out once only. That is a property of a service and not decided for each request:
     /// see [`Config::strict_poll`](crate::Config::strict_poll).
     StrictPoll,
 }
 
 impl Fault {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::LostAnswer,
         Self::Slow,
         Self::TooManyRequests,
         Self::HtmlError,
         Self::Truncate,
         Self::Reset,
+        Self::Redirect,
+        Self::SlowDown,
         Self::StrictPoll,
     ];
 
@@ -48,7 +54,17 @@ impl Fault {
             Self::HtmlError => "503-html",
             Self::Truncate => "truncate",
             Self::Reset => "reset",
+            Self::Redirect => "redirect",
+            Self::SlowDown => "slow-down",
             Self::StrictPoll => "strict-poll",
+        }
+    }
+
+    /// Whether it leaves a client without an answer to what it asked, to be had by asking again.
+    pub(crate) const fn is_trouble(self) -> bool {
+        match self {
+            Self::LostAnswer | Self::TooManyRequests | Self::HtmlError | Self::Truncate | Self::Reset => true,
+            Self::Slow | Self::Redirect | Self::SlowDown | Self::StrictPoll => false,
         }
     }
 }

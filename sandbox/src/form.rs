@@ -1,5 +1,7 @@
 //! Forms as browsers post them.
 
+use std::collections::BTreeMap;
+
 use doorkey_core::http::HttpRequest;
 
 /// The fields of a posted form.
@@ -18,5 +20,12 @@ impl Form {
     /// The first field of that name; empty if there is none.
     pub(crate) fn value(&self, name: &str) -> &str {
         self.0.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// All fields, if none comes twice.
+    pub(crate) fn once_each(self) -> Option<BTreeMap<String, String>> {
+        let count = self.0.len();
+        let fields: BTreeMap<_, _> = self.0.into_iter().collect();
+        (fields.len() == count).then_some(fields)
     }
 }

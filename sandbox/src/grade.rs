@@ -1,56 +1,15 @@
-//! How well the sandbox's client behaves.
+//! How well the sandbox's clients behave.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use crate::exam::Situation;
 use crate::pensar::Outcome;
+use crate::rule::{Rule, Words};
 
-/// What a client must not do, seen from the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// A poll came sooner than the interval, or `Retry-After`, allows.
-    EarlyPoll,
-    /// A poll came sooner than the interval that `slow_down` raised (RFC 8628 §3.5).
-    SlowDownIgnored,
-    /// A poll came after a definite answer.
-    PollAfterFinal,
-    /// A poll came after the login's time: five minutes at Pentify, `expires_in` at Pensar.
-    PollAfterExpiry,
-    /// A refresh token was presented that had been spent before, and not just now: the server must take it for stolen.
-    RefreshReplayed,
-    /// A refresh token was presented once more within the grace period, though the first answer had been delivered
-    /// whole: two processes, or two copies of one record, spent the same token.
-    RefreshRaced,
-    /// A credential was sent where it does not belong: to pages, to another service, or to a host name that is not the
-    /// sandbox's.
-    TokenToWrongHost,
-    /// A credential was in a URL, where logs and histories keep it.
-    TokenInUrl,
-    /// A redirect of the API was followed.
-    RedirectFollowed,
-    /// A device id served a second login, or a device code was sent again after it had been exchanged.
-    CodeReused,
-}
-
-impl Rule {
-    /// All rules.
-    pub const ALL: [Self; 10] = [
-        Self::EarlyPoll,
-        Self::SlowDownIgnored,
-        Self::PollAfterFinal,
-        Self::PollAfterExpiry,
-        Self::RefreshReplayed,
-        Self::RefreshRaced,
-        Self::TokenToWrongHost,
-        Self::TokenInUrl,
-        Self::RedirectFollowed,
-        Self::CodeReused,
-    ];
-}
-
-/// Everything that clients of a sandbox did wrong so far.
+/// Everything that clients of a sandbox did wrong so far, and what they were not even tried at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Grade {
     /// How many requests of programs were looked at.
@@ -61,6 +20,49 @@ pub struct Grade {
     pub token_requests: BTreeMap<Outcome, u64>,
 }
 
+/// What was found out about one rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// What that comes to.
+    pub verdict: Verdict,
+    /// The rule in words.
+    #[serde(flatten)]
+    pub words: Words,
+    /// How often it was broken.
+    pub count: u64,
+    /// How often clients had an occasion to break it. Where that cannot be counted, it is counted when they did.
+    pub occasions: u64,
+    /// The first time that it was broken.
+    pub first: Option<Evidence>,
+}
+
+/// What is to be thought of a client and a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// There was an occasion to break it, and it was kept.
+    Passed,
+    /// It was broken.
+    Failed,
+    /// There was no occasion: nothing is known.
+    NotExercised,
+}
+
+/// What was seen of a rule that was broken, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// The situation of an examination that it was seen in.
+    pub situation: Option<Situation>,
+    /// What happened, and what was allowed then.
+    pub found: String,
+    /// The request that showed it: method and place. Empty where it was shown by silence.
+    pub request: String,
+    /// When, by the sandbox's clock (RFC 3339).
+    pub at: String,
+}
+
 impl Grade {
     /// Whether no rule was broken.
     pub fn is_clean(&self) -> bool {
@@ -69,17 +71,70 @@ impl Grade {
 
     /// How often a rule was broken.
     pub fn count(&self, rule: Rule) -> u64 {
-        self.rules.iter().find(|finding| finding.rule == rule).map_or(0, |finding| finding.count)
+        self.finding(rule).map_or(0, |finding| finding.count)
+    }
+
+    /// What is to be thought of the clients and a rule.
+    pub fn verdict(&self, rule: Rule) -> Verdict {
+        self.finding(rule).map_or(Verdict::NotExercised, |finding| finding.verdict)
+    }
+
+    /// How many rules came to this verdict.
+    pub fn tally(&self, verdict: Verdict) -> usize {
+        self.rules.iter().filter(|finding| finding.verdict == verdict).count()
+    }
+
+    /// Takes note of an occasion to break a rule that requests alone do not show.
+    pub(crate) fn add_occasion(&mut self, rule: Rule) {
+        for finding in self.rules.iter_mut().filter(|finding| finding.rule == rule) {
+            *finding = Finding::new(rule, finding.count, finding.occasions + 1, finding.first.take());
+        }
+    }
+
+    /// A grade of nobody.
+    pub(crate) fn blank() -> Self {
+        let rules = Rule::ALL.into_iter().map(|rule| Finding::new(rule, 0, 0, None)).collect();
+        Self { requests: 0, rules, token_requests: BTreeMap::new() }
+    }
+
+    /// Adds what was found out elsewhere.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        for (outcome, count) in &other.token_requests {
+            *self.token_requests.entry(*outcome).or_default() += count;
+        }
+        for finding in &mut self.rules {
+            let Some(more) = other.finding(finding.rule) else { continue };
+            let first = finding.first.take().or_else(|| more.first.clone());
+            let (count, occasions) = (finding.count + more.count, finding.occasions + more.occasions);
+            *finding = Finding::new(finding.rule, count, occasions, first);
+        }
+    }
+
+    fn finding(&self, rule: Rule) -> Option<&Finding> {
+        self.rules.iter().find(|finding| finding.rule == rule)
     }
 }
 
-/// How often a rule was broken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The rule.
-    pub rule: Rule,
-    /// How often.
-    pub count: u64,
-    /// The first time, in words and without secrets.
-    pub first: Option<String>,
+impl Finding {
+    pub(crate) fn new(rule: Rule, count: u64, occasions: u64, first: Option<Evidence>) -> Self {
+        let verdict = match (count, occasions) {
+            (0, 0) => Verdict::NotExercised,
+            (0, _) => Verdict::Passed,
+            _ => Verdict::Failed,
+        };
+        Self { rule, verdict, words: rule.words(), count, occasions: occasions.max(count), first }
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let situation = self.situation.map(Situation::id).unwrap_or_default();
+        for part in [situation, &self.at, &self.request] {
+            if !part.is_empty() {
+                write!(f, "{part}: ")?;
+            }
+        }
+        f.write_str(&self.found)
+    }
 }

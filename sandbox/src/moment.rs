@@ -44,6 +44,12 @@ impl Moment {
         self.date_time().format(&Rfc3339).unwrap_or_default()
     }
 
+    /// The same with its milliseconds, for evidence.
+    pub(crate) fn to_precise_rfc3339(self) -> String {
+        let whole = self.to_rfc3339();
+        format!("{}.{:03}Z", whole.trim_end_matches('Z'), self.0 % SECOND)
+    }
+
     /// As a `Date` header has it: an IMF-fixdate (RFC 9110 §5.6.7).
     pub(crate) fn to_http_date(self) -> String {
         let at = self.date_time();
@@ -93,6 +99,7 @@ mod tests {
     fn dates_are_written_as_the_api_does() {
         let moment = Moment(1_767_139_201_999);
         assert_eq!(moment.to_rfc3339(), "2025-12-31T00:00:01Z");
+        assert_eq!(moment.to_precise_rfc3339(), "2025-12-31T00:00:01.999Z");
         assert_eq!(moment.for_people(), "2025-12-31 00:00 UTC");
         assert_eq!(moment.to_http_date(), "Wed, 31 Dec 2025 00:00:01 GMT");
         assert_eq!(moment.month(), ("2025-12-01T00:00:00Z".to_owned(), "2026-01-01T00:00:00Z".to_owned()));

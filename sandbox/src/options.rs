@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use doorkey_core::time::WallTime;
 
-use crate::config::Speed;
+use crate::config::{Quirks, Speed};
+use crate::exam::Situation;
 use crate::fault::FaultSpec;
 use crate::pensar;
 
@@ -34,6 +35,10 @@ pub struct Options {
     pub rate_limit: bool,
     /// How Pensar behaves.
     pub pensar: pensar::Settings,
+    /// How answers differ from the usual ones.
+    pub quirks: Quirks,
+    /// The situation of an examination that is played, by the sandbox's own person. Then no other faults happen.
+    pub situation: Option<Situation>,
     /// How the places of programs misbehave.
     pub faults: Vec<FaultSpec>,
     /// Decides which requests the faults fall on.
@@ -65,6 +70,8 @@ impl Default for Options {
             workos_port: 0,
             rate_limit: true,
             pensar: pensar::Settings::default(),
+            quirks: Quirks::default(),
+            situation: None,
             faults: Vec::new(),
             seed: 0,
             delay: Duration::from_secs(2),
@@ -88,6 +95,8 @@ impl fmt::Debug for Options {
             .field("workos_port", &self.workos_port)
             .field("rate_limit", &self.rate_limit)
             .field("pensar", &self.pensar)
+            .field("quirks", &self.quirks)
+            .field("situation", &self.situation)
             .field("faults", &self.faults)
             .field("seed", &self.seed)
             .field("delay", &self.delay)

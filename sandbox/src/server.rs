@@ -19,6 +19,7 @@ use crate::desk::Desk;
 use crate::door::Door;
 use crate::grade::Grade;
 use crate::options::Options;
+use crate::pensar;
 
 /// The most connections at once; one more is closed at once. Below the descriptors that a process may usually ask for.
 const MOST_CONNECTIONS: usize = 16_000;
@@ -77,6 +78,9 @@ impl Running {
             pensar_gateway_url: urls.gateway.clone(),
             pensar_console_url: urls.console.clone(),
             workos_api_url: urls.workos.clone(),
+            sandbox_issuer: urls.workos.clone(),
+            sandbox_client_id: pensar::CLIENT_ID,
+            sandbox_resource: self.pensar_api.join(pensar::RESOURCE).to_string(),
         };
         Announcement { urls, env }
     }
@@ -153,11 +157,17 @@ pub struct Environment {
     pub pensar_console_url: String,
     /// Pensar's WorkOS.
     pub workos_api_url: String,
+    /// For any OAuth client: the issuer, with metadata (RFC 8414).
+    pub sandbox_issuer: String,
+    /// The client's id there. It has no secret.
+    pub sandbox_client_id: &'static str,
+    /// What can be asked for (`GET`) with an access token.
+    pub sandbox_resource: String,
 }
 
 impl Environment {
     /// Names and values, for a shell or a child process.
-    pub fn pairs(&self) -> [(&'static str, &str); 6] {
+    pub fn pairs(&self) -> [(&'static str, &str); 9] {
         [
             ("PENTIFY_API_URL", &self.pentify_api_url),
             ("PENTIFY_APP_URL", &self.pentify_app_url),
@@ -165,6 +175,9 @@ impl Environment {
             ("PENSAR_GATEWAY_URL", &self.pensar_gateway_url),
             ("PENSAR_CONSOLE_URL", &self.pensar_console_url),
             ("WORKOS_API_URL", &self.workos_api_url),
+            ("SANDBOX_ISSUER", &self.sandbox_issuer),
+            ("SANDBOX_CLIENT_ID", self.sandbox_client_id),
+            ("SANDBOX_RESOURCE", &self.sandbox_resource),
         ]
     }
 }

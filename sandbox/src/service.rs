@@ -3,7 +3,9 @@
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use doorkey_core::secret::Secret;
 use doorkey_core::time::WallTime;
+use doorkey_core::url::Url;
 
+use crate::bearer::bearer;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::envelope::Refusal;
@@ -13,10 +15,11 @@ use crate::moment::Moment;
 use crate::pairing::is_device_id;
 use crate::pensar::TokenRequest;
 use crate::place::Place;
+use crate::rule::Rule;
 use crate::session::Site;
 use crate::state::State;
 use crate::visit::Pages;
-use crate::watch::Said;
+use crate::watch::{Said, Seen};
 use crate::{api, pages, pensar};
 
 /// The sandbox's service. It is told the time and the request and answers; it does nothing else.
@@ -27,6 +30,16 @@ use crate::{api, pages, pensar};
 pub struct Service {
     config: Config,
     state: State,
+}
+
+/// What a client asks for, as far as it matters for what is to become of it.
+pub(crate) enum Asking {
+    /// Whether a login was decided about. Where the link can be told from the request, it is there.
+    Poll { link: Option<Url> },
+    /// A new pair of tokens.
+    Refresh,
+    /// Anything that takes an access token or key.
+    Api,
 }
 
 impl Service {
@@ -45,9 +58,15 @@ impl Service {
         &self.state
     }
 
-    /// What its clients did wrong so far.
+    /// What its clients did wrong so far. Rules that only silence can break are left open.
     pub fn grade(&self) -> Grade {
-        Grade { token_requests: self.state.pensar.tally.clone(), ..self.state.watch.grade() }
+        self.grade_at(WallTime::from_unix_millis(0))
+    }
+
+    /// The same if nothing came to `now`.
+    pub fn grade_at(&self, now: WallTime) -> Grade {
+        let watched = self.state.watch.grade(Moment::from(now), self.config.speed);
+        Grade { token_requests: self.state.pensar.tally.clone(), ..watched }
     }
 
     /// Begins the report anew: what was counted and what broke a rule is forgotten, nothing that is still under way.
@@ -92,20 +111,30 @@ impl Service {
             Some(Fault::LostAnswer) => (Answer::Lost, self.respond(now, request).1),
             Some(Fault::Reset) => (Answer::Reset, self.not_handled(now, request)),
             Some(Fault::TooManyRequests) => {
-                let noted = self.not_handled(now, request);
+                let seconds = self.config.quirks.retry_after;
                 let response = match place {
-                    Some(Place::Api) | None => Refusal::too_fast(1).into_response(request, now),
-                    Some(_) => pensar::too_fast(1),
+                    Some(Place::Api) | None => Refusal::too_fast(seconds).into_response(request, now),
+                    Some(_) => pensar::too_fast(seconds),
                 };
-                let response = dated(place, now, response);
-                self.watch_answer(now, request, &response);
+                self.instead(place, now, request, response)
+            }
+            Some(Fault::HtmlError) => self.instead(place, now, request, proxy_error()),
+            Some(Fault::Redirect) => {
+                let target = self.config.app.join(pages::REDIRECTED);
+                let response = HttpResponse::new(307, "").header("location", target.to_string());
+                self.instead(place, now, request, response)
+            }
+            Some(Fault::SlowDown) => {
+                if let Some(place) = place {
+                    pensar::slow_down(place, &mut self.state, request);
+                }
+                let (response, noted) = self.whole(now, request);
                 (Answer::Whole(response), noted)
             }
-            Some(Fault::HtmlError) => {
-                let noted = self.not_handled(now, request);
-                (Answer::Whole(dated(place, now, proxy_error())), noted)
-            }
         };
+        if fault.is_some_and(Fault::is_trouble) {
+            self.watch_trouble(now, request);
+        }
         (answer, noted)
     }
 
@@ -120,6 +149,43 @@ impl Service {
         if let Some(place) = self.config.place_of(request) {
             pensar::undelivered(place, &mut self.state, request);
         }
+    }
+
+    /// Answers without having handled anything.
+    fn instead(
+        &mut self,
+        place: Option<Place>,
+        now: Moment,
+        request: &HttpRequest,
+        response: HttpResponse,
+    ) -> (Answer, Option<TokenRequest>) {
+        let noted = self.not_handled(now, request);
+        let response = dated(place, now, response);
+        self.watch_answer(now, request, &response);
+        (Answer::Whole(response), noted)
+    }
+
+    /// What a request asks for.
+    pub(crate) fn asking(&self, request: &HttpRequest) -> Option<Asking> {
+        let place = self.config.place_of(request)?;
+        if place == Place::Api && polling_device(request).is_some() {
+            let id = request.url.query_value("device_id")?;
+            let link =
+                self.config.app.join(pages::PAIR).with("device_id", id).with("device_name", "examined");
+            return Some(Asking::Poll { link: Some(link) });
+        }
+        if pensar::is_poll(place, request) {
+            return Some(Asking::Poll { link: None });
+        }
+        if pensar::is_refresh(place, request) {
+            return Some(Asking::Refresh);
+        }
+        (place.is_for_programs() && bearer(request).is_some()).then_some(Asking::Api)
+    }
+
+    /// Revokes all sessions of Pensar's.
+    pub(crate) fn revoke_sessions(&mut self, now: WallTime) {
+        self.state.pensar.revoke_all(Moment::from(now));
     }
 
     /// Answers, and takes note that the answer reaches the client.
@@ -178,30 +244,47 @@ impl Service {
 
     fn watch_request(&mut self, now: Moment, request: &HttpRequest) {
         let place = self.config.place_of(request);
-        self.state.watch.asked(place, request);
+        let seen = Seen { request, now, speed: self.config.speed };
+        self.state.watch.asked(place, seen);
         match place {
             Some(Place::Api) => {
                 if let Some(device) = polling_device(request) {
-                    self.state.watch.polled(device, now, self.config.speed);
+                    self.state.watch.polled(device, seen);
                 }
             }
-            Some(place) => {
-                pensar::watch_request(place, &mut self.state, now, self.config.speed, request);
-            }
+            Some(place) => pensar::watch_request(place, &mut self.state, seen),
             None => {}
         }
     }
 
     /// Notes an answer that reaches the client whole.
     fn watch_answer(&mut self, now: Moment, request: &HttpRequest, response: &HttpResponse) {
-        let speed = self.config.speed;
+        let seen = Seen { request, now, speed: self.config.speed };
+        let place = self.config.place_of(request);
+        if place.is_some_and(Place::is_for_programs) && (300..400).contains(&response.status) {
+            self.state.watch.occasion(Rule::RedirectFollowed);
+        }
+        match place {
+            Some(Place::Api) => {
+                if let Some(device) = polling_device(request) {
+                    self.state.watch.answered(device, &Said::of(response), now, seen.speed);
+                }
+            }
+            Some(place) => pensar::watch_answer(place, &mut self.state, seen, response),
+            None => {}
+        }
+    }
+
+    /// Notes that a request had no answer, or one that says nothing of what it asked.
+    fn watch_trouble(&mut self, now: Moment, request: &HttpRequest) {
+        let seen = Seen { request, now, speed: self.config.speed };
         match self.config.place_of(request) {
             Some(Place::Api) => {
                 if let Some(device) = polling_device(request) {
-                    self.state.watch.answered(device, &Said::of(response), now, speed);
+                    self.state.watch.troubled(device, now);
                 }
             }
-            Some(place) => pensar::watch_answer(place, &mut self.state, now, speed, request, response),
+            Some(place) => pensar::watch_trouble(place, &mut self.state, seen),
             None => {}
         }
     }

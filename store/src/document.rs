@@ -111,8 +111,13 @@ pub(crate) fn encode(record: &Record) -> Secret {
     let text = record.encode();
     match record.generation {
         Some(_) => text,
-        // Turning a text into a JSON string has no way to fail.
-        None => Secret::new(serde_json::to_string(text.expose_secret()).unwrap_or_default()),
+        None => {
+            // Room for everything at once, however it is escaped: growing would leave copies behind.
+            let mut json = Zeroizing::new(Vec::with_capacity(6 * text.expose_secret().len() + 2));
+            // Turning a text into a JSON string has no way to fail, and what JSON writes is UTF-8.
+            let _ = serde_json::to_writer(&mut *json, text.expose_secret());
+            Secret::from(str::from_utf8(&json).unwrap_or_default())
+        }
     }
 }
 

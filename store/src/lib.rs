@@ -3,6 +3,39 @@
 //! that performs every [`StoreOp`](doorkey_core::store::StoreOp) for the drivers.
 //!
 //! Nothing here reads the environment or prints: paths, names and limits come in by constructors.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use doorkey_core::record::Backend;
+//! use doorkey_core::store::{StoreAnswer, StoreOp};
+//! use doorkey_store::{Lock, Vault, VaultConfig, lock_beside};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("doorkey-store-doc-{}", std::process::id()));
+//! let mut vault = Vault::new(VaultConfig::in_folder(&folder));
+//! // What a machine asks for, and what its driver tells it.
+//! assert_eq!(vault.perform(StoreOp::Probe(Backend::File)), StoreAnswer::Done);
+//!
+//! // One credential, one lock: nobody else has it until it is dropped.
+//! let path = lock_beside(&folder.join("credentials"))?;
+//! let lock = Lock::acquire(&[path.clone()], Duration::from_secs(1))?;
+//! assert!(Lock::acquire(&[path], Duration::ZERO).is_err());
+//! # drop(lock);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `keychain` (default) | the operating system's keychain: Secret Service (libdbus is built in), Keychain, Credential Manager |
+//! | `encrypted` | files encrypted by a passphrase or a key file: XChaCha20-Poly1305, Argon2id, HKDF |
+
+// Says which feature an item needs, where docs.rs builds this.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod auth_file;
 mod config_file;

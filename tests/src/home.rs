@@ -12,7 +12,7 @@ use crate::leash::leashed;
 use crate::running::{Ended, Running};
 use crate::sandbox::Sandbox;
 use crate::scratch::Scratch;
-use crate::{binary, desktop::Desktop};
+use crate::{binary, canary, desktop::Desktop};
 
 /// Where `pentify` keeps tokens without a keychain, below the home.
 pub const CREDENTIALS: &str = ".config/pentify/credentials";
@@ -86,8 +86,9 @@ impl Home {
 
     /// Makes the commands see what this process, which is in a user and mount namespace of its own, has mounted.
     #[must_use]
-    pub fn with_mounts_of(self, process: &Running) -> Self {
-        Self { mounted_by: Some(process.id()), ..self }
+    pub fn with_mounts_of(mut self, process: &Running) -> Self {
+        self.mounted_by = Some(process.id());
+        self
     }
 
     /// What the file for tokens holds; nothing if it is not there.
@@ -141,5 +142,11 @@ impl Home {
     /// Starts `pentify` on a terminal, as if a person were there. Its standard output is still a pipe.
     pub fn start_on_terminal(&self, args: &[&str]) -> Running {
         Running::start_on_terminal(&self.command(binary("pentify"), &[args, &["--plain"]].concat()))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        canary::expect_none_kept(&self.folder);
     }
 }

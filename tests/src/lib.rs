@@ -14,6 +14,7 @@ pub mod home;
 pub mod issuer;
 pub mod login;
 pub mod measured;
+pub mod memory;
 pub mod mishap;
 pub mod pensar;
 pub mod picture;
@@ -25,6 +26,8 @@ pub mod storm;
 pub mod tmux;
 pub mod webdriver;
 
+#[path = "../../cli/tests/sealed/canary.rs"]
+pub mod canary;
 #[path = "../../store/tests/desktop/mod.rs"]
 pub mod desktop;
 #[path = "../../store/tests/leash/mod.rs"]

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::wait_for;
+use crate::{canary, wait_for};
 
 /// The terminal of somebody who has never changed it.
 const TERMINAL: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
@@ -126,6 +126,7 @@ impl Running {
     pub fn end(mut self) -> Ended {
         let child = &mut self.child;
         let status = wait_for("the program ends", || child.try_wait().unwrap());
+        // What it has said is looked into on drop.
         Ended { code: status.code().unwrap_or(-1), stdout: self.stdout.rest(), stderr: self.stderr.rest() }
     }
 }
@@ -134,6 +135,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        canary::expect_none_said(&self.stdout(), &self.stderr());
     }
 }
 

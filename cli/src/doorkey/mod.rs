@@ -3,8 +3,14 @@
 #[cfg(feature = "issuers")]
 mod api;
 mod args;
+#[cfg(feature = "sandbox")]
+mod client;
 #[cfg(feature = "issuers")]
 mod credential;
+#[cfg(feature = "sandbox")]
+mod examine;
+#[cfg(feature = "sandbox")]
+mod graded;
 #[cfg(feature = "issuers")]
 mod login;
 #[cfg(feature = "issuers")]

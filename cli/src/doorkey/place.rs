@@ -180,8 +180,9 @@ impl<'a> Profiles<'a> {
     }
 
     fn key_file(&self) -> Option<PathBuf> {
-        let managed =
-            self.environment.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join(CREDENTIAL));
+        // A relative one would be another in each folder.
+        let folder = self.environment.get("CREDENTIALS_DIRECTORY").map(Path::new);
+        let managed = folder.filter(|folder| folder.is_absolute()).map(|folder| folder.join(CREDENTIAL));
         let named = || self.settings.key_file().map(PathBuf::from);
         managed.filter(|path| path.exists()).or_else(named)
     }

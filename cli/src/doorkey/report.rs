@@ -351,7 +351,9 @@ fn cleared_json((place, cleared): &(Place, Cleared)) -> Value {
     let (result, reason) = match cleared {
         Cleared::Empty => ("empty", None),
         Cleared::Removed => ("removed", None),
-        Cleared::Failed(failure) => (failure.kind.as_str(), Some(harmless(failure.parts().0))),
+        Cleared::Absent(failure) | Cleared::Failed(failure) => {
+            (failure.kind.as_str(), Some(harmless(failure.parts().0)))
+        }
     };
     json!({"place": place_name(*place), "result": result, "reason": reason})
 }

@@ -1,14 +1,24 @@
-//! `doorkey sandbox`: the service in the foreground, until Ctrl-C.
+//! `doorkey sandbox`: the service in the foreground, until Ctrl-C, or for as long as a client of it runs.
 
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use doorkey_core::failure::{Exit, Failure};
+use doorkey_sandbox::exam::Situation;
 use doorkey_sandbox::pensar::Settings;
-use doorkey_sandbox::{AccessLog, FaultSpec, Grade, Options, Speed, serve};
+use doorkey_sandbox::{AccessLog, Announcement, FaultSpec, Options, Running, Speed, serve};
+use serde::Serialize;
 
-use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
+use super::examine::{self, Examinee};
+use super::{client, graded};
+use crate::printer::{DIM, Printer, RESET};
 
 /// Arguments of `sandbox`.
 #[derive(Debug, clap::Args)]
@@ -55,7 +65,7 @@ pub struct Args {
     /// Play an older Pensar, which has no WorkOS and gives API keys
     #[arg(long)]
     legacy: bool,
-    /// Misbehave: lost-answer, slow, 429, 503-html, truncate, reset or strict-poll, with a rate like `:0.1`, where the
+    /// Misbehave: lost-answer, slow, 429, 503-html, truncate, reset, redirect, slow-down or strict-poll, with a rate like `:0.1`, where the
     /// path begins with `@/user_management`, say
     #[arg(long, value_name = "KIND[:RATE][@PATH]")]
     fault: Vec<FaultSpec>,
@@ -71,12 +81,32 @@ pub struct Args {
     /// At the end print what clients did wrong, and fail if they did
     #[arg(long)]
     grade: bool,
+    /// Put a client into every situation that a rule is about, by running it again and again, and print its grade. It logs in
+    /// by COMMAND, at $SANDBOX_ISSUER as $SANDBOX_CLIENT_ID, or as the variables of a plain sandbox have it; each time it has an
+    /// empty home folder. All pages are decided about by the sandbox
+    #[arg(long, requires = "command", conflicts_with_all = [
+        "grade", "api_port", "app_port", "pensar_api_port", "gateway_port", "console_port", "workos_port", "rate_limit", "grace",
+        "access_lifetime", "device_interval", "device_lifetime", "legacy", "fault", "seed", "speed", "state", "events",
+    ])]
+    examine: bool,
+    /// How the client of --examine uses its session, as a line of shell: it asks for $SANDBOX_RESOURCE, say
+    #[arg(long, requires = "examine", value_name = "LINE")]
+    then: Option<String>,
+    /// Only this situation of an examination; repeat it
+    #[arg(long, requires = "examine", value_name = "NAME", value_parser = situation)]
+    only: Vec<Situation>,
+    /// End after that time; with --examine, the most that one run of the client may take, 60 by default
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
     /// Write what became of every request for Pensar's tokens to this file, as JSON Lines
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
     /// Print every request and the status of its answer on standard error, without its query
     #[arg(long)]
     access_log: bool,
+    /// A client to run: the sandbox ends with it
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
 }
 
 /// On or off.
@@ -86,16 +116,110 @@ enum Switch {
     Off,
 }
 
-/// Serves until a signal comes.
+/// How long one run of an examined client may take, unless a flag says otherwise.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Serves until a signal comes, the time is over or the client has ended.
 ///
 /// # Errors
-/// If it cannot start; with `--grade`, if a client broke a rule.
+/// If it or the client cannot be started; with `--grade` or `--examine`, if a client broke a rule.
 pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
-    let trouble =
-        |e: std::io::Error| Failure::new(Exit::Internal, "sandbox", format!("the sandbox failed: {e}"));
     // Before anybody is told that it runs, and may end it.
     let wait = crate::signals::catch();
-    let running = serve(Options {
+    if args.examine {
+        return examine(args, wait, printer);
+    }
+    let running = serve(options(args, printer)).map_err(|e| trouble(&e))?;
+    let announcement = running.announcement();
+    printer.json(&serde_json::to_value(&announcement).unwrap_or_default());
+    if args.command.is_empty() {
+        printer.message(&format!("{DIM}The sandbox runs until Ctrl-C. To use it in another shell:{RESET}"));
+        for (variable, value) in announcement.env.pairs() {
+            printer.message(&format!("export {variable}={value}"));
+        }
+    }
+    attend(args, &announcement, wait)?;
+    grade(args, running, printer)
+}
+
+fn grade(args: &Args, running: Running, printer: Printer) -> Result<ExitCode, Failure> {
+    let grade = args.grade.then(|| running.grade()).transpose().map_err(|e| trouble(&e))?;
+    running.stop();
+    let Some(grade) = grade else { return Ok(ExitCode::SUCCESS) };
+    data(printer, &grade);
+    graded::grade(printer, &grade).map(|()| ExitCode::SUCCESS)
+}
+
+fn examine(args: &Args, wait: impl FnOnce() + Send + 'static, printer: Printer) -> Result<ExitCode, Failure> {
+    let stop = Arc::<AtomicBool>::default();
+    let stopped = Arc::clone(&stop);
+    thread::spawn(move || {
+        wait();
+        stopped.store(true, Ordering::SeqCst);
+    });
+    let situations = if args.only.is_empty() { &Situation::ALL } else { args.only.as_slice() };
+    let examinee =
+        Examinee { login: &args.command, then: args.then.as_deref(), limit: limit(args).unwrap_or(LIMIT) };
+    printer.message(&format!("{DIM}The client is being examined: that takes half a minute or so.{RESET}"));
+    let report = examinee.examine(situations, &stop)?;
+    data(printer, &report);
+    graded::report(printer, &report).map(|()| ExitCode::SUCCESS)
+}
+
+/// Waits for the end: of the client if there is one, of the time, or by a signal.
+fn attend(
+    args: &Args,
+    announcement: &Announcement,
+    wait: impl FnOnce() + Send + 'static,
+) -> Result<(), Failure> {
+    let limit = limit(args);
+    if args.command.is_empty() && limit.is_none() {
+        wait();
+        return Ok(());
+    }
+    let stop = Arc::<AtomicBool>::default();
+    let ((tell, heard), stopped) = (mpsc::channel(), Arc::clone(&stop));
+    thread::spawn(move || {
+        wait();
+        stopped.store(true, Ordering::SeqCst);
+        // Nobody may be waiting any more.
+        let _ = tell.send(());
+    });
+    if args.command.is_empty() {
+        // Either way it is the end.
+        let _ = heard.recv_timeout(limit.unwrap_or(Duration::MAX));
+        return Ok(());
+    }
+    let mut client = examine::login(&args.command, &announcement.env.pairs())?;
+    // Standard output is for data of ours.
+    client.stdin(Stdio::inherit()).stdout(io::stderr());
+    let mut child = client.spawn().map_err(|e| examine::not_started(&e))?;
+    let until = limit.map(|limit| Instant::now() + limit);
+    client::wait(&mut child, until, &stop).map(|_| ()).map_err(|e| trouble(&e))
+}
+
+/// A report for machines, unless only a person looks.
+fn data(printer: Printer, report: &impl Serialize) {
+    if printer.json || !io::stdout().is_terminal() {
+        printer.json(&serde_json::to_value(report).unwrap_or_default());
+    }
+}
+
+fn limit(args: &Args) -> Option<Duration> {
+    args.limit.map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+fn trouble(why: &io::Error) -> Failure {
+    Failure::new(Exit::Internal, "sandbox", format!("the sandbox failed: {why}"))
+}
+
+fn situation(name: &str) -> Result<Situation, String> {
+    let found = Situation::ALL.into_iter().find(|situation| situation.id() == name);
+    found.ok_or_else(|| format!("a situation is one of {}", Situation::ALL.map(Situation::id).join(", ")))
+}
+
+fn options(args: &Args, printer: Printer) -> Options {
+    Options {
         api_port: args.api_port,
         app_port: args.app_port,
         pensar_api_port: args.pensar_api_port,
@@ -111,18 +235,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
         log: args.access_log.then(|| access_log(printer)),
         events: args.events.clone(),
         ..Options::default()
-    })
-    .map_err(trouble)?;
-    let announcement = running.announcement();
-    printer.json(&serde_json::to_value(&announcement).unwrap_or_default());
-    printer.message(&format!("{DIM}The sandbox runs until Ctrl-C. To use it in another shell:{RESET}"));
-    for (variable, value) in announcement.env.pairs() {
-        printer.message(&format!("export {variable}={value}"));
     }
-    wait();
-    let grade = args.grade.then(|| running.grade()).transpose().map_err(trouble)?;
-    running.stop();
-    grade.map_or(Ok(ExitCode::SUCCESS), |grade| report(printer, &grade))
 }
 
 fn settings(args: &Args) -> Settings {
@@ -139,24 +252,6 @@ fn settings(args: &Args) -> Settings {
 /// As many as a flag can say.
 fn seconds_of(duration: Duration) -> u32 {
     u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
-}
-
-fn report(printer: Printer, grade: &Grade) -> Result<ExitCode, Failure> {
-    printer.json(&serde_json::to_value(grade).unwrap_or_default());
-    for finding in &grade.rules {
-        let rule = serde_json::to_value(finding.rule).unwrap_or_default();
-        let rule = rule.as_str().unwrap_or_default();
-        match &finding.first {
-            None => printer.message(&format!("{GREEN}✓{RESET} {rule}")),
-            Some(first) => {
-                printer.message(&format!("{YELLOW}✗{RESET} {rule}: {} times, first: {first}", finding.count))
-            }
-        }
-    }
-    if grade.is_clean() {
-        return Ok(ExitCode::SUCCESS);
-    }
-    Err(Failure::new(Exit::Internal, "grade", "a client broke the rules"))
 }
 
 /// One line for each request. A fault may leave one without an answer.

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use doorkey_core::failure::Failure;
 use doorkey_core::service::{PENSAR_API, PENSAR_CONSOLE, PENSAR_GATEWAY, PensarHosts, Service, WORKOS_API};
 use doorkey_core::site::same_site;
-use doorkey_core::url::Url;
+use doorkey_core::url::{Origin, Url};
 use doorkey_store::{KeychainConfig, SessionConfig, Vault, boot_id, machine_id};
 
 use crate::environment::Environment;
-use crate::place::{Place, base_url, keychain, no_home, unusable_setting};
+use crate::place::{Place, base_url, check_site, keychain, no_home};
 #[cfg(feature = "sandbox")]
 use crate::sandbox::Embedded;
 
 const API: &str = "PENSAR_API_URL";
 const CONSOLE: &str = "PENSAR_CONSOLE_URL";
 const GATEWAY: &str = "PENSAR_GATEWAY_URL";
+const WORKOS: &str = "WORKOS_API_URL";
 
 /// The session's file, whose lock is its credential's.
 const SESSION: &str = "auth.json";
@@ -28,9 +29,12 @@ pub fn real(environment: &Environment) -> Result<Place, Failure> {
     let api = base_url(environment, API, PENSAR_API)?;
     let console = base_url(environment, CONSOLE, PENSAR_CONSOLE)?;
     let gateway = base_url(environment, GATEWAY, PENSAR_GATEWAY)?;
-    let workos = base_url(environment, "WORKOS_API_URL", WORKOS_API)?;
+    let workos = base_url(environment, WORKOS, WORKOS_API)?;
     for (variable, url) in [(CONSOLE, &console), (GATEWAY, &gateway)] {
-        check_site(&api, variable, url)?;
+        check_site((API, &api), (variable, url))?;
+    }
+    if !is_pensars_own(&api, &workos) {
+        check_site((API, &api), (WORKOS, &workos))?;
     }
     let hosts = PensarHosts { api, console, gateway, workos };
     let mut service = Service::pensar(hosts, environment.hostname.clone());
@@ -71,13 +75,11 @@ pub fn sandbox_at(environment: &Environment, sandbox: Embedded) -> Result<Place,
     Ok(Place { service, vault, sandbox: Some(sandbox) })
 }
 
-/// A token is sent to no other site than the API's, whatever the environment says (invariant 17).
-fn check_site(api: &Url, variable: &str, url: &Url) -> Result<(), Failure> {
-    if same_site(url.origin(), api.origin()) {
-        return Ok(());
-    }
-    let message = format!("{} is not on the site of the API, {}", url.origin(), api.origin());
-    Err(unusable_setting(message).next(format!("set {API} and {variable} to hosts that belong together")))
+/// The service's own issuer is on another site than its API. Either of them beside a stranger would hand it tokens.
+fn is_pensars_own(api: &Url, workos: &Url) -> bool {
+    let is_beside =
+        |url: &Url, known| Origin::parse(known).is_ok_and(|known| same_site(url.origin(), &known));
+    is_beside(api, PENSAR_API) && is_beside(workos, WORKOS_API)
 }
 
 fn of_this_machine(service: Service) -> Service {

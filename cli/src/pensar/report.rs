@@ -216,7 +216,9 @@ fn cleared_json((place, cleared): &(Place, Cleared)) -> Value {
     let (state, reason) = match cleared {
         Cleared::Empty => ("empty", None),
         Cleared::Removed => ("removed", None),
-        Cleared::Failed(failure) => (failure.kind.as_str(), Some(harmless(&failure.detail))),
+        Cleared::Absent(failure) | Cleared::Failed(failure) => {
+            (failure.kind.as_str(), Some(harmless(&failure.detail)))
+        }
     };
     let place = match place {
         Place::Backend(backend) => backend.as_str(),

@@ -7,22 +7,33 @@ use doorkey_core::service::{PENTIFY_API, PENTIFY_APP, Service};
 use doorkey_store::{Vault, VaultConfig};
 
 use crate::environment::Environment;
-use crate::place::{Place, base_url, keychain, no_home};
+use crate::place::{Place, base_url, check_site, keychain, no_home};
 
 /// The variable with a token.
 pub const TOKEN: &str = "PENTIFY_API_TOKEN";
+const API: &str = "PENTIFY_API_URL";
+const APP: &str = "PENTIFY_APP_URL";
 
 /// Pentify, at its own hosts or where the environment says.
 ///
 /// # Errors
 /// A variable with something that is no usable URL; no home folder.
 pub fn real(environment: &Environment) -> Result<Place, Failure> {
-    let api = base_url(environment, "PENTIFY_API_URL", PENTIFY_API)?;
-    let app = base_url(environment, "PENTIFY_APP_URL", PENTIFY_APP)?;
+    let api = base_url(environment, API, PENTIFY_API)?;
+    let app = base_url(environment, APP, PENTIFY_APP)?;
     let mut service = Service::pentify(api, app, environment.hostname.clone());
     service.person_present = environment.terminal;
     let vault = vault(environment, &service)?;
     Ok(Place::real(service, vault))
+}
+
+/// Whoever is asked whether the login was approved could redeem it, and so could whoever is shown its page: no login where
+/// these are strangers to each other.
+///
+/// # Errors
+/// API and pages are on different sites.
+pub fn check_login(service: &Service) -> Result<(), Failure> {
+    check_site((API, &service.api), (APP, &service.app))
 }
 
 /// The embedded sandbox, started on its own state and with a file of its own for credentials.

@@ -6,6 +6,7 @@ use doorkey_core::envelope::json_object;
 use doorkey_core::exchange::not_the_api;
 use doorkey_core::failure::Failure;
 use doorkey_core::http::HttpResponse;
+use doorkey_core::json::Json;
 use doorkey_core::keep::Kept;
 use doorkey_core::login::LoggedIn;
 use doorkey_core::logout::LoggedOut;
@@ -205,7 +206,7 @@ fn status_json(service: &Service, status: &StatusReport) -> Value {
 /// # Errors
 /// If it is anything else: a page of something between us and the API.
 pub fn body_of(service: &Service, response: &HttpResponse) -> Result<Value, Failure> {
-    json_object(response).ok_or_else(|| not_the_api(service))
+    json_object(response).map(Json::into_value).ok_or_else(|| not_the_api(service))
 }
 
 /// `GET /v1/profile`.

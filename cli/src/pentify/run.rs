@@ -108,6 +108,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn login(self, args: &LoginArgs) -> Result<ExitCode, Failure> {
+        place::check_login(&self.run.place.service)?;
         self.run.check_proxies()?;
         let options = LoginOptions {
             workspace: self.given.workspace.clone(),

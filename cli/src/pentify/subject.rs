@@ -7,7 +7,7 @@ use crate::doctor::{GivenToken, Host, Login, Subject};
 use crate::environment::Environment;
 use crate::place::{Place, keychain};
 
-use super::place::{TOKEN, real};
+use super::place::{TOKEN, check_login, real};
 
 /// What there is, and what of it cannot be used.
 pub fn subject(environment: &Environment, user_agent: &'static str) -> Subject {
@@ -22,6 +22,7 @@ pub fn subject(environment: &Environment, user_agent: &'static str) -> Subject {
     let Place { service, vault, .. } = place;
     subject.folder = environment.config_home().map(|home| home.join(&*service.names.folder));
     subject.keychain = keychain(&service);
+    subject.settings.extend(check_login(&service).err());
     subject.hosts = vec![Host::of(&service.api), Host::of_page(&service.app)];
     subject.token = environment.get(TOKEN).map(|text| {
         let given = Given { variable: Some(Secret::from(text)), ..Given::default() };

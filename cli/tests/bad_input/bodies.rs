@@ -101,7 +101,7 @@ pub fn rows() -> Vec<Row> {
             code: "payment_required",
 
             stderr: "error: the workspace has not enough tokens left\n\
-                \x20 → top up at https://app.pentify.example",
+                \x20 → top up at http://127.0.0.1:9",
             ..ROW
         },
         Row {
@@ -146,7 +146,7 @@ pub fn rows() -> Vec<Row> {
 
             stderr: "cannot reach http://API: no complete answer: what came is not HTTP; trying again\n\
                 error: this token's scopes do not allow that: no (request req_7)\n\
-                \x20 → see its scopes at https://app.pentify.example/settings/api-keys",
+                \x20 → see its scopes at http://127.0.0.1:9/settings/api-keys",
             ..ROW
         },
         Row {

@@ -11,6 +11,20 @@ const FULL: &str = "mkdir -p \"$HOME/.config\"; mount -t tmpfs -o size=64k,mode=
 pub fn rows() -> Vec<Row> {
     vec![
         Row {
+            name: "a home that is another one in each folder",
+            prepare: |scene| {
+                scene.sign_in();
+                scene.sealed.set("HOME", ".");
+            },
+            exit: 6,
+            code: "no_home",
+            also: unasked,
+
+            stderr: "error: there is no home folder to keep anything in\n\
+                \x20 → set HOME to its whole path",
+            ..ROW
+        },
+        Row {
             name: "a login in a read-only home",
             prepare: |scene| scene.before = Some(READ_ONLY.into()),
             exit: 6,

@@ -92,6 +92,38 @@ pub fn rows() -> Vec<Row> {
             ..NOBODY
         },
         Row {
+            name: "a login at a strange API with the service's own pages",
+            args: &["login"],
+            answers: |_| vec![DENIED()],
+            prepare: |scene| {
+                scene.sealed.unset("PENTIFY_APP_URL");
+            },
+            exit: 2,
+            code: "unusable_setting",
+            also: unasked,
+
+            stderr: "error: https://app.pentify.io is not on the site of the API, http://API\n\
+                \x20 → set PENTIFY_API_URL and PENTIFY_APP_URL to hosts that belong together",
+            ..NOBODY
+        },
+        Row {
+            name: "a login at the service's own API with strange pages",
+            args: &["login"],
+            prepare: |scene| {
+                let strange = scene.bystander.url();
+                scene.sealed.unset("PENTIFY_API_URL").set("PENTIFY_APP_URL", strange);
+                // Were it not refused, it would end here.
+                scene.sealed.set("HTTPS_PROXY", "socks5://127.0.0.1:9");
+            },
+            exit: 2,
+            code: "unusable_setting",
+            also: unasked,
+
+            stderr: "error: http://OTHER is not on the site of the API, https://api.pentify.io\n\
+                \x20 → set PENTIFY_API_URL and PENTIFY_APP_URL to hosts that belong together",
+            ..NOBODY
+        },
+        Row {
             name: "loopback behind a proxy",
             prepare: |scene| {
                 let proxy = scene.bystander.url();
@@ -128,6 +160,7 @@ pub fn rows() -> Vec<Row> {
                 scene
                     .sealed
                     .set("PENTIFY_API_URL", "https://api.pentify.io")
+                    .set("PENTIFY_APP_URL", "https://app.pentify.io")
                     .set("all_proxy", "ftp://127.0.0.1:9");
             },
             exit: 2,
@@ -170,7 +203,7 @@ pub fn rows() -> Vec<Row> {
 
             stderr: "Open this page in a browser and authorize this device (a&?#=b):\n\
                 \n\
-                \x20 https://app.pentify.example/auth/terminal-pair?device_id=…&device_name=a%26%3F%23%3Db\n\
+                \x20 http://127.0.0.1:9/auth/terminal-pair?device_id=…&device_name=a%26%3F%23%3Db\n\
                 \n\
                 The page shows this check code: …\n\
                 waiting for the browser, … left: nothing heard yet\n\
@@ -189,7 +222,7 @@ pub fn rows() -> Vec<Row> {
 
             stderr: "Open this page in a browser and authorize this device (büro�[31m):\n\
                 \n\
-                \x20 https://app.pentify.example/auth/terminal-pair?device_id=…&device_name=b%C3%BCro%1B%5B31m\n\
+                \x20 http://127.0.0.1:9/auth/terminal-pair?device_id=…&device_name=b%C3%BCro%1B%5B31m\n\
                 \n\
                 The page shows this check code: …\n\
                 waiting for the browser, … left: nothing heard yet\n\

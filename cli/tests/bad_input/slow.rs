@@ -49,7 +49,7 @@ pub fn rows() -> Vec<Row> {
 
             stderr: "Open this page in a browser and authorize this device (box):\n\
                 \n\
-                \x20 https://app.pentify.example/auth/terminal-pair?device_id=…&device_name=box\n\
+                \x20 http://127.0.0.1:9/auth/terminal-pair?device_id=…&device_name=box\n\
                 \n\
                 The page shows this check code: …\n\
                 waiting for the browser, … left: nothing heard yet\n\
@@ -66,7 +66,7 @@ pub fn rows() -> Vec<Row> {
 
             stderr: "Open this page in a browser and authorize this device (box):\n\
                 \n\
-                \x20 https://app.pentify.example/auth/terminal-pair?device_id=…&device_name=box\n\
+                \x20 http://127.0.0.1:9/auth/terminal-pair?device_id=…&device_name=box\n\
                 \n\
                 The page shows this check code: …\n\
                 waiting for the browser, … left: nothing heard yet\n\

@@ -13,7 +13,7 @@ pub fn rows() -> Vec<Row> {
             also: unasked,
 
             stderr: "error: --api-token does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at https://app.pentify.example/settings/api-keys",
+                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
             ..ROW
         },
         Row {
@@ -27,7 +27,7 @@ pub fn rows() -> Vec<Row> {
             also: unasked,
 
             stderr: "error: PENTIFY_API_TOKEN does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at https://app.pentify.example/settings/api-keys",
+                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
             ..ROW
         },
         Row {
@@ -41,7 +41,7 @@ pub fn rows() -> Vec<Row> {
             also: unasked,
 
             stderr: "error: PENTIFY_API_TOKEN does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at https://app.pentify.example/settings/api-keys",
+                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
             ..ROW
         },
         Row {
@@ -52,7 +52,7 @@ pub fn rows() -> Vec<Row> {
             also: unasked,
 
             stderr: "error: the input does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at https://app.pentify.example/settings/api-keys",
+                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
             ..USE_STDIN
         },
         Row {
@@ -84,7 +84,7 @@ pub fn rows() -> Vec<Row> {
             also: unasked,
 
             stderr: "error: the input does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at https://app.pentify.example/settings/api-keys",
+                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
             ..USE_STDIN
         },
         Row {
@@ -106,7 +106,7 @@ pub fn rows() -> Vec<Row> {
 
             stderr: "Open this page in a browser and authorize this device (box):\n\
                 \n\
-                \x20 https://app.pentify.example/auth/terminal-pair?device_id=…&device_name=box\n\
+                \x20 http://127.0.0.1:9/auth/terminal-pair?device_id=…&device_name=box\n\
                 \n\
                 The page shows this check code: …\n\
                 waiting for the browser, … left: nothing heard yet\n\
@@ -122,7 +122,7 @@ pub fn rows() -> Vec<Row> {
 
             stderr: "Open this page in a browser and authorize this device (box):\n\
                 \n\
-                \x20 https://app.pentify.example/auth/terminal-pair?device_id=…&device_name=box\n\
+                \x20 http://127.0.0.1:9/auth/terminal-pair?device_id=…&device_name=box\n\
                 \n\
                 The page shows this check code: …\n\
                 waiting for the browser, … left: nothing heard yet\n\
@@ -138,7 +138,7 @@ pub fn rows() -> Vec<Row> {
 
             stderr: "Open this page in a browser and authorize this device (box):\n\
                 \n\
-                \x20 https://app.pentify.example/auth/terminal-pair?device_id=…&device_name=box\n\
+                \x20 http://127.0.0.1:9/auth/terminal-pair?device_id=…&device_name=box\n\
                 \n\
                 The page shows this check code: …\n\
                 waiting for the browser, … left: nothing heard yet\n\

@@ -52,17 +52,18 @@ fn pages_that_cannot_be_reached_are_a_warning() {
 #[test]
 fn proxies() {
     let mut setup = with_api("unusable", "https://api.pentify.example");
+    setup.sealed.set("PENTIFY_APP_URL", "https://api.pentify.example");
     setup.sealed.set("HTTPS_PROXY", "socks5://someone:secret@127.0.0.1:1080");
     let seen = setup.doctor(&[]);
     seen.expect(2, &["(keychain_absent)", "unusable_proxy"]);
     assert!(!seen.json.to_string().contains("secret"), "{seen:?}");
 
     setup.sealed.set("HTTPS_PROXY", format!("http://{}", closed()));
-    setup.doctor(&[]).expect(7, &["(keychain_absent)", "proxy_unreachable"]);
+    setup.doctor(&[]).expect(7, &["(keychain_absent)", "proxy_unreachable", "(proxy_unreachable)"]);
 
     let proxy = Hostile::start(vec![Answer::json(403, "{}")]);
     setup.sealed.set("HTTPS_PROXY", proxy.url());
-    setup.doctor(&[]).expect(7, &["(keychain_absent)", "proxy_refused"]);
+    setup.doctor(&[]).expect(7, &["(keychain_absent)", "proxy_refused", "(proxy_refused)"]);
 }
 
 #[test]

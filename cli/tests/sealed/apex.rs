@@ -214,9 +214,8 @@ impl Live {
     }
 
     pub fn finish(mut self) -> Ended {
-        let mut ended = finish(self.child.take().unwrap());
-        (ended.stdout, ended.stderr) = (self.stdout.whole(), self.stderr.whole());
-        ended
+        let ended = finish(self.child.take().unwrap());
+        Ended::new(ended.code, self.stdout.whole(), self.stderr.whole())
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod apex;
 pub mod bus;
+pub mod canary;
 pub mod hostile;
 pub mod issuer;
 pub mod pty;
@@ -40,6 +41,12 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Fails if it has said what it may not.
+    pub fn new(code: i32, stdout: String, stderr: String) -> Self {
+        canary::expect_none_said(&stdout, &stderr);
+        Self { code, stdout, stderr }
+    }
+
     /// The last line of standard output as JSON.
     pub fn json(&self) -> Value {
         let line = self.stdout.lines().last().unwrap_or_default();
@@ -118,17 +125,15 @@ impl Sealed {
 
 impl Drop for Sealed {
     fn drop(&mut self) {
+        canary::expect_none_kept(&self.home);
         let _ = std::fs::remove_dir_all(&self.home);
     }
 }
 
 pub fn finish(child: Child) -> Ended {
     let output = child.wait_with_output().unwrap();
-    Ended {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-    }
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended::new(output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
 }
 
 /// A `doorkey sandbox` that runs until it is dropped.

@@ -13,6 +13,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 
+use super::canary;
+
 /// Far longer than anything takes, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -128,5 +130,6 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        canary::expect_none_said("", &self.screen());
     }
 }

@@ -33,7 +33,7 @@ impl Scene {
         let mut sealed = Sealed::new(name);
         let bystander = Hostile::start(Vec::new());
         let api = Hostile::start(answers(&bystander.url()));
-        sealed.set("PENTIFY_API_URL", api.url()).set("PENTIFY_APP_URL", "https://app.pentify.example");
+        sealed.set("PENTIFY_API_URL", api.url()).set("PENTIFY_APP_URL", "http://127.0.0.1:9");
         Self { sealed, api, bystander, input: Vec::new(), before: None }
     }
 

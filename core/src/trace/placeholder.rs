@@ -6,12 +6,13 @@ use alloc::string::String;
 
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::jwt::Lifetime;
 use crate::secret::{Entropy, Fingerprint, Secret};
 use crate::text::is_treacherous;
 use crate::time::WallTime;
-use crate::token::is_api_token;
+use crate::token::{LONGEST_TOKEN, is_api_token};
 use crate::url::Url;
 
 /// Shorter texts than this are replaced where they stand for a secret, but not searched for in other texts.
@@ -116,14 +117,14 @@ impl Placeholders {
 
     /// A text that is no secret itself, but might repeat one.
     pub(super) fn plain(&self, text: &str) -> String {
-        let mut text = String::from(text);
+        let mut text = Zeroizing::new(String::from(text));
         for (secret, number) in &self.secrets {
             let secret = secret.expose_secret();
             if secret.len() >= SEARCHABLE && text.contains(secret) {
-                text = text.replace(secret, &shape(secret, *number));
+                text = Zeroizing::new(text.replace(secret, &shape(secret, *number)));
             }
         }
-        text
+        core::mem::take(&mut *text)
     }
 
     /// The number of a draw of entropy.
@@ -147,9 +148,7 @@ impl Placeholders {
     /// A server's JSON: only texts under known harmless keys are kept.
     pub(super) fn json(&mut self, key: Option<&str>, value: &Value) -> Value {
         match value {
-            Value::String(text) if key.is_some_and(|key| PLAIN_KEYS.contains(&key)) => {
-                self.plain(text).into()
-            }
+            Value::String(text) if key.is_some_and(is_plain) => self.plain(text).into(),
             Value::String(text) if key.is_some_and(|key| URL_KEYS.contains(&key)) => self.url(text).into(),
             Value::String(text) => self.secret(&Secret::from(text.as_str())).into(),
             Value::Array(items) => items.iter().map(|item| self.json(key, item)).collect(),
@@ -159,6 +158,12 @@ impl Placeholders {
             other => other.clone(),
         }
     }
+}
+
+/// Beside the [known keys](PLAIN_KEYS) what an issuer says that it supports (RFC 8414 §2): words of the protocol, which also
+/// stand in requests and paths.
+fn is_plain(key: &str) -> bool {
+    PLAIN_KEYS.contains(&key) || key.ends_with("_supported")
 }
 
 /// The bits that stand for a draw in a replay.
@@ -185,6 +190,8 @@ fn shape(secret: &str, number: usize) -> String {
         format!("Bearer {}", shape(token, number))
     } else if is_api_token(&Secret::from(secret)) {
         format!("pt_live_placeholder-{number}")
+    } else if secret.len() > LONGEST_TOKEN {
+        format!("placeholder {number}")
     } else if let Some(payload) = lifetime(&Secret::from(secret)) {
         format!("e30.{}.placeholder-{number}", BASE64URL_NOPAD.encode(payload.as_bytes()))
     } else if secret.chars().any(is_treacherous) {

@@ -13,6 +13,7 @@ use crate::connect::ConnectOptions;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::http::{FailureKind, HttpRequest, HttpResponse};
+use crate::json::Json;
 use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
@@ -239,23 +240,20 @@ impl Recorder {
 
     fn form(&mut self, body: &Body) -> Value {
         let pairs: Vec<Value> = form_urlencoded::parse(body.as_bytes())
-            .map(|(name, value)| json!([name, self.parameter(&name, &json!(value))]))
+            .map(|(name, value)| {
+                let value = Json::from(Value::from(value));
+                json!([name, self.parameter(&name, &value)])
+            })
             .collect();
         json!({"form": pairs})
     }
 
     /// The same parameters as a JSON object, or another body.
     fn sent(&mut self, body: &Body) -> Value {
-        let Ok(Value::Object(fields)) = serde_json::from_slice(body.as_bytes()) else {
-            return self.body(body);
-        };
-        let fields: Map<String, Value> = fields
-            .into_iter()
-            .map(|(name, value)| {
-                let value = self.parameter(&name, &value);
-                (name, value)
-            })
-            .collect();
+        let read = Json::read(body.as_bytes());
+        let Some(fields) = read.as_deref().and_then(Value::as_object) else { return self.body(body) };
+        let fields: Map<String, Value> =
+            fields.iter().map(|(name, value)| (name.clone(), self.parameter(name, value))).collect();
         json!({"json": fields})
     }
 
@@ -292,9 +290,9 @@ impl Recorder {
 
     /// What is not JSON may hold half a secret: only its size is kept.
     fn body(&mut self, body: &Body) -> Value {
-        match serde_json::from_slice::<Value>(body.as_bytes()) {
-            Ok(value) => json!({"json": self.placeholders.json(None, &value)}),
-            Err(_) => json!({"bytes": body.len()}),
+        match Json::read(body.as_bytes()) {
+            Some(value) => json!({"json": self.placeholders.json(None, &value)}),
+            None => json!({"bytes": body.len()}),
         }
     }
 

@@ -37,6 +37,8 @@ pub struct World {
     /// What only writes answer.
     pub unwritable: BTreeMap<Backend, StoreFailureKind>,
     pub ledger: Ledger,
+    /// What is remembered cannot be written.
+    pub ledger_full: bool,
     pub lock_held: bool,
     pub locked_by_another: bool,
     /// So many attempts at the lock find it taken, from the second one on.
@@ -77,6 +79,7 @@ impl World {
             broken: BTreeMap::new(),
             unwritable: BTreeMap::new(),
             ledger: Ledger::default(),
+            ledger_full: false,
             lock_held: false,
             locked_by_another: false,
             busy_for: 0,
@@ -170,6 +173,9 @@ impl World {
                 Event::Entropy { id, entropy: Entropy::new([self.draws; 32]) }
             }
             Command::Send { id, request, .. } => {
+                let form = String::from_utf8_lossy(request.body.as_bytes());
+                let is_rotation = form.contains("grant_type=refresh_token");
+                assert!(!self.lock_held || is_rotation, "the lock is not held over {}", request.url.path());
                 self.sent.push((self.millis, request.clone()));
                 match (self.server)(&request) {
                     Ok(response) => Event::Response { id, response },
@@ -210,6 +216,9 @@ impl World {
             StoreOp::ReadLedger => return StoreAnswer::Ledger(self.ledger.clone()),
             StoreOp::WriteLedger(ledger) => {
                 assert!(self.lock_held, "the ledger is written under the lock");
+                if self.ledger_full {
+                    return failed(StoreFailureKind::Refused);
+                }
                 self.ledger = ledger.clone();
                 return StoreAnswer::Done;
             }

@@ -93,9 +93,16 @@ mod tests {
             assert!(head.starts_with(&format!("HTTP/1.1 {} ", page.status())), "{head}");
             assert!(!reason(page.status()).is_empty(), "{page:?}");
             assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
-            for header in ["Connection: close", "Cache-Control: no-store", "Referrer-Policy: no-referrer"] {
+            for header in [
+                "Connection: close",
+                "Cache-Control: no-store",
+                "Referrer-Policy: no-referrer",
+                "X-Frame-Options: DENY",
+                "X-Content-Type-Options: nosniff",
+            ] {
                 assert!(head.contains(header), "{header}");
             }
+            assert!(head.contains("frame-ancestors 'none'") && !head.contains("Access-Control"), "{head}");
             assert!(head.contains("default-src 'none'") && !head.contains("unsafe"), "{head}");
             for way_out in ["<script", "<style", "href", "src=", "http:", "https:", "<form"] {
                 assert!(!body.contains(way_out), "{page:?} has {way_out}");

@@ -10,7 +10,7 @@ use crate::form::Form;
 use crate::page::redirect;
 use crate::visit::Visit;
 
-pub(crate) use pair::{AUTHORIZED, DENIED};
+pub(crate) use pair::{AUTHORIZED, DENIED, PATH as PAIR};
 
 /// Where the API's one redirect leads.
 pub(crate) const REDIRECTED: &str = "/redirected";
@@ -22,10 +22,7 @@ pub(crate) fn get(visit: &mut Visit<'_>) -> HttpResponse {
         pair::PATH => pair::show(visit),
         sign_in::PATH => sign_in::show(visit),
         keys::PATH => keys::show(visit),
-        REDIRECTED => {
-            visit.state.watch.followed_redirect();
-            visit.refused(404, "The API sends clients here to see whether they follow a redirect.")
-        }
+        REDIRECTED => visit.refused(404, "The API sends clients here to see whether they follow a redirect."),
         _ => visit.not_found(),
     }
 }

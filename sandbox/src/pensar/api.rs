@@ -15,7 +15,7 @@ use crate::moment::SECOND;
 use crate::state::State;
 
 const CONFIG: &str = "/api/cli/config";
-const WORKSPACES: &str = "/api/cli/workspaces";
+pub(crate) const WORKSPACES: &str = "/api/cli/workspaces";
 const SELECT: &str = "/api/cli/select-workspace";
 const SELECTION: &str = "/api/cli/workspace-selection";
 const VALIDATE: &str = "/auth/validate";

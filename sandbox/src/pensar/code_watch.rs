@@ -11,10 +11,10 @@ use super::Settings;
 use super::config::millis;
 use crate::config::Speed;
 use crate::digest::Digest;
-use crate::grade::Rule;
 use crate::moment::{DAY, Moment, SECOND};
+use crate::rule::Rule;
 use crate::state::forget_oldest;
-use crate::watch::TOLERANCE;
+use crate::watch::{Seen, Silence, TOLERANCE, real_age};
 
 /// By how much one `slow_down` raises the interval (RFC 8628 §3.5).
 const RAISE: u64 = 5 * SECOND;
@@ -38,6 +38,16 @@ struct Code {
     /// Told to wait until then.
     held_off: Option<Moment>,
     finished: Option<Finished>,
+    /// Its last poll had no answer, or one that says nothing about the login, or `slow_down`.
+    #[serde(default)]
+    troubled: bool,
+}
+
+/// What a poll shows of one rule.
+pub(crate) struct Shown {
+    pub(crate) rule: Rule,
+    /// How the rule was broken; `None` if it was kept.
+    pub(crate) broken: Option<String>,
 }
 
 /// The definite answer that reached the client.
@@ -46,6 +56,8 @@ struct Code {
 enum Finished {
     Exchanged,
     Refused,
+    /// Its time was over.
+    Expired,
 }
 
 /// What an answer to a poll said.
@@ -53,8 +65,10 @@ enum Finished {
 pub(crate) enum Said {
     /// Here they are.
     Tokens,
-    /// Denied, expired, unknown.
+    /// Denied, unknown.
     Refused,
+    /// The time of the code is over.
+    Expired,
     SlowDown,
     /// Too many requests; wait that many seconds.
     Wait(u64),
@@ -77,7 +91,8 @@ impl Said {
         match (body["error"].as_str(), body["status"].as_str()) {
             (Some("authorization_pending"), _) | (None, Some("pending")) => Self::GoOn,
             (Some("slow_down"), _) => Self::SlowDown,
-            (Some(_), _) | (None, Some("expired" | "not_found")) => Self::Refused,
+            (Some("expired_token"), _) | (None, Some("expired")) => Self::Expired,
+            (Some(_), _) | (None, Some("not_found")) => Self::Refused,
             (None, _) if response.status == 200 => Self::Tokens,
             (None, _) => Self::GoOn,
         }
@@ -98,56 +113,94 @@ impl CodeWatch {
             polled: None,
             held_off: None,
             finished: None,
+            troubled: false,
         };
         self.0.insert(Digest::of(device_code.expose_secret()), code);
     }
 
-    /// A code was polled for. Gives the rules that this broke, each in words.
-    pub(crate) fn polled(&mut self, id: Digest, now: Moment, speed: Speed) -> Vec<(Rule, String)> {
+    /// A code was polled for. Gives the rules that this was an occasion to break, and how it broke them.
+    pub(crate) fn polled(&mut self, id: Digest, seen: Seen<'_>) -> Vec<Shown> {
         let Some(code) = self.0.get_mut(&id) else { return Vec::new() };
-        let gap = code.polled.replace(now).map(|last| speed.real_millis(now.since(last)));
-        let left = code.held_off.map(|until| speed.real_millis(until.since(now)));
-        let age = speed.real_millis(now.since(code.issued));
-        let mut broken = Vec::new();
-        if let Some(gap) = gap.filter(|gap| gap + TOLERANCE < code.interval) {
+        let Seen { now, speed, .. } = seen;
+        let name = id.short();
+        let mut shown = Vec::new();
+        let mut note = |rule, broken: Option<String>| {
+            shown.push(Shown { rule, broken: broken.map(|what| format!("device code {name}: {what}")) });
+        };
+        if let Some(last) = code.polled.replace(now) {
+            let gap = real_age(last, now, speed);
             let rule = if code.slowed { Rule::SlowDownIgnored } else { Rule::EarlyPoll };
-            broken
-                .push((rule, format!("{gap} ms after the poll before; {} ms are the least", code.interval)));
-        } else if let Some(left) = left.filter(|left| *left > TOLERANCE) {
-            broken.push((Rule::EarlyPoll, format!("{left} ms before Retry-After was over")));
+            let least = code.interval;
+            let is_early = gap + TOLERANCE < least;
+            note(rule, is_early.then(|| format!("{gap} ms after the poll before; {least} ms are the least")));
+        }
+        if let Some(until) = code.held_off {
+            let left = real_age(now, until, speed);
+            let is_early = left > TOLERANCE;
+            note(Rule::RetryAfterIgnored, is_early.then(|| format!("{left} ms before Retry-After was over")));
+            code.held_off = code.held_off.filter(|_| is_early);
         }
         match code.finished {
             Some(Finished::Exchanged) => {
-                broken.push((Rule::CodeReused, "sent again after it had been exchanged".to_owned()));
+                note(Rule::CodeReused, Some("sent again after it had been exchanged".to_owned()));
             }
-            Some(Finished::Refused) => {
-                broken.push((Rule::PollAfterFinal, "polled after a definite answer".to_owned()));
+            Some(Finished::Refused | Finished::Expired) => {
+                note(Rule::PollAfterFinal, Some("polled after a definite answer".to_owned()));
             }
             None => {}
         }
+        let age = real_age(code.issued, now, speed);
         if age > code.lifetime + TOLERANCE {
-            let (age, lifetime) = (age / SECOND, code.lifetime / SECOND);
-            broken.push((Rule::PollAfterExpiry, format!("polled after {age} s; {lifetime} s are the most")));
+            let lifetime = code.lifetime;
+            note(Rule::PollAfterExpiry, Some(format!("polled after {age} ms; {lifetime} ms are the most")));
         }
-        let name = id.short();
-        broken.into_iter().map(|(rule, what)| (rule, format!("device code {name}: {what}"))).collect()
+        code.troubled = false;
+        shown
     }
 
-    /// A poll was answered, and the answer reached the client.
-    pub(crate) fn answered(&mut self, id: Digest, said: Said, now: Moment, speed: Speed) {
-        let Some(code) = self.0.get_mut(&id) else { return };
+    /// A poll was answered, and the answer reached the client. Gives the rule that there now is an occasion to break.
+    pub(crate) fn answered(&mut self, id: Digest, said: Said, now: Moment, speed: Speed) -> Option<Rule> {
+        let code = self.0.get_mut(&id)?;
         match said {
-            Said::Tokens => code.finished = Some(Finished::Exchanged),
-            Said::Refused => code.finished = Some(Finished::Refused),
+            Said::Tokens => {
+                code.finished = Some(Finished::Exchanged);
+                Some(Rule::CodeReused)
+            }
+            Said::Refused => {
+                code.finished = Some(Finished::Refused);
+                Some(Rule::PollAfterFinal)
+            }
+            Said::Expired => {
+                code.finished = Some(Finished::Expired);
+                Some(Rule::PollAfterFinal)
+            }
             Said::SlowDown => {
                 code.slowed = true;
                 code.interval += RAISE;
+                code.troubled = true;
+                Some(Rule::LoginGivenUp)
             }
             Said::Wait(seconds) => {
                 code.held_off = Some(now.plus(speed.sandbox_millis(seconds.saturating_mul(SECOND))));
+                None
             }
-            Said::GoOn => {}
+            Said::GoOn => None,
         }
+    }
+
+    /// A poll had no answer, or one that says nothing about the login. Says whether the code is one of ours.
+    pub(crate) fn troubled(&mut self, id: Digest) -> bool {
+        self.0.get_mut(&id).map(|code| code.troubled = true).is_some()
+    }
+
+    /// What silence shows of the codes whose time is over.
+    pub(crate) fn silence(&self, now: Moment, speed: Speed) -> Vec<Silence> {
+        let shown = |code: &Code| {
+            let last = code.polled.filter(|_| matches!(code.finished, None | Some(Finished::Expired)))?;
+            let end = code.issued.plus(speed.sandbox_millis(code.lifetime));
+            Silence::of_login(last, end, code.troubled, now, speed)
+        };
+        self.0.values().filter_map(shown).collect()
     }
 
     /// The last answer did not reach the client after all.

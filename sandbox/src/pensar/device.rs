@@ -31,6 +31,9 @@ pub(crate) struct Device {
     /// The least time between two polls, in milliseconds of the client's time.
     interval: u64,
     polled: Option<Moment>,
+    /// The next poll is told to slow down in any case.
+    #[serde(default)]
+    hurried: bool,
     /// Whether it was asked for in the older way, which gives an API key for one workspace.
     pub(crate) legacy: bool,
     pub(crate) phase: Phase,
@@ -87,7 +90,12 @@ impl Device {
     /// Notes a poll, and says whether it came too early.
     pub(super) fn poll(&mut self, now: Moment, speed: Speed) -> bool {
         let gap = self.polled.replace(now).map(|last| speed.real_millis(now.since(last)));
-        gap.is_some_and(|gap| gap + TOLERANCE < self.interval)
+        std::mem::take(&mut self.hurried) || gap.is_some_and(|gap| gap + TOLERANCE < self.interval)
+    }
+
+    /// Takes the next poll for too early, whenever it comes.
+    pub(super) fn hurry(&mut self) {
+        self.hurried = true;
     }
 
     /// Wants slower polls from now on.
@@ -121,6 +129,7 @@ impl State {
             lifetime: millis(settings.device_lifetime),
             interval: millis(settings.device_interval),
             polled: None,
+            hurried: false,
             legacy,
             phase: Phase::Waiting,
         };

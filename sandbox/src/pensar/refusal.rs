@@ -30,6 +30,11 @@ impl Refusal {
     }
 }
 
+/// Whether an answer is this refusal.
+pub(super) fn is(refusal: Refusal, response: &HttpResponse) -> bool {
+    *response.body.as_bytes() == *refusal.into_response().body.as_bytes()
+}
+
 pub(super) const NOT_FOUND: Refusal = Refusal::new(404, "not_found", "There is no such resource.");
 pub(super) const WRONG_METHOD: Refusal =
     Refusal::new(405, "method_not_allowed", "The resource does not know this method.");

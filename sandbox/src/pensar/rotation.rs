@@ -146,6 +146,19 @@ impl State {
         self.tokens.get(&Digest::of(token)).map(|token| (token.family, token.number))
     }
 
+    /// Whether a token of the family of this one was spent before.
+    pub(super) fn was_refreshed(&self, token: &str) -> bool {
+        let family = self.place_of(token).and_then(|(id, _)| self.families.get(&id));
+        family.is_some_and(|family| family.last.is_some())
+    }
+
+    /// Revokes every family, as whoever owns them can.
+    pub(crate) fn revoke_all(&mut self, now: Moment) {
+        for family in self.families.values_mut() {
+            family.revoked.get_or_insert(now);
+        }
+    }
+
     /// Notes whether the answer to a refresh token reached its client whole.
     pub(super) fn note_delivery(&mut self, token: &str, delivered: bool) {
         let Some((id, number)) = self.place_of(token) else { return };

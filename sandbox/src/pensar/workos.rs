@@ -1,4 +1,7 @@
 //! WorkOS: device authorization (RFC 8628) and refresh tokens (RFC 6749 §6), with JSON in both directions.
+//!
+//! To clients that send forms, as the RFCs have it, it is a standard authorization server with metadata (RFC 8414): the
+//! same endpoints, the same state, and answers with all that RFC 6749 §5.1 demands.
 
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use serde_json::{Value, json};
@@ -12,17 +15,20 @@ use super::token_request::{Grant, Outcome, TokenRequest};
 use super::{Desk, pages};
 use crate::digest::Digest;
 use crate::envelope::json_response;
-use crate::grade::Rule;
+use crate::rule::Rule;
 use crate::state::State as WholeState;
+use crate::watch::Seen;
 
 /// Where a device code is asked for.
 const DEVICE: &str = "/user_management/authorize/device";
 /// The token endpoint.
 const AUTHENTICATE: &str = "/user_management/authenticate";
+/// What is said about the server (RFC 8414 §3, OpenID Connect Discovery 1.0 §4).
+const METADATA: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 /// Names the device grant (RFC 8628 §3.4).
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
-/// The one client that WorkOS knows here.
-pub(super) const CLIENT_ID: &str = "client_pensar_apex_sandbox";
+/// The id of the one client that WorkOS knows here.
+pub const CLIENT_ID: &str = "client_pensar_apex_sandbox";
 
 const PENDING: Refusal =
     Refusal::new(400, "authorization_pending", "Nobody has decided about this code yet.");
@@ -36,6 +42,7 @@ const UNSUPPORTED: Refusal = Refusal::new(400, "unsupported_grant_type", "This g
 pub(super) fn respond(desk: &mut Desk<'_>, request: &HttpRequest) -> (HttpResponse, Option<TokenRequest>) {
     let knows_devices = !desk.pensar.settings.legacy;
     let (answer, told) = match (request.url.path(), request.method) {
+        (path, Method::Get) if knows_devices && METADATA.contains(&path) => (Ok(metadata(desk)), None),
         (DEVICE, Method::Post) if knows_devices => (authorize_device(desk, request), None),
         (AUTHENTICATE, Method::Post) => {
             let mut told = told(&desk.state.pensar, request, Outcome::InvalidRequest);
@@ -57,18 +64,33 @@ pub(super) fn not_handled(state: &State, request: &HttpRequest) -> Option<TokenR
 
 /// The device code that a request polls for.
 pub(super) fn polled_code(request: &HttpRequest) -> Option<Digest> {
-    let body = Body::of(request).ok().filter(|_| request.url.path() == AUTHENTICATE)?;
+    let body = Body::of_oauth(request).ok().filter(|_| request.url.path() == AUTHENTICATE)?;
     body.text("device_code").ok().map(Digest::of)
 }
 
 /// The refresh token that a request presents.
 pub(super) fn presented_token(request: &HttpRequest) -> Option<String> {
-    let body = Body::of(request).ok().filter(|_| request.url.path() == AUTHENTICATE)?;
+    let body = Body::of_oauth(request).ok().filter(|_| request.url.path() == AUTHENTICATE)?;
     body.text("refresh_token").ok().map(str::to_owned)
 }
 
+/// Whether a request asks for a code or for tokens, so that its client has to be named.
+pub(super) fn is_for_a_client(request: &HttpRequest) -> bool {
+    matches!(request.url.path(), DEVICE | AUTHENTICATE) && request.method == Method::Post
+}
+
+/// What is wrong with how such a request names its client.
+pub(super) fn misnamed_client(request: &HttpRequest) -> Option<&'static str> {
+    let body = Body::of_oauth(request).ok();
+    match body.as_ref().and_then(|body| body.text("client_id").ok()) {
+        None => Some("there is no client_id in the body"),
+        Some(id) if id != CLIENT_ID => Some("the client_id is not the one that this client was given"),
+        Some(_) => None,
+    }
+}
+
 fn told(state: &State, request: &HttpRequest, outcome: Outcome) -> TokenRequest {
-    let body = Body::of(request).ok();
+    let body = Body::of_oauth(request).ok();
     let grant = body.as_ref().and_then(|body| match body.text("grant_type").ok()? {
         DEVICE_GRANT => Some(Grant::DeviceCode),
         "refresh_token" => Some(Grant::RefreshToken),
@@ -86,7 +108,7 @@ fn told(state: &State, request: &HttpRequest, outcome: Outcome) -> TokenRequest 
 }
 
 fn authorize_device(desk: &mut Desk<'_>, request: &HttpRequest) -> Result<Value, Refusal> {
-    if Body::of(request)?.text("client_id")? != CLIENT_ID {
+    if Body::of_oauth(request)?.text("client_id")? != CLIENT_ID {
         return Err(INVALID_CLIENT);
     }
     let settings = &desk.pensar.settings;
@@ -95,14 +117,30 @@ fn authorize_device(desk: &mut Desk<'_>, request: &HttpRequest) -> Result<Value,
     watch.codes.issued(&codes.device_code, settings, desk.now);
     let page = desk.pensar.console.join(pages::DEVICE);
     let complete = page.clone().with("user_code", codes.user_code.as_str());
-    Ok(json!({
+    let mut answer = json!({
         "device_code": codes.device_code.expose_secret(),
         "user_code": codes.user_code,
         "verification_uri": page.to_string(),
         "verification_uri_complete": complete.to_string(),
         "expires_in": settings.device_lifetime.as_secs(),
         "interval": settings.device_interval.as_secs(),
-    }))
+    });
+    if let Some(answer) = answer.as_object_mut().filter(|_| desk.config.quirks.hides_interval) {
+        answer.remove("interval");
+    }
+    Ok(answer)
+}
+
+fn metadata(desk: &Desk<'_>) -> Value {
+    let at = |path: &str| desk.pensar.workos.join(path).to_string();
+    json!({
+        "issuer": desk.pensar.workos.origin().to_string(),
+        "device_authorization_endpoint": at(DEVICE),
+        "token_endpoint": at(AUTHENTICATE),
+        "grant_types_supported": [DEVICE_GRANT, "refresh_token"],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": ["none"],
+    })
 }
 
 fn authenticate(
@@ -110,17 +148,22 @@ fn authenticate(
     request: &HttpRequest,
     told: &mut TokenRequest,
 ) -> Result<Value, Refusal> {
-    let body = Body::of(request)?;
+    let body = Body::of_oauth(request)?;
     if body.text("client_id")? != CLIENT_ID {
         told.outcome = Outcome::InvalidClient;
         return Err(INVALID_CLIENT);
     }
     body.text("grant_type")?;
-    match told.grant {
+    let mut answer = match told.grant {
         Some(Grant::DeviceCode) => exchange(desk, body.text("device_code")?, told),
-        Some(Grant::RefreshToken) => refresh(desk, body.text("refresh_token")?, told),
+        Some(Grant::RefreshToken) => refresh(desk, body.text("refresh_token")?, told, request),
         None => Err(UNSUPPORTED),
+    }?;
+    if body.is_form {
+        answer["token_type"] = "Bearer".into();
+        answer["expires_in"] = desk.pensar.settings.access_lifetime.as_secs().into();
     }
+    Ok(answer)
 }
 
 /// A terminal asks whether its device code was approved (RFC 8628 §3.4, §3.5).
@@ -155,25 +198,34 @@ fn exchange(desk: &mut Desk<'_>, device_code: &str, told: &mut TokenRequest) -> 
     Err(refusal)
 }
 
-fn refresh(desk: &mut Desk<'_>, token: &str, told: &mut TokenRequest) -> Result<Value, Refusal> {
+fn refresh(
+    desk: &mut Desk<'_>,
+    token: &str,
+    told: &mut TokenRequest,
+    request: &HttpRequest,
+) -> Result<Value, Refusal> {
+    let seen = Seen { request, now: desk.now, speed: desk.config.speed };
     let WholeState { ratchet, pensar, watch, .. } = &mut *desk.state;
     let which = format!(
         "family {}, refresh token {}",
         told.family.as_deref().unwrap_or("?"),
         told.number.unwrap_or_default()
     );
+    if pensar.was_refreshed(token) {
+        watch.occasion(Rule::RefreshReplayed);
+    }
     let (outcome, pair) = match pensar.refresh(ratchet, &desk.pensar.settings, token, desk.now) {
         Refreshed::Rotated(pair) => (Outcome::Rotated, Some(pair)),
         Refreshed::Repeated { pair, raced } => {
             if raced {
-                watch.broke(Rule::RefreshRaced, || {
+                watch.broke(Rule::RefreshRaced, seen, || {
                     format!("{which}: presented again though its answer had been delivered")
                 });
             }
             (Outcome::Repeated, Some(pair))
         }
         Refreshed::Reuse => {
-            watch.broke(Rule::RefreshReplayed, || format!("{which}: had been spent before"));
+            watch.broke(Rule::RefreshReplayed, seen, || format!("{which}: had been spent before"));
             (Outcome::ReuseRevoked, None)
         }
         Refreshed::Revoked => (Outcome::Revoked, None),

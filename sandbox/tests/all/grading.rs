@@ -2,7 +2,8 @@
 
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use doorkey_core::secret::Secret;
-use doorkey_sandbox::{Fault, Person, Rule};
+use doorkey_core::time::WallTime;
+use doorkey_sandbox::{Fault, Person, Rule, Verdict};
 
 use crate::world::*;
 
@@ -20,7 +21,7 @@ fn log_in(world: &mut World, id: &str) -> String {
 fn broken(world: &World) -> Vec<(Rule, u64)> {
     let grade = world.service.grade();
     for finding in &grade.rules {
-        let example = finding.first.clone().unwrap_or_default();
+        let example = finding.first.as_ref().map(ToString::to_string).unwrap_or_default();
         assert_eq!(example.is_empty(), finding.count == 0);
         assert!(!example.contains("pt_live_") && !example.contains(&device_id(1)), "{example}");
     }
@@ -78,9 +79,16 @@ fn early_poll() {
 }
 
 #[test]
-fn early_poll_after_being_told_to_wait() {
+fn polls_after_being_told_to_wait() {
     // Slower by half after a 429, and never before Retry-After is over.
-    for (retry_after, wait, expected) in [(1, 3_499, 1), (1, 3_500, 0), (40, 39_000, 1), (40, 39_800, 0)] {
+    let (early, ignored) = (Rule::EarlyPoll, Rule::RetryAfterIgnored);
+    for (retry_after, wait, expected) in [
+        (1, 749, vec![(early, 1), (ignored, 1)]),
+        (1, 3_499, vec![(early, 1)]),
+        (1, 3_500, vec![]),
+        (40, 39_000, vec![(ignored, 1)]),
+        (40, 39_800, vec![]),
+    ] {
         let mut world = World::new();
         let request = world.poll_request(&device_id(1));
         if retry_after == 1 {
@@ -94,7 +102,7 @@ fn early_poll_after_being_told_to_wait() {
         }
         world.wait(wait);
         world.poll(&device_id(1));
-        assert_eq!(world.service.grade().count(Rule::EarlyPoll), expected, "{retry_after} {wait}");
+        assert_eq!(broken(&world), expected, "{retry_after} {wait}");
     }
 }
 
@@ -192,10 +200,84 @@ fn a_grade_is_written_with_every_rule() {
         grade["rules"].as_array().unwrap().iter().map(|finding| finding["rule"].as_str().unwrap()).collect();
     assert_eq!(
         rules.join(", "),
-        "early-poll, slow-down-ignored, poll-after-final, poll-after-expiry, refresh-replayed, refresh-raced, \
-         token-to-wrong-host, token-in-url, redirect-followed, code-reused"
+        "early-poll, slow-down-ignored, retry-after-ignored, poll-after-final, poll-after-expiry, \
+         login-given-up, code-reused, refresh-replayed, refresh-raced, refresh-after-refusal, session-lost, \
+         client-not-named, token-to-wrong-host, token-in-url, redirect-followed"
     );
-    assert_eq!((&grade["requests"], &grade["rules"][0]["count"]), (&2.into(), &1.into()));
-    let first = grade["rules"][0]["first"].as_str().unwrap();
-    assert!(first.ends_with("0 ms after the poll before; 2500 ms are the least"), "{first}");
+    assert_eq!(rules, Rule::ALL.map(Rule::id));
+    let early = &grade["rules"][0];
+    assert_eq!((&grade["requests"], &early["count"], &early["occasions"]), (&2.into(), &1.into(), &1.into()));
+    assert_eq!((&early["verdict"], &early["level"]), (&"failed".into(), &"must".into()));
+    assert_eq!(early["source"], "RFC 8628 §3.5");
+    let first = &early["first"];
+    assert_eq!(first["request"], "GET http://127.0.0.1:8001/auth/terminal/poll");
+    assert_eq!(first["at"], "2026-01-01T00:00:00.000Z");
+    let found = first["found"].as_str().unwrap();
+    assert!(found.ends_with("0 ms after the poll before; 2500 ms are the least"), "{found}");
+    assert_eq!(
+        (&grade["rules"][1]["verdict"], &grade["rules"][1]["first"]),
+        (&"not_exercised".into(), &().into())
+    );
+}
+
+#[test]
+fn a_login_is_given_up_or_goes_on() {
+    for (fault, goes_on, expected) in [
+        (None, false, (Verdict::NotExercised, Verdict::NotExercised)),
+        (Some(Fault::HtmlError), false, (Verdict::Failed, Verdict::NotExercised)),
+        (Some(Fault::TooManyRequests), false, (Verdict::Failed, Verdict::NotExercised)),
+        (Some(Fault::LostAnswer), false, (Verdict::Failed, Verdict::NotExercised)),
+        (Some(Fault::Truncate), true, (Verdict::Passed, Verdict::Passed)),
+        (Some(Fault::Reset), true, (Verdict::Passed, Verdict::Passed)),
+    ] {
+        let mut world = World::new();
+        let request = world.poll_request(&device_id(1));
+        world.send_with(&request, fault);
+        if goes_on {
+            // To the end of its time.
+            world.wait(298_000);
+            world.send(&request);
+        }
+        let verdicts = |at: u64| {
+            let grade = world.service.grade_at(WallTime::from_unix_millis(at));
+            (grade.verdict(Rule::LoginGivenUp), grade.verdict(Rule::PollAfterExpiry))
+        };
+        assert_eq!(verdicts(world.now + 302_000), expected, "{fault:?}");
+        // As long as the login has time, nothing is known.
+        assert_ne!(verdicts(world.now + 1_000).0, Verdict::Failed, "{fault:?}");
+    }
+}
+
+#[test]
+fn what_had_no_occasion_is_not_passed() {
+    let mut world = World::new();
+    let all = |world: &World, verdict| world.service.grade().tally(verdict);
+    assert_eq!(all(&world, Verdict::NotExercised), Rule::ALL.len());
+    let key = log_in(&mut world, &device_id(1));
+    world.api(Method::Get, "/v1/redirect", &key);
+    let passed: Vec<_> = Rule::ALL
+        .into_iter()
+        .filter(|rule| world.service.grade().verdict(*rule) == Verdict::Passed)
+        .collect();
+    let expected = [
+        Rule::EarlyPoll,
+        Rule::PollAfterFinal,
+        Rule::CodeReused,
+        Rule::TokenToWrongHost,
+        Rule::TokenInUrl,
+        Rule::RedirectFollowed,
+    ];
+    assert_eq!(passed, expected);
+    assert_eq!(all(&world, Verdict::Failed), 0);
+}
+
+#[test]
+fn the_document_has_every_rule_as_it_is_reported() {
+    let document = include_str!("../../../docs/grading.md");
+    for finding in World::new().service.grade().rules {
+        let words = finding.words;
+        let level = format!("{:?}", words.level).to_lowercase();
+        let row = format!("| `{}` | {} | {} ({level}) |", finding.rule.id(), words.means, words.source);
+        assert!(document.contains(&row), "{row}");
+    }
 }

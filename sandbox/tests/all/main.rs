@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod apex;
+mod exam;
 mod faults;
 mod grading;
 mod guards;

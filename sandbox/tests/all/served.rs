@@ -185,6 +185,8 @@ fn the_announcement_says_where_it_is() {
         "env": {
             "PENTIFY_API_URL": api, "PENTIFY_APP_URL": app, "PENSAR_API_URL": pensar_api,
             "PENSAR_GATEWAY_URL": gateway, "PENSAR_CONSOLE_URL": console, "WORKOS_API_URL": workos,
+            "SANDBOX_ISSUER": workos, "SANDBOX_CLIENT_ID": "client_pensar_apex_sandbox",
+            "SANDBOX_RESOURCE": format!("{pensar_api}/api/cli/workspaces"),
         },
     });
     assert_eq!(announced, expected);

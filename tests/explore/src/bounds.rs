@@ -101,6 +101,7 @@ impl Bounds {
     pub fn long() -> Vec<Self> {
         let none = Troubles::default();
         let bounds = [
+            Self::new("hard disk", Troubles { crashes: 1, stores: 3, ..none }).alone(2),
             Self::new("crashes", Troubles { crashes: 2, ..none }).runs(2),
             Self::new("losses", Troubles { losses: 2, ..none }),
             Self::new("slow", Troubles { crashes: 1, losses: 1, delays: 1, ..none }),
@@ -109,14 +110,12 @@ impl Bounds {
             Self::new("waits", Troubles { crashes: 1, losses: 1, busy: 1, ..none }),
             Self::new("interrupts", Troubles { crashes: 1, losses: 1, interrupts: 1, ..none }),
             Self::new("strangers", Troubles { crashes: 1, losses: 1, strangers: 1, ..none }),
-            Self::new("hard disk", Troubles { crashes: 1, stores: 3, ..none }).alone(2),
             Self::new("three", Troubles { crashes: 1, losses: 1, ..none }).sessions(3),
             Self::new("login, logout, crash", Troubles { crashes: 1, ..none }).login().logout(),
             Self::new("login, logout, loss", Troubles { losses: 1, ..none }).login().logout(),
         ];
-        let mut all: Vec<Self> = bounds.into_iter().flat_map(Self::at_each_issuer).collect();
-        all.push(Self::new("last resorts", Troubles { losses: 4, ..none }).alone(5).strict().dead());
-        all
+        let last_resorts = Self::new("last resorts", Troubles { losses: 4, ..none }).alone(5).strict().dead();
+        std::iter::once(last_resorts).chain(bounds.into_iter().flat_map(Self::at_each_issuer)).collect()
     }
 
     fn at_each_issuer(self) -> [Self; 4] {

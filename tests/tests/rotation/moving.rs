@@ -1,8 +1,8 @@
 //! Plain text that an older program left is moved once, whoever is killed meanwhile.
 
 use doorkey_core::notice::Notice;
-use doorkey_core::record::{Backend, Record};
-use doorkey_core::store::{Ledger, StoreFailureKind};
+use doorkey_core::record::{Backend, Record, Slot};
+use doorkey_core::store::{Ledger, StoreFailureKind, Unsettled};
 
 use crate::world::{LIFETIME, World, good, grace};
 
@@ -38,6 +38,16 @@ fn without_a_keychain_it_goes_into_the_file() {
     assert!(world.accepts(&bearer));
     assert_eq!(world.disk.plaintext, None);
     assert_eq!(world.disk.ledger.backend, Some(Backend::File));
+}
+
+#[test]
+fn where_a_logout_could_not_clean_up_it_counts_all_the_same() {
+    let mut world = older(0);
+    world.disk.ledger.unsettled =
+        vec![Unsettled { backend: Backend::Keychain, slot: Slot::Active, version: None }];
+    let bearer = good(world.token());
+    assert!(world.accepts(&bearer));
+    assert_eq!(world.disk.ledger.unsettled, []);
 }
 
 #[test]

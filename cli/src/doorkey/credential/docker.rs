@@ -6,14 +6,14 @@ use std::io;
 use std::process::ExitCode;
 
 use doorkey_core::failure::{Exit, Failure};
-use doorkey_core::url::Origin;
 use serde_json::json;
 
 use crate::doorkey::args::Docker;
 use crate::doorkey::place::Profiles;
 use crate::doorkey::run::Issuing;
 
-use super::lines::next_line;
+use super::asked::docker::origin;
+use super::asked::lines::next_line;
 use super::{lend, profile_for};
 
 /// What docker takes for "none here", to the letter.
@@ -69,20 +69,4 @@ fn list(profiles: &Profiles<'_>) -> serde_json::Value {
     let apis = all.flat_map(|profile| profile.oauth.resources);
     let named: BTreeMap<String, &str> = apis.map(|origin| (origin.to_string(), USERNAME)).collect();
     json!(named)
-}
-
-/// docker names a registry by its host, or by a URL with a path; one on this machine has no TLS.
-fn origin(server: &str) -> Option<Origin> {
-    let (scheme, rest) = match server.split_once("://") {
-        Some((scheme, rest)) => (Some(scheme), rest),
-        None => (None, server),
-    };
-    let host = rest.split('/').next()?;
-    match scheme {
-        Some(scheme) => Origin::parse(&format!("{scheme}://{host}")).ok(),
-        None => {
-            let plain = Origin::parse(&format!("http://{host}"));
-            plain.or_else(|_| Origin::parse(&format!("https://{host}"))).ok()
-        }
-    }
 }

@@ -5,38 +5,13 @@ use std::process::ExitCode;
 
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::text::harmless;
-use doorkey_core::url::Url;
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::doorkey::place::Profiles;
 use crate::doorkey::run::Issuing;
 
+use super::asked::kubectl::{Asked, INFO};
 use super::lend;
-
-/// What kubectl says of itself.
-const INFO: &str = "KUBERNETES_EXEC_INFO";
-/// The versions of the answer, which are alike in all that matters here. The first is written where nobody says which.
-const VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"];
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Info {
-    api_version: String,
-    #[serde(default)]
-    spec: Spec,
-}
-
-#[derive(Default, Deserialize)]
-struct Spec {
-    /// With `provideClusterInfo`.
-    cluster: Option<Cluster>,
-}
-
-#[derive(Deserialize)]
-struct Cluster {
-    server: String,
-}
 
 /// Answers kubectl, whose configuration names us for the clusters of a user: the profile is the named or active one. A
 /// cluster that kubectl tells of must be among its APIs.
@@ -44,31 +19,21 @@ struct Cluster {
 /// # Errors
 /// What kubectl says cannot be read, or is of another cluster; the token cannot be had.
 pub fn run(issuing: &Issuing<'_>, profiles: &Profiles<'_>) -> Result<ExitCode, Failure> {
-    let info = issuing.environment.get(INFO).map(serde_json::from_str::<Info>);
-    let info = info.transpose().map_err(|_| bad_request(format!("{INFO} cannot be read")))?;
-    let version = match &info {
-        None => VERSIONS[0],
-        Some(info) => VERSIONS
-            .into_iter()
-            .find(|version| *version == info.api_version)
-            .ok_or_else(|| bad_request(format!("{:?} is not known here", harmless(&info.api_version))))?,
-    };
+    let asked = Asked::read(issuing.environment.get(INFO))?;
     let profile = profiles.current()?;
-    if let Some(cluster) = info.and_then(|info| info.spec.cluster) {
-        let server = Url::parse(&cluster.server)
-            .map_err(|e| bad_request(format!("the cluster's address cannot be used: {e}")))?;
-        if !profile.may_send_to(server.origin())? {
-            let what = format!("tokens of {:?} are not for {}", harmless(&profile.name), server.origin());
-            return Err(Failure::new(Exit::Usage, "origin_not_allowed", what)
-                .next(format!("add \"{}\" to `api` of the profile in config.toml", server.origin())));
-        }
+    if let Some(server) = asked.cluster
+        && !profile.may_send_to(&server)?
+    {
+        let what = format!("tokens of {:?} are not for {server}", harmless(&profile.name));
+        return Err(Failure::new(Exit::Usage, "origin_not_allowed", what)
+            .next(format!("add \"{server}\" to `api` of the profile in config.toml")));
     }
     let lent = lend(issuing, profiles, &profile)?;
     let mut status = json!({"token": lent.token.expose_secret()});
     if let Some(expires_at) = lent.expires_at {
         status["expirationTimestamp"] = timestamp(expires_at).into();
     }
-    issuing.printer.json(&json!({"apiVersion": version, "kind": "ExecCredential", "status": status}));
+    issuing.printer.json(&json!({"apiVersion": asked.version, "kind": "ExecCredential", "status": status}));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,11 +50,6 @@ fn timestamp(unix: u64) -> String {
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
     format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{:02}Z", seconds % 60)
-}
-
-fn bad_request(what: String) -> Failure {
-    Failure::new(Exit::Usage, "bad_request", what)
-        .next("have kubectl run this command, with client.authentication.k8s.io/v1")
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! `doorkey credential`: other programs ask for tokens, each in its own protocol, and nobody is there to be asked.
 
+mod asked;
 mod cargo;
 mod docker;
 mod git;
 mod kubectl;
-mod lines;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -2,8 +2,9 @@
 
 use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::secret::Secret;
+use doorkey_core::time::WallTime;
 use doorkey_sandbox::pensar::{Settings, account};
-use doorkey_sandbox::{Fault, Person, Rule};
+use doorkey_sandbox::{Fault, Person, Quirks, Rule, Verdict};
 
 use super::*;
 
@@ -12,7 +13,7 @@ fn broken(world: &World) -> Vec<(Rule, u64)> {
     let broken = grade.rules.iter().filter(|finding| finding.count > 0);
     broken
         .inspect(|finding| {
-            let example = finding.first.as_deref().unwrap();
+            let example = finding.first.as_ref().unwrap().to_string();
             assert!(!example.contains("psr_") && !example.contains("eyJ"), "{example}");
         })
         .map(|finding| (finding.rule, finding.count))
@@ -64,14 +65,37 @@ fn early_poll() {
         world.poll_code(&code);
         assert_eq!(broken(&world), expected);
     }
-    // Retry-After counts, too.
-    let fast = Settings { device_interval: std::time::Duration::ZERO, ..Settings::default() };
-    for (wait, expected) in [(749, vec![(Rule::EarlyPoll, 1)]), (750, vec![])] {
-        let mut world = World::apex(fast);
+    // Where no interval is named, it is 5 s.
+    let quirks = Quirks { hides_interval: true, ..Quirks::default() };
+    let mut world = World::with(doorkey_sandbox::Config { quirks, ..config() });
+    let client_id = world.client_id();
+    let begun =
+        json_of(&world.workos("/user_management/authorize/device", &json!({ "client_id": client_id })));
+    assert_eq!(begun.get("interval"), None);
+    let code = begun["device_code"].as_str().unwrap();
+    world.poll_code(code);
+    world.wait(1_000);
+    world.poll_code(code);
+    assert_eq!(broken(&world), [(Rule::EarlyPoll, 1)]);
+}
+
+#[test]
+fn retry_after_ignored() {
+    let fast = Settings { device_interval: std::time::Duration::from_secs(1), ..Settings::default() };
+    for (wait, expected) in [(3_749, vec![(Rule::RetryAfterIgnored, 1)]), (3_750, vec![])] {
+        let mut config = config();
+        config.pensar.as_mut().unwrap().settings = fast;
+        config.quirks.retry_after = 4;
+        let mut world = World::with(config);
         let code = world.authorize().device_code;
         let request = world.device_request(&code);
-        world.send_with(&request, Some(Fault::TooManyRequests));
+        let answer = world.send_with(&request, Some(Fault::TooManyRequests)).complete().unwrap();
+        assert_eq!(answer.header_value("retry-after"), Some("4"));
         world.wait(wait);
+        world.send(&request);
+        assert_eq!(broken(&world), expected);
+        // It counts once.
+        world.wait(1_000);
         world.send(&request);
         assert_eq!(broken(&world), expected);
     }
@@ -220,4 +244,124 @@ fn token_in_url() {
         world.send(&HttpRequest::new(Method::Get, url));
     }
     assert_eq!(broken(&world), [(Rule::TokenInUrl, 3)]);
+}
+
+#[test]
+fn slow_down_out_of_the_blue() {
+    let mut world = World::new();
+    let code = world.authorize().device_code;
+    let request = world.device_request(&code);
+    world.send(&request);
+    world.wait(5_000);
+    let told = world.send_with(&request, Some(Fault::SlowDown)).complete().unwrap();
+    assert_eq!(oauth_error(&told), error(400, "slow_down"));
+    world.wait(9_749);
+    assert_eq!(oauth_error(&world.send(&request)), error(400, "slow_down"), "the server means it");
+    assert_eq!(broken(&world), [(Rule::SlowDownIgnored, 1)]);
+    // Other requests it does not concern.
+    let tokens = world.log_in_as(account::SOLO);
+    let request = world.refresh_request(&tokens.refresh);
+    tokens_in(&world.send_with(&request, Some(Fault::SlowDown)).complete().unwrap());
+}
+
+#[test]
+fn login_given_up() {
+    let end = |world: &World| WallTime::from_unix_millis(world.now + 301_000);
+    for fault in [Fault::HtmlError, Fault::TooManyRequests, Fault::LostAnswer, Fault::Reset, Fault::SlowDown]
+    {
+        let mut world = World::new();
+        let authorization = world.authorize();
+        let request = world.device_request(&authorization.device_code);
+        world.send_with(&request, Some(fault));
+        assert_eq!(broken(&world), []);
+        let grade = world.service.grade_at(end(&world));
+        assert_eq!(
+            (grade.count(Rule::LoginGivenUp), grade.verdict(Rule::PollAfterExpiry)),
+            (1, Verdict::NotExercised)
+        );
+        // One that goes on gets there.
+        world.approve_code(account::SOLO, &authorization.complete);
+        world.wait(10_000);
+        tokens_in(&world.send(&request));
+        let grade = world.service.grade_at(end(&world));
+        assert_eq!(grade.verdict(Rule::LoginGivenUp), Verdict::Passed, "{fault:?}");
+    }
+}
+
+#[test]
+fn refresh_after_refusal() {
+    let mut world = World::new();
+    let tokens = world.log_in_as(account::SOLO);
+    let request = world.refresh_request(&tokens.refresh);
+    tokens_in(&world.send(&request));
+    world.wait(20_000);
+    assert_eq!(oauth_error(&world.send(&request)), error(400, "invalid_grant"));
+    // Another process may have been about to.
+    world.wait(5_000);
+    world.send(&request);
+    assert_eq!(broken(&world), [(Rule::RefreshReplayed, 1)]);
+    world.wait(1);
+    world.send(&request);
+    assert_eq!(broken(&world), [(Rule::RefreshReplayed, 1), (Rule::RefreshAfterRefusal, 1)]);
+}
+
+#[test]
+fn session_lost() {
+    for fault in [Fault::HtmlError, Fault::TooManyRequests, Fault::LostAnswer, Fault::Truncate, Fault::Reset]
+    {
+        let mut world = World::new();
+        let tokens = world.log_in_as(account::SOLO);
+        let request = world.refresh_request(&tokens.refresh);
+        world.send_with(&request, Some(fault));
+        let lost = |world: &World| {
+            let end = WallTime::from_unix_millis(world.now + 3_601_000);
+            (
+                world.service.grade().count(Rule::SessionLost),
+                world.service.grade_at(end).verdict(Rule::SessionLost),
+            )
+        };
+        assert_eq!(lost(&world), (0, Verdict::Failed), "{fault:?}");
+        // One that asks again has it back.
+        world.wait(5_000);
+        tokens_in(&world.send(&request));
+        assert_eq!(lost(&world), (0, Verdict::Passed), "{fault:?}");
+    }
+    // Too late, it is refused.
+    let mut world = World::new();
+    let tokens = world.log_in_as(account::SOLO);
+    let request = world.refresh_request(&tokens.refresh);
+    world.send_with(&request, Some(Fault::LostAnswer));
+    world.wait(25_000);
+    assert_eq!(oauth_error(&world.send(&request)), error(400, "invalid_grant"));
+    let end = WallTime::from_unix_millis(world.now + 3_601_000);
+    assert_eq!(world.service.grade_at(end).verdict(Rule::SessionLost), Verdict::Failed);
+}
+
+#[test]
+fn client_not_named() {
+    let mut world = World::new();
+    let tokens = world.log_in_as(account::SOLO);
+    assert_eq!(world.service.grade().verdict(Rule::ClientNotNamed), Verdict::Passed);
+    let body = json!({"grant_type": "refresh_token", "refresh_token": tokens.refresh});
+    assert_eq!(oauth_error(&world.workos(AUTHENTICATE, &body)), error(400, "invalid_request"));
+    world.workos("/user_management/authorize/device", &json!({"client_id": "another"}));
+    assert_eq!(broken(&world), [(Rule::ClientNotNamed, 2)]);
+}
+
+#[test]
+fn redirect_followed() {
+    let mut world = World::new();
+    let Tokens { access, .. } = world.log_in_as(account::SOLO);
+    let listing = HttpRequest::new(Method::Get, world.pensar().api.join("/api/cli/workspaces"));
+    let listing = listing.bearer(&Secret::from(access.as_str()));
+    let answer = world.send_with(&listing, Some(Fault::Redirect)).complete().unwrap();
+    assert_eq!(
+        (answer.status, world.service.grade().verdict(Rule::RedirectFollowed)),
+        (307, Verdict::Passed)
+    );
+    let target = url(answer.header_value("location").unwrap());
+    world.send(&HttpRequest::new(Method::Get, target.clone()));
+    assert_eq!(broken(&world), [(Rule::RedirectFollowed, 1)]);
+    world.send(&HttpRequest::new(Method::Post, target).bearer(&Secret::from(access)));
+    assert_eq!(broken(&world), [(Rule::TokenToWrongHost, 1), (Rule::RedirectFollowed, 2)]);
 }

@@ -8,6 +8,7 @@ mod grading;
 mod legacy;
 mod rotation;
 mod served;
+mod standard;
 mod workspaces;
 
 use std::convert::Infallible;
