@@ -164,10 +164,15 @@ impl From<&str> for Body {
     }
 }
 
-/// The text is moved, not copied.
+/// The text is moved, not copied, unless a clone of the secret still lives.
 impl From<Secret> for Body {
     fn from(mut secret: Secret) -> Self {
-        Self(core::mem::take(&mut secret.0).into_bytes())
+        // Taken over, unless somebody else still holds it.
+        let text = match Arc::get_mut(&mut secret.0) {
+            Some(Wiped(text)) => core::mem::take(text),
+            None => secret.expose_secret().into(),
+        };
+        Self(text.into_bytes())
     }
 }
 
