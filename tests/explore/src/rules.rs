@@ -190,8 +190,9 @@ impl World {
         let held = self.disk.records.get(&BACKEND);
         let (before, login) = (held.and_then(login_of), login_of(record));
         let back = login.is_some_and(|login| self.ghost.over.contains(login)) && !record.is_tombstone();
-        // Two logins on two computers that share a disk: each writes until it reads itself.
-        let back = back && !(self.disk.shared && role == Role::Login);
+        // Where no lock holds, a login writes until it reads itself.
+        let no_lock = self.disk.shared || self.ghost.excuses.stranger;
+        let back = back && !(no_lock && role == Role::Login);
         Violation::unless(!back, 6, || format!("{who} brings a login back that was over"))?;
         if role != Role::Session {
             return Ok(());
@@ -264,6 +265,10 @@ impl World {
         // What it writes now has to say that the token was refused.
         if let Some(token) = process.refused.take() {
             self.ghost().refused.insert(token);
+        }
+        if !record.is_tombstone() && login.as_ref().is_some_and(|login| self.ghost.over.contains(login)) {
+            // A login that has written itself once more, over another that came between.
+            self.ghost().over.retain(|over| Some(over) != login.as_ref());
         }
         if record.is_tombstone() {
             self.ghost().over.extend(login);
