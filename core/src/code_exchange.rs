@@ -22,7 +22,7 @@ use crate::notice::Notice;
 use crate::oauth::OAuth;
 use crate::pairing::{describe, unsendable};
 use crate::secret::Secret;
-use crate::time::Timestamp;
+use crate::time::{Now, Timestamp};
 
 /// The grant type of RFC 6749 §4.1.3.
 const AUTHORIZATION_CODE_GRANT: &str = "authorization_code";
@@ -36,6 +36,8 @@ pub(crate) struct CodeExchange {
     /// How long it may take.
     limit: Duration,
     tries: u32,
+    /// When the request left.
+    sent: Now,
     phase: Phase,
 }
 
@@ -75,7 +77,7 @@ impl CodeExchange {
             ],
         );
         let limit = oauth.request_limit;
-        Self { client_id, code, request, limit, tries: 0, phase: Phase::New }
+        Self { client_id, code, request, limit, tries: 0, sent: Now::default(), phase: Phase::New }
     }
 
     /// Whether it is about that code.
@@ -85,6 +87,7 @@ impl CodeExchange {
 
     fn send(&mut self, cx: &mut Context<'_>) -> Step<Exchanged> {
         self.tries += 1;
+        self.sent = cx.now;
         self.phase = Phase::Sending(cx.send(self.request.clone(), self.limit));
         Step::Pending
     }
@@ -97,7 +100,7 @@ impl CodeExchange {
             return self.again_or(cx, retry_after_at(response, cx.now.wall), failure);
         }
         let endpoint = Endpoint::Issuer { client_id: self.client_id.clone() };
-        match endpoint.judge(cx.service, response) {
+        match endpoint.judge(cx.service, response, self.sent) {
             Verdict::Granted(granted) => Step::Done(Ok(Exchanged::Granted(Box::new(granted)))),
             Verdict::Failed(failure) => Step::fail(failure),
             Verdict::Spent => {

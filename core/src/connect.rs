@@ -132,11 +132,11 @@ impl Connect {
         };
         let issuer = cx.service.issuer.clone();
         let (record, billing) = match granted {
-            Granted::Tokens { client_id, tokens } => {
+            Granted::Tokens { client_id, tokens, sent } => {
                 if tokens.refresh.is_none() {
                     return Step::fail(no_refresh_token(cx));
                 }
-                (granted_record(cx, client_id, tokens), None)
+                (granted_record(cx, client_id, tokens, sent), None)
             }
             Granted::ApiKey(grant) => {
                 let slug = grant.workspace.as_ref().map(|workspace| workspace.slug.clone());

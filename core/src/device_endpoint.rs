@@ -21,6 +21,7 @@ use crate::record::Gateway;
 use crate::secret::Secret;
 use crate::service::Service;
 use crate::text::harmless;
+use crate::time::Now;
 use crate::token::is_bearer;
 use crate::url::{Text, Url};
 
@@ -122,9 +123,9 @@ impl Endpoint {
         }
     }
 
-    /// What the answer to a poll means. An error's body decides, whether it came with 200, 400, 401, 403, 404 or 428;
+    /// What the answer to a poll that left at `sent` means. An error's body decides, whether it came with 200, 400, 401, 403, 404 or 428;
     /// only 429 and 5xx never end anything (invariants 2 and 3).
-    pub(crate) fn judge(&self, service: &Service, response: &HttpResponse) -> Verdict {
+    pub(crate) fn judge(&self, service: &Service, response: &HttpResponse, sent: Now) -> Verdict {
         let is_success = (200..300).contains(&response.status);
         let object = json_object(response).filter(|_| is_success).unwrap_or_default();
         match (self, TokenReply::read(response)) {
@@ -132,7 +133,7 @@ impl Endpoint {
                 refused(service, &error)
             }
             (Self::Issuer { client_id }, TokenReply::Tokens(tokens)) if are_usable(&object) => {
-                Verdict::Granted(Granted::Tokens { client_id: client_id.clone(), tokens })
+                Verdict::Granted(Granted::Tokens { client_id: client_id.clone(), tokens, sent })
             }
             (Self::Issuer { .. }, _) if is_given(&object, "access_token") => {
                 Verdict::Failed(unusable(service))

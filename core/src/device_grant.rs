@@ -43,7 +43,7 @@ use crate::secret::Secret;
 use crate::stopwatch::Stopwatch;
 use crate::store::StoreOp;
 use crate::text::harmless;
-use crate::time::Timestamp;
+use crate::time::{Now, Timestamp};
 
 /// By how much `slow_down` raises the interval (RFC 8628 §3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
@@ -68,6 +68,8 @@ pub enum Granted {
         client_id: String,
         /// The tokens.
         tokens: Tokens,
+        /// When the request left that brought them.
+        sent: Now,
     },
     /// An API key of an older deployment.
     ApiKey(LegacyGrant),
@@ -116,6 +118,8 @@ struct Grant {
     slow_downs: u32,
     /// Transient troubles in a row.
     troubles: u32,
+    /// When the last poll left.
+    sent: Now,
     /// A poll may have been answered with tokens without our seeing it.
     answer_lost: bool,
     /// No poll has left: the interval, which is between polls, may be cut short by the end.
@@ -294,6 +298,7 @@ impl DeviceGrant {
             interval: code.interval,
             slow_downs: 0,
             troubles: 0,
+            sent: cx.now,
             answer_lost: pending.is_some(),
             first: pending.as_ref().is_none_or(|pending| !pending.polled),
             page: None,
@@ -340,6 +345,7 @@ impl DeviceGrant {
             grant.first = false;
             let request = grant.endpoint.poll_request(cx.service, &grant.device_code);
             let Some(request) = request else { return Step::fail(no_issuer(cx)) };
+            grant.sent = cx.now;
             let id = cx.send(request, grant.limit);
             Phase::Polling(grant, id)
         } else {
@@ -474,7 +480,7 @@ impl Logic for DeviceGrant {
                 if cx.now.mono > grant.gives_up_at() {
                     return Step::fail(expired(cx.service));
                 }
-                let verdict = grant.endpoint.judge(cx.service, response);
+                let verdict = grant.endpoint.judge(cx.service, response, grant.sent);
                 self.polled(cx, grant, verdict, retry_after_at(response, cx.now.wall))
             }
             (Phase::Polling(mut grant, id), Event::RequestFailed { id: answered, failure })

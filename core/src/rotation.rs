@@ -95,7 +95,7 @@ impl Moment {
 
     /// The moment that much earlier, in the same run of the machine.
     #[must_use]
-    pub fn before(&self, time: Duration) -> Self {
+    pub(crate) fn before(&self, time: Duration) -> Self {
         let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Self {
             wall: WallTime::from_unix_millis(self.wall.as_unix_millis().saturating_sub(millis)),

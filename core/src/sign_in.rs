@@ -150,8 +150,8 @@ impl SignIn {
             Step::Pending => Step::Pending,
             Step::Done(Err(failure)) if failure.code == NOT_LISTENING => self.not_listening(cx, failure),
             Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(Granted::Tokens { client_id, tokens })) => {
-                let record = granted_record(cx, client_id, tokens);
+            Step::Done(Ok(Granted::Tokens { client_id, tokens, sent })) => {
+                let record = granted_record(cx, client_id, tokens, sent);
                 let mut keep = Box::new(Keep::new(record, cx.service.backends));
                 let step = keep.start(cx);
                 self.phase = Phase::Keeping(keep);

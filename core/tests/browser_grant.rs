@@ -75,7 +75,7 @@ fn a_whole_login() {
     table.reply(id, tokens());
     expect_stop(&mut table, RedirectPage::SignedIn);
     table.expect_nothing_left();
-    let Granted::Tokens { client_id, tokens } = table.success() else { panic!("tokens") };
+    let Granted::Tokens { client_id, tokens, .. } = table.success() else { panic!("tokens") };
     assert_eq!(client_id, "client_01");
     assert_eq!(tokens.access.expose_secret(), "access-minted-1");
     assert_eq!(tokens.refresh.as_ref().unwrap().expose_secret(), "refresh-minted-1");

@@ -56,7 +56,7 @@ fn a_whole_grant_on_the_wire() {
     table.expect_silence_until(10_000);
     let id = expect_poll(&mut table, "device-poll");
     table.reply(id, tokens());
-    let Granted::Tokens { client_id, tokens } = table.success() else { panic!("tokens") };
+    let Granted::Tokens { client_id, tokens, .. } = table.success() else { panic!("tokens") };
     assert_eq!(client_id, "client_01");
     assert_eq!(tokens.access, Secret::from("access-minted-1"));
     assert_eq!(tokens.refresh, Some(Secret::from("refresh-minted-1")));

@@ -49,7 +49,7 @@ impl World {
     }
 
     fn may_have_slept(&self) -> bool {
-        self.bounds.troubles.delays + self.bounds.troubles.jumps > 0
+        self.bounds.troubles.delays > 0 || self.bounds.troubles.jumps > 0
     }
 
     /// Whether the token of a request has left before.
@@ -179,7 +179,7 @@ impl World {
         Violation::unless(kept, 7, || format!("{who} gives the lock back before the new pair is stored"))?;
         if self.clients[who].role == Role::Logout && !process.troubled && process.machine_is_content() {
             let gone = self.disk.records.get(&BACKEND).is_none_or(Record::is_tombstone);
-            Violation::unless(gone && self.disk.emergency.is_none(), 6, || {
+            Violation::unless(gone && self.disk.emergency.is_none() || lied_to, 6, || {
                 format!("{who} has signed out, and something is left")
             })?;
         }
@@ -190,6 +190,9 @@ impl World {
         let held = self.disk.records.get(&BACKEND);
         let (before, login) = (held.and_then(login_of), login_of(record));
         let back = login.is_some_and(|login| self.ghost.over.contains(login)) && !record.is_tombstone();
+        // Where no lock holds, a login writes until it reads itself.
+        let no_lock = self.disk.shared || self.ghost.excuses.stranger;
+        let back = back && !(no_lock && role == Role::Login);
         Violation::unless(!back, 6, || format!("{who} brings a login back that was over"))?;
         if role != Role::Session {
             return Ok(());
@@ -262,6 +265,10 @@ impl World {
         // What it writes now has to say that the token was refused.
         if let Some(token) = process.refused.take() {
             self.ghost().refused.insert(token);
+        }
+        if !record.is_tombstone() && login.as_ref().is_some_and(|login| self.ghost.over.contains(login)) {
+            // A login that has written itself once more, over another that came between.
+            self.ghost().over.retain(|over| Some(over) != login.as_ref());
         }
         if record.is_tombstone() {
             self.ghost().over.extend(login);

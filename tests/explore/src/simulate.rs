@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use doorkey_core::rotation::Journal;
 
-use crate::action::{Action, Jump};
+use crate::action::{Action, Jump, StoreTrouble};
 use crate::client::{Process, Role};
 use crate::dice::Dice;
 use crate::ghost::{Excuses, Violation};
@@ -49,6 +49,8 @@ struct Computer {
     boots: u64,
     /// Thousandths of a millisecond by which its wall clock has drifted and does not show it yet.
     drifted: i64,
+    /// Its store has just refused something, and is likely to do so again: a disk is full for a while.
+    refuses: bool,
     /// The login that may be lost, and nobody could have prevented that.
     excused: Option<Option<String>>,
 }
@@ -88,7 +90,7 @@ impl Simulation {
         if told {
             world = world.recorded();
         }
-        let mut computers = vec![Computer { world, boots: 1, drifted: 0, excused: None }];
+        let mut computers = vec![Computer { world, boots: 1, drifted: 0, refuses: false, excused: None }];
         if let Some(second) = plan.second {
             computers[0].world.disk.change().shared = second == Second::Shared;
             let mut world = computers[0].world.clone();
@@ -97,7 +99,7 @@ impl Simulation {
             let service = Arc::make_mut(&mut world.service);
             service.machine_id = Some("machine-2".into());
             service.boot_id = "boot-of-2-1".into();
-            computers.push(Computer { world, boots: 1, drifted: 0, excused: None });
+            computers.push(Computer { world, boots: 1, drifted: 0, refuses: false, excused: None });
         }
         let dice = Dice(plan.seed ^ 0x5eed);
         let story = told.then(Vec::new);
@@ -148,14 +150,19 @@ impl Simulation {
         self.turn_to(computer);
         let roll = self.dice.below(OF);
         let rates = self.plan.rates;
+        let refuses = std::mem::take(&mut self.computers[computer].refuses);
         let Some(process) = &self.world().clients[who].process else { return Ok(()) };
         let (ways, stores) = (way_troubles(process), store_troubles(process));
         let who = name(who);
         if !ways.is_empty() && roll < rates.losses {
             let trouble = ways[self.pick(ways.len())];
             self.act(trouble.name(), Action::Way(who, trouble))
+        } else if refuses && !stores.is_empty() && roll < OF * 3 / 4 {
+            self.computers[computer].refuses = true;
+            self.act(StoreTrouble::Refused.name(), Action::Store(who, StoreTrouble::Refused))
         } else if !stores.is_empty() && roll < rates.stores {
             let trouble = stores[self.pick(stores.len())];
+            self.computers[computer].refuses = trouble == StoreTrouble::Refused;
             self.act(trouble.name(), Action::Store(who, trouble))
         } else {
             self.perform(Action::Step(who))
@@ -327,7 +334,7 @@ impl Simulation {
         let world = self.world();
         let rotation = world.newest().and_then(|record| record.rotation.as_ref());
         let refused = rotation.is_some_and(|r| matches!(r.journal, Journal::Refused { .. }));
-        let lost = refused || world.is_signed_out();
+        let lost = refused || world.is_signed_out() || world.must_not_rotate("copied_home");
         let role = match roll {
             _ if other == 0 && (lost || world.is_excused()) => Role::Login,
             roll if roll < rates.logins => Role::Login,

@@ -1,5 +1,7 @@
 //! Login, logout and credits of a session, from nothing to connected and back, killed anywhere.
 
+use std::time::Duration;
+
 use doorkey_core::billing::Advice;
 use doorkey_core::connect::{Connect, ConnectOptions, Connected};
 use doorkey_core::credits::{Credits, CreditsReport};
@@ -11,7 +13,7 @@ use doorkey_core::notice::Notice;
 use doorkey_core::record::Backend;
 use doorkey_core::store::StoreFailureKind;
 use doorkey_core::task::Task;
-use doorkey_sandbox::pensar::account;
+use doorkey_sandbox::pensar::{Outcome, account};
 
 use crate::world::{LIFETIME, World, good, grace, nobody};
 
@@ -254,4 +256,21 @@ fn a_login_where_the_keychain_fails_falls_back_and_is_believed_alone() {
     world.disk.broken.clear();
     good(world.token());
     assert_eq!(world.record().slug(), Some("frugal"), "what is older lies in the keychain, and is not used");
+}
+
+#[test]
+fn a_token_is_as_old_as_the_poll_that_brought_it_however_late_the_answer_comes() {
+    let mut world = World::signed_out(grace(20));
+    let pid = world.start_with(Task::Connect(options()), Connect::new(options()), nobody);
+    while !world.issuer.grade().token_requests.contains_key(&Outcome::Issued) {
+        if !world.act(pid) {
+            world.sleep(Duration::from_secs(1));
+        }
+    }
+    let asleep = Duration::from_secs(100);
+    world.sleep(asleep);
+    world.finish_as::<Connected>(pid).unwrap();
+    let access = world.record().rotation.as_ref().unwrap().access.clone().unwrap();
+    let age = access.received.age(world.now(), &world.descriptor.boot_id).unwrap();
+    assert!(age >= asleep, "{age:?}");
 }
