@@ -48,7 +48,7 @@ impl Disk {
     ///
     /// # Panics
     /// If something is changed without the lock, or a generation is used twice.
-    pub fn perform(&mut self, pid: usize, op: &StoreOp) -> StoreAnswer {
+    pub fn perform(&mut self, pid: usize, op: StoreOp) -> StoreAnswer {
         let failed = |kind: StoreFailureKind| {
             StoreAnswer::Failed(StoreFailure { kind, detail: format!("it is {}", kind.as_str()) })
         };
@@ -60,7 +60,7 @@ impl Disk {
             StoreOp::ReadLedger => StoreAnswer::Ledger(self.ledger.clone()),
             StoreOp::WriteLedger(ledger) => {
                 assert!(under_lock, "the ledger is written under the lock");
-                self.ledger.clone_from(ledger);
+                self.ledger = ledger;
                 StoreAnswer::Done
             }
             StoreOp::Lock { .. } if self.lock.is_some() => failed(StoreFailureKind::Busy),
@@ -85,14 +85,14 @@ impl Disk {
                 if self.emergency.as_ref().is_some_and(|file| file.record.is_some()) {
                     return failed(StoreFailureKind::Refused);
                 }
-                self.emergency = Some(Emergency { room: *bytes, record: None });
+                self.emergency = Some(Emergency { room: bytes, record: None });
                 StoreAnswer::Done
             }
             StoreOp::WriteEmergency(record) => {
                 assert!(under_lock, "the emergency file is written under the lock");
                 let room = self.emergency.as_ref().expect("it was made before").room;
                 assert!(record.encode().expose_secret().len() < room, "there is room in it");
-                self.emergency = Some(Emergency { room, record: Some(record.clone()) });
+                self.emergency = Some(Emergency { room, record: Some(record) });
                 StoreAnswer::Done
             }
             StoreOp::RemoveEmergency => {
@@ -104,40 +104,40 @@ impl Disk {
             StoreOp::WritePending(_) => failed(StoreFailureKind::Absent),
             StoreOp::ReadPlaintext => found(self.plaintext.as_ref()),
             StoreOp::RemovePlaintext { expected } => match self.plaintext.as_ref().map(Record::version) {
-                Some(version) if version != *expected => StoreAnswer::Conflict,
+                Some(version) if version != expected => StoreAnswer::Conflict,
                 _ => {
                     self.plaintext = self.behind_plaintext.take();
                     StoreAnswer::Done
                 }
             },
-            StoreOp::Load { backend, .. } | StoreOp::LoadAll(backend) => match self.broken.get(backend) {
+            StoreOp::Load { backend, .. } | StoreOp::LoadAll(backend) => match self.broken.get(&backend) {
                 Some(kind) => failed(*kind),
-                None => found(self.records.get(backend)),
+                None => found(self.records.get(&backend)),
             },
-            StoreOp::Probe(backend) | StoreOp::Unseal { backend, .. } => match self.broken.get(backend) {
+            StoreOp::Probe(backend) | StoreOp::Unseal { backend, .. } => match self.broken.get(&backend) {
                 Some(kind) => failed(*kind),
                 None => StoreAnswer::Done,
             },
             StoreOp::Write { backend, expected, record, .. } => {
                 assert!(under_lock, "credentials are written under the lock");
-                if let Some(kind) = self.broken.get(backend) {
+                if let Some(kind) = self.broken.get(&backend) {
                     return failed(*kind);
                 }
-                if let Some((before, kind)) = self.unwritable.get_mut(backend) {
+                if let Some((before, kind)) = self.unwritable.get_mut(&backend) {
                     if *before == 0 {
                         return failed(*kind);
                     }
                     *before -= 1;
                 }
-                let held = self.records.get(backend);
-                if held.map(Record::version) != *expected {
+                let held = self.records.get(&backend);
+                if held.map(Record::version) != expected {
                     return StoreAnswer::Conflict;
                 }
                 if self.forgets_writes {
                     return StoreAnswer::Done;
                 }
-                check_successor(held, record);
-                self.records.insert(*backend, record.clone());
+                check_successor(held, &record);
+                self.records.insert(backend, record);
                 if std::mem::take(&mut self.late_write) {
                     return failed(StoreFailureKind::TimedOut);
                 }
@@ -145,13 +145,13 @@ impl Disk {
             }
             StoreOp::Delete { backend, expected, .. } => {
                 assert!(under_lock, "credentials are deleted under the lock");
-                if let Some(kind) = self.broken.get(backend) {
+                if let Some(kind) = self.broken.get(&backend) {
                     return failed(*kind);
                 }
-                match self.records.get(backend).map(Record::version) {
-                    Some(version) if version != *expected => StoreAnswer::Conflict,
+                match self.records.get(&backend).map(Record::version) {
+                    Some(version) if version != expected => StoreAnswer::Conflict,
                     _ => {
-                        self.records.remove(backend);
+                        self.records.remove(&backend);
                         StoreAnswer::Done
                     }
                 }

@@ -23,6 +23,14 @@ const ARRIVAL: Duration = Duration::from_secs(1);
 /// How often a token of unknown fate may be risked.
 const RISKS: u8 = 3;
 
+/// Where a record is written.
+pub enum Kept {
+    /// Where it belongs, over a record of this login.
+    InPlace { over: Option<String> },
+    /// In the emergency file.
+    InEmergency,
+}
+
 impl World {
     pub fn ghost(&mut self) -> &mut Ghost {
         self.ghost.change()
@@ -236,13 +244,7 @@ impl World {
     }
 
     /// What a store answered: does it fit what nobody else can have done (invariant 5), and what becomes of the pair?
-    pub fn check_answer(
-        &mut self,
-        who: usize,
-        op: &StoreOp,
-        answer: &StoreAnswer,
-        before: Option<String>,
-    ) -> Checked {
+    pub fn check_answer(&mut self, who: usize, kept: Option<Kept>, answer: &StoreAnswer) -> Checked {
         let conflict = *answer == StoreAnswer::Conflict;
         let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
         let late = self.process(who).troubled;
@@ -252,16 +254,18 @@ impl World {
         if *answer != StoreAnswer::Done {
             return Ok(());
         }
-        match op {
-            StoreOp::Write { record, .. } => self.written(who, record, before),
-            StoreOp::WriteEmergency(_) => self.process(who).pair_of = None,
-            _ => {}
+        match kept {
+            Some(Kept::InPlace { over }) => self.written(who, over),
+            Some(Kept::InEmergency) => self.process(who).pair_of = None,
+            None => {}
         }
         Ok(())
     }
 
-    fn written(&mut self, who: usize, record: &Record, before: Option<String>) {
-        let login = login_of(record).map(str::to_owned);
+    /// A record was written over this login's.
+    fn written(&mut self, who: usize, before: Option<String>) {
+        let Some(record) = self.disk.records.get(&BACKEND) else { return };
+        let (login, ended) = (login_of(record).map(str::to_owned), record.is_tombstone());
         let settled = record.rotation.as_ref().is_some_and(|rotation| rotation.journal == Journal::Settled);
         let process = self.process(who);
         if settled {
@@ -271,11 +275,11 @@ impl World {
         if let Some(token) = process.refused.take() {
             self.ghost().refused.insert(token);
         }
-        if !record.is_tombstone() && login.as_ref().is_some_and(|login| self.ghost.over.contains(login)) {
+        if !ended && login.as_ref().is_some_and(|login| self.ghost.over.contains(login)) {
             // A login that has written itself once more, over another that came between.
             self.ghost().over.retain(|over| Some(over) != login.as_ref());
         }
-        if record.is_tombstone() {
+        if ended {
             self.ghost().over.extend(login);
         } else if before != login {
             self.ghost().over.extend(before);

@@ -13,7 +13,7 @@ use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::action::{StoreTrouble, WayTrouble};
 use crate::client::{Client, Flight, Process};
 use crate::ghost::Violation;
-use crate::rules::{login_of, presented};
+use crate::rules::{Kept, login_of, presented};
 use crate::world::{BACKEND, World};
 
 /// Whether it went as it must.
@@ -318,11 +318,16 @@ impl World {
     fn perform(&mut self, who: usize, op: StoreOp) -> Result<StoreAnswer, Violation> {
         self.check_op(who, &op)?;
         let changes = !is_read(&op);
-        let writes = matches!(op, StoreOp::Write { .. });
-        let before = self.disk.records.get(&BACKEND).filter(|_| writes).and_then(login_of);
-        let before = before.map(str::to_owned);
-        let answer = self.disk.change().perform(who, &op);
-        self.check_answer(who, &op, &answer, before)?;
+        let kept = match op {
+            StoreOp::Write { .. } => {
+                let login = self.disk.records.get(&BACKEND).and_then(login_of);
+                Some(Kept::InPlace { over: login.map(str::to_owned) })
+            }
+            StoreOp::WriteEmergency(_) => Some(Kept::InEmergency),
+            _ => None,
+        };
+        let answer = self.disk.change().perform(who, op);
+        self.check_answer(who, kept, &answer)?;
         if changes {
             self.forget_the_past();
         }

@@ -52,7 +52,7 @@ impl VirtualColumn {
 
     fn perform(&mut self, op: StoreOp) -> StoreAnswer {
         let answer = self.shelf.as_mut().and_then(|shelf| shelf.perform(&op));
-        answer.unwrap_or_else(|| self.disk.perform(0, &op))
+        answer.unwrap_or_else(|| self.disk.perform(0, op))
     }
 
     /// Performs one command; its answer.
