@@ -261,7 +261,7 @@ impl Session {
             self.phase = Phase::Discarding(cx.store(StoreOp::RemoveEmergency), Box::new(found));
             return Step::Pending;
         }
-        self.decide(cx, &found)
+        self.decide(cx, found)
     }
 
     fn merged(&mut self, cx: &mut Context<'_>, found: &Found, answer: &StoreAnswer) -> Step<Bearer> {
@@ -284,12 +284,11 @@ impl Session {
     }
 
     /// With the lock, and nothing left over: the one place that decides for a rotation.
-    fn decide(&mut self, cx: &mut Context<'_>, found: &Found) -> Step<Bearer> {
-        let (backend, record) = match usable(cx, found, self.login.as_deref()) {
-            Ok(usable) => usable,
-            Err(failure) => return self.finish(cx, Err(failure)),
-        };
-        let record = record.clone();
+    fn decide(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
+        if let Err(failure) = usable(cx, &found, self.login.as_deref()) {
+            return self.finish(cx, Err(failure));
+        }
+        let Found { ledger, held: Some((backend, record)), .. } = found else { return unexpected() };
         match judge(cx.service, cx.now, &record, self.refusal.as_ref()) {
             Verdict::Use if cx.service.makes(Seeded::RefreshedAgain) => {
                 let started = Moment::new(cx.now, &cx.service.boot_id);
@@ -308,7 +307,7 @@ impl Session {
                 self.finish(cx, end)
             }
             Verdict::Rotate(spending) => {
-                let record = with_what_was_known(cx.service, record, &found.ledger);
+                let record = with_what_was_known(cx.service, record, &ledger);
                 let held = Box::new(Kept { backend, record });
                 self.phase = Phase::CheckingLock(cx.store(StoreOp::CheckLock), held, spending);
                 Step::Pending
@@ -608,7 +607,7 @@ impl Session {
             (Phase::Locking(_, found), StoreAnswer::Failed(failure)) => self.not_locked(cx, &found, failure),
             (Phase::Merging(_, found), answer) => self.merged(cx, &found, answer),
             // A file that cannot be removed holds nothing newer than the record.
-            (Phase::Discarding(_, found), _) => self.decide(cx, &Found { emergency: None, ..*found }),
+            (Phase::Discarding(_, found), _) => self.decide(cx, Found { emergency: None, ..*found }),
             (Phase::CheckingLock(_, held, spending), StoreAnswer::Done) => self.rotate(cx, held, spending),
             (Phase::CheckingLock(_, held, _), StoreAnswer::Failed(failure)) => {
                 let end = self.live_or(cx, held.backend, held.record, store_failure(failure.clone()));
