@@ -13,6 +13,10 @@ use clap::Parser;
 use doorkey_core::seeded::Seeded;
 use doorkey_explore::bounds::Bounds;
 use doorkey_explore::search::{Explored, explore, tell};
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Explores every interleaving of processes that share one session.
 #[derive(Parser)]

@@ -9,7 +9,11 @@ use doorkey_core::seeded::Seeded;
 use doorkey_explore::plan::Plan;
 use doorkey_explore::simulate::{Simulated, simulate, tell};
 use doorkey_explore::tally::Tally;
+use mimalloc::MiMalloc;
 use nix::sys::resource::{UsageWho, getrusage};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// So many lines of a story that ended badly are printed.
 const LINES: usize = 60;
