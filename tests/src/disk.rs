@@ -135,7 +135,9 @@ impl Disk {
                 if self.forgets_writes {
                     return StoreAnswer::Done;
                 }
-                let written = self.records.insert(backend, record.clone());
+                // As any place keeps it that outlives a process: as text.
+                let kept = Record::decode(&record.encode()).expect("what is written can be read");
+                let written = self.records.insert(backend, kept);
                 check_successor(written.as_ref(), &record);
                 if std::mem::take(&mut self.late_write) {
                     return failed(StoreFailureKind::TimedOut);
