@@ -10,9 +10,10 @@ use crate::keep::{Kept, remembered};
 use crate::lookup::{Found, Lookup};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
-use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
+use crate::record::{Backend, Gateway, Generation, Record, Slot, Workspace};
 use crate::resolve::{not_signed_in, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
+use crate::secret::Fingerprint;
 use crate::store::{Ledger, StoreAnswer, StoreOp};
 use crate::time::Timestamp;
 
@@ -32,8 +33,8 @@ pub struct Amend {
 enum Login {
     /// The one with this random id.
     Ours(String),
-    /// A bare token that another program stored.
-    Bare(Version),
+    /// The one of a bare token that another program stored: since its rotation it has a random id, too.
+    Bare(Fingerprint),
 }
 
 /// Changes by others, in a row, before giving up.
@@ -55,7 +56,7 @@ impl Amend {
     pub fn new(record: &Record, workspace: Option<Workspace>, gateway: Gateway) -> Self {
         let login = match &record.generation {
             Some(generation) => Login::Ours(generation.login.clone()),
-            None => Login::Bare(record.version()),
+            None => Login::Bare(record.token.fingerprint()),
         };
         Self { login, workspace, gateway, rounds: 0, phase: Phase::New }
     }
@@ -187,7 +188,10 @@ impl Login {
     fn is_of(&self, record: &Record) -> bool {
         match self {
             Self::Ours(login) => record.generation.as_ref().is_some_and(|g| g.login == *login),
-            Self::Bare(version) => record.version() == *version,
+            Self::Bare(token) => {
+                let spent = record.rotation.iter().flat_map(|rotation| &rotation.spent);
+                spent.chain([&record.token.fingerprint()]).any(|known| known == token)
+            }
         }
     }
 }
