@@ -359,8 +359,7 @@ impl Keep {
             }
             (Phase::Unsealing(..), StoreAnswer::Done) => self.lock(cx),
             (Phase::Unsealing(_, backend, locked), StoreAnswer::Failed(failure)) => {
-                let detail = format!("{} (asked to unlock it: {})", locked.detail, failure.detail);
-                self.give_up_on(cx, backend, StoreFailure { kind: StoreFailureKind::Locked, detail });
+                self.give_up_on(cx, backend, still_locked(&locked, failure));
                 self.lock(cx)
             }
             (Phase::Inspecting(_, home, stale, rest), StoreAnswer::Records(records)) => {
@@ -444,6 +443,14 @@ impl Phase {
             | Self::WritingLedger(id, _) => *id == answered,
         }
     }
+}
+
+/// Locked, and not unlocked when the person was asked: both causes, and one next step.
+fn still_locked(locked: &StoreFailure, asked: &StoreFailure) -> StoreFailure {
+    let ((cause, next), (why, newer)) = (locked.parts(), asked.parts());
+    let next = newer.or(next).map(|next| format!("; {next}")).unwrap_or_default();
+    let detail = format!("{cause} (asked to unlock it: {why}){next}");
+    StoreFailure { kind: StoreFailureKind::Locked, detail }
 }
 
 fn stored_nowhere(failed: &[(Backend, StoreFailure)]) -> Failure {
