@@ -196,6 +196,19 @@ fn a_session_that_another_program_stored_gets_its_workspace() {
 }
 
 #[test]
+fn what_cannot_stand_in_a_header_is_no_id_of_a_workspace() {
+    for id in ["w\u{e9}", "w\n", "w 1", ""] {
+        let mut world = World::new(grace(20), Backend::File);
+        let theirs = Record::bare_refresh(world.record().token.clone());
+        world.disk.records.insert(Backend::File, theirs);
+        world.disk.ledger.workspace_id = Some(id.into());
+        // The gateway wants to be told of one, and says so.
+        assert!(credits(&mut world).unwrap_err().message.contains("HTTP 400"), "{id:?}");
+        assert_eq!(world.record().workspace.as_ref().unwrap().id, None, "{id:?}");
+    }
+}
+
+#[test]
 fn killed_anywhere_a_login_can_be_repeated() {
     for killed_after in 0..200 {
         let mut world = World::signed_out(grace(20));
