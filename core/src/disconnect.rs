@@ -22,6 +22,8 @@ pub struct Disconnect {
     /// Only this login's; `None`: whatever there is.
     only: Option<String>,
     ledger: Ledger,
+    /// Another login is there: what is remembered is about that one.
+    spared: bool,
     done: Disconnected,
     rounds: u32,
     phase: Phase,
@@ -132,6 +134,8 @@ impl Disconnect {
         record: Option<&Record>,
     ) -> Step<Disconnected> {
         if record.is_some_and(|record| record.is_tombstone() || self.spares(record)) {
+            let is_home = self.ledger.backend.is_none_or(|home| home == backend);
+            self.spared |= is_home && record.is_some_and(|record| !record.is_tombstone());
             self.note(Place::Backend(backend), Cleared::Empty);
             return self.next_backend(cx, rest);
         }
@@ -183,7 +187,10 @@ impl Disconnect {
                 unsettled.push(left);
             }
         }
-        let ledger = Ledger { backend: self.ledger.backend, unsettled, ..Ledger::default() };
+        let ledger = match self.spared {
+            true => Ledger { unsettled, ..core::mem::take(&mut self.ledger) },
+            false => Ledger { backend: self.ledger.backend, unsettled, ..Ledger::default() },
+        };
         self.phase = Phase::WritingLedger(cx.store(StoreOp::WriteLedger(ledger)));
         Step::Pending
     }

@@ -83,6 +83,12 @@ fn bodies(world: &World) -> Vec<String> {
         .collect()
 }
 
+/// What is remembered of a login.
+fn remembered() -> Ledger {
+    let active = Some("acme".into());
+    Ledger { backend: Some(Backend::File), active, session: true, ..Ledger::default() }
+}
+
 fn ok(_: &HttpRequest) -> Answer {
     Ok(HttpResponse::new(200, ""))
 }
@@ -222,11 +228,13 @@ fn a_login_that_comes_in_between_stays() {
             if !world.lock_held {
                 let other = record(&world.service, "m");
                 world.stores.get_mut(&Backend::File).unwrap().insert(Slot::Active, other);
+                world.ledger = remembered();
             }
         }));
         let done = sign_out(&mut world, true);
         assert_eq!(done.revocation, Revocation::Done);
         if held(&world).generation == Generation::parse("m.3") {
+            assert_eq!(world.ledger, remembered(), "before operation {op}");
             assert_eq!(find(&mut world), Ok(Some("access-1".into())), "before operation {op}");
         } else {
             assert!(held(&world).is_tombstone(), "before operation {op}");
