@@ -3,6 +3,7 @@
 //! One compare-and-swap turns the record into one that is kept for its revocation alone. Only an answer, whatever it
 //! says, removes it: without a network it stays, and whoever next resumes it tells the issuer.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 
@@ -23,6 +24,9 @@ use crate::verdict::is_revoking;
 
 /// Changes by others before giving up on telling the issuer: nobody writes that often.
 const ROUNDS: u32 = 5;
+
+/// Why nobody is told of tokens without a record that could be kept for it.
+const NOT_OURS: &str = "another program stored them";
 
 /// The machine. Interrupted, it can be repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -180,7 +184,10 @@ impl SignOut {
             self.revocation = untold;
             return self.unlock(cx, Then::Clear);
         }
-        let Some(marked) = marked(&record) else { return self.unlock(cx, Then::Clear) };
+        let Some(marked) = marked(&record) else {
+            self.revocation = Revocation::Refused(NOT_OURS.to_owned());
+            return self.unlock(cx, Then::Clear);
+        };
         self.told_login = marked.generation.as_ref().map(|generation| generation.login.clone());
         let op = StoreOp::Write { backend, slot: Slot::Active, expected: held, record: marked.clone() };
         self.phase = Phase::Marking(cx.store(op), Box::new(marked));
