@@ -10,11 +10,11 @@ use crate::keep::{Kept, remembered};
 use crate::lookup::{Found, Lookup};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
-use crate::record::{Backend, Gateway, Generation, Record, Slot, Workspace};
+use crate::record::{Gateway, Generation, Record, Slot, Workspace};
 use crate::resolve::{not_signed_in, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::secret::Fingerprint;
-use crate::store::{Ledger, StoreAnswer, StoreOp};
+use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreOp};
 use crate::time::Timestamp;
 
 /// The machine. It re-reads under the lock: what others have stored meanwhile stays, and only the login that it was
@@ -36,9 +36,6 @@ enum Login {
     /// The one of a bare token that another program stored: since its rotation it has a random id, too.
     Bare(Fingerprint),
 }
-
-/// Changes by others, in a row, before giving up.
-const ROUNDS: u32 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
@@ -108,13 +105,12 @@ impl Amend {
         Step::Pending
     }
 
-    fn again(&mut self, cx: &mut Context<'_>, backend: Backend) -> Step<Kept> {
+    fn again(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
         self.rounds += 1;
         if self.rounds < ROUNDS {
             return self.look(cx);
         }
-        let message = alloc::format!("another program keeps changing the entry in the {}", backend.as_str());
-        self.unlock(cx, Err(Failure::new(Exit::Store, "store_busy", message).next("try again in a moment")))
+        self.unlock(cx, Err(store_failure(StoreFailure::keeps_changing())))
     }
 
     fn unlock(&mut self, cx: &mut Context<'_>, end: Result<Kept, Failure>) -> Step<Kept> {
@@ -131,12 +127,12 @@ impl Amend {
                 self.phase = Phase::ReadingBack(cx.store(op), kept, ledger);
                 Step::Pending
             }
-            (Phase::Writing(_, kept, _), StoreAnswer::Conflict) => self.again(cx, kept.backend),
+            (Phase::Writing(..), StoreAnswer::Conflict) => self.again(cx),
             (Phase::ReadingBack(_, kept, ledger), StoreAnswer::Records(records)) => {
                 if records.first().is_some_and(|(_, record)| *record == kept.record) {
                     self.write_ledger(cx, kept, ledger)
                 } else {
-                    self.again(cx, kept.backend)
+                    self.again(cx)
                 }
             }
             (Phase::Writing(..) | Phase::ReadingBack(..), StoreAnswer::Failed(failure)) => {

@@ -13,7 +13,7 @@ use crate::resolve::{reading_order, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::secret::Secret;
 use crate::seeded::Seeded;
-use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
+use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
 
 /// The machine. Interrupted, it can be repeated.
@@ -28,9 +28,6 @@ pub struct Disconnect {
     rounds: u32,
     phase: Phase,
 }
-
-/// Changes by others before giving up: nobody writes that often.
-const ROUNDS: u32 = 5;
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -246,7 +243,7 @@ impl Disconnect {
                 Phase::Removing(_, backend, rest) | Phase::Sweeping(_, backend, rest),
                 StoreAnswer::Conflict,
             ) => {
-                self.note(Place::Backend(backend), Cleared::Failed(keeps_changing()));
+                self.note(Place::Backend(backend), Cleared::Failed(StoreFailure::keeps_changing()));
                 self.next_backend(cx, rest)
             }
             (Phase::Sweeping(_, backend, rest), _) => {
@@ -338,12 +335,6 @@ impl Logic for Disconnect {
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         None
     }
-}
-
-/// Somebody writes between each of our looks and our write.
-pub(crate) fn keeps_changing() -> StoreFailure {
-    let detail = "another program keeps changing the entry; end it, then try again".into();
-    StoreFailure { kind: StoreFailureKind::Busy, detail }
 }
 
 impl Phase {

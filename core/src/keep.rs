@@ -14,7 +14,7 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Backend, Generation, Record, Slot, Version};
 use crate::resolve::{is_settled, refused_by_all, store_failure, unexpected};
-use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
+use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
 use crate::verdict::is_revoking;
 
@@ -24,8 +24,6 @@ pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
 const UNSEAL_WAIT: Duration = Duration::from_secs(8);
 /// How often to wait for the lock before a token that cannot be had again is given up: half a minute.
 const LOCK_TRIES: u32 = 6;
-/// Lost compare-and-swaps in a row before giving up: nobody else writes that often.
-const ROUNDS: u32 = 5;
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -192,9 +190,7 @@ impl Keep {
         if self.rounds < ROUNDS {
             return self.look(cx, place);
         }
-        let detail = "another program keeps changing the stored entry".to_owned();
-        let failure = StoreFailure { kind: StoreFailureKind::Busy, detail };
-        self.backend_failed(cx, place.backend, failure)
+        self.backend_failed(cx, place.backend, StoreFailure::keeps_changing())
     }
 
     /// Unlocks the keychain if a person is there to do it, else goes on with the next backend.

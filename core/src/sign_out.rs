@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::command::CommandId;
-use crate::disconnect::{Disconnect, Disconnected, keeps_changing};
+use crate::disconnect::{Disconnect, Disconnected};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::lookup::{Found, Lookup};
@@ -18,12 +18,9 @@ use crate::resolve::{store_failure, unexpected};
 use crate::revoke::{Revocation, Revoke, untold};
 use crate::rotate::ROTATION_WAIT;
 use crate::rotation::{Journal, Rotation};
-use crate::store::{StoreAnswer, StoreOp};
+use crate::store::{ROUNDS, StoreAnswer, StoreFailure, StoreOp};
 use crate::time::Timestamp;
 use crate::verdict::is_revoking;
-
-/// Changes by others before giving up on telling the issuer: nobody writes that often.
-const ROUNDS: u32 = 5;
 
 /// Why nobody is told of tokens without a record that could be kept for it.
 const NOT_OURS: &str = "another program stored them";
@@ -262,7 +259,7 @@ impl SignOut {
                 self.unlock(cx, Then::Fail(Box::new(store_failure(failure.clone()))))
             }
             (Phase::Marking(..), StoreAnswer::Conflict) => {
-                self.unlock(cx, Then::Fail(Box::new(store_failure(keeps_changing()))))
+                self.unlock(cx, Then::Fail(Box::new(store_failure(StoreFailure::keeps_changing()))))
             }
             (Phase::Unlocking(_, Then::Tell(record)), _) => self.tell(cx, *record),
             (Phase::Unlocking(_, Then::Fail(failure)), _) => Step::fail(*failure),
