@@ -108,6 +108,7 @@ impl Disconnect {
     }
 
     fn backends(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
+        self.rounds = 0;
         let order = reading_order(cx.service, &self.ledger);
         self.next_backend(cx, order)
     }
@@ -285,12 +286,17 @@ impl Disconnect {
                 self.not_cleared(Place::Settings, failure.clone());
                 self.backends(cx)
             }
+            (Phase::RemovingPlaintext(_), _) if self.rounds == ROUNDS => {
+                self.note(Place::Settings, Cleared::Failed(StoreFailure::keeps_changing()));
+                self.backends(cx)
+            }
             // Behind a session an API key may come to light.
             (Phase::RemovingPlaintext(_), answer) => {
                 let removed = (Place::Settings, Cleared::Removed);
                 if *answer == StoreAnswer::Done && !self.done.places.contains(&removed) {
                     self.done.places.push(removed);
                 }
+                self.rounds += 1;
                 self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
                 Step::Pending
             }

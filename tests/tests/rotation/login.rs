@@ -5,7 +5,7 @@ use std::time::Duration;
 use doorkey_core::billing::Advice;
 use doorkey_core::connect::{Connect, ConnectOptions, Connected};
 use doorkey_core::credits::{Credits, CreditsReport};
-use doorkey_core::disconnect::{Disconnect, Disconnected};
+use doorkey_core::disconnect::{Disconnect, Disconnected, Place};
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
 use doorkey_core::money::Money;
@@ -264,6 +264,22 @@ fn a_place_that_cannot_be_cleared_is_told() {
     world.disk.broken.clear();
     assert!(disconnect(&mut world).unwrap().was_connected());
     assert!(world.record().is_tombstone());
+}
+
+#[test]
+fn plain_text_that_comes_back_again_and_again_ends_no_command_late() {
+    let mut world = World::new(grace(20), Backend::File);
+    world.disk.plaintext = Some(Record::bare_refresh("old".into()));
+    world.disk.plaintext_comes_back = true;
+    let disconnected = disconnect(&mut world).unwrap();
+    assert_eq!(disconnected.failed().map(|(place, _)| place).collect::<Vec<_>>(), [Place::Settings]);
+    assert!(world.record().is_tombstone(), "all the rest is cleared");
+
+    let mut world = World::signed_out(grace(20));
+    world.disk.plaintext = Some(Record::bare_refresh("old".into()));
+    world.disk.plaintext_comes_back = true;
+    let forced = ConnectOptions { force: true, ..options() };
+    assert_eq!(slug(&connect(&mut world, account::SOLO, forced).unwrap()), Some("acme"));
 }
 
 #[test]
