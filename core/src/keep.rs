@@ -25,7 +25,8 @@ const UNSEAL_WAIT: Duration = Duration::from_secs(8);
 /// How often to wait for the lock before a token that cannot be had again is given up: half a minute.
 const LOCK_TRIES: u32 = 6;
 
-/// The machine.
+/// The machine. It takes the lock itself, and ends with it held: what belongs to the same change follows, and the caller
+/// gives it back. Where it fails, the lock may be held or not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Keep {
     record: Record,
