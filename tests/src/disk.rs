@@ -18,6 +18,8 @@ pub struct Disk {
     pub plaintext: Option<Record>,
     /// Comes to light when `plaintext` is removed.
     pub behind_plaintext: Option<Record>,
+    /// Another program writes `plaintext` anew whenever it is removed.
+    pub plaintext_comes_back: bool,
     /// Who holds the lock.
     pub lock: Option<usize>,
     /// Every operation on a backend fails like this.
@@ -105,6 +107,7 @@ impl Disk {
             StoreOp::ReadPlaintext => found(self.plaintext.as_ref()),
             StoreOp::RemovePlaintext { expected } => match self.plaintext.as_ref().map(Record::version) {
                 Some(version) if version != expected => StoreAnswer::Conflict,
+                _ if self.plaintext_comes_back => StoreAnswer::Done,
                 _ => {
                     self.plaintext = self.behind_plaintext.take();
                     StoreAnswer::Done
@@ -135,7 +138,9 @@ impl Disk {
                 if self.forgets_writes {
                     return StoreAnswer::Done;
                 }
-                let written = self.records.insert(backend, record.clone());
+                // As any place keeps it that outlives a process: as text.
+                let kept = Record::decode(&record.encode()).expect("what is written can be read");
+                let written = self.records.insert(backend, kept);
                 check_successor(written.as_ref(), &record);
                 if std::mem::take(&mut self.late_write) {
                     return failed(StoreFailureKind::TimedOut);

@@ -61,6 +61,8 @@ pub struct World {
     pub meddling: Option<(usize, Meddling)>,
     /// Another program writes into the keychain whenever we have looked.
     pub rival: bool,
+    /// What a store says to its failures.
+    pub detail: &'static str,
     /// Whether the person answers the keychain's prompt.
     pub unseals: bool,
     draws: u8,
@@ -94,6 +96,7 @@ impl World {
             cancelled_at_send: None,
             meddling: None,
             rival: false,
+            detail: "it is so",
             unseals: false,
             draws: 0,
         }
@@ -210,8 +213,10 @@ impl World {
     }
 
     fn store(&mut self, op: StoreOp) -> StoreAnswer {
-        let failed =
-            |kind| StoreAnswer::Failed(StoreFailure { kind, detail: format!("it is {}", kind.as_str()) });
+        let detail = self.detail;
+        let failed = |kind: StoreFailureKind| {
+            StoreAnswer::Failed(StoreFailure { kind, detail: format!("{}: {detail}", kind.as_str()) })
+        };
         let backend = match &op {
             StoreOp::ReadLedger => return StoreAnswer::Ledger(self.ledger.clone()),
             StoreOp::WriteLedger(ledger) => {

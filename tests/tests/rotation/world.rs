@@ -357,6 +357,7 @@ impl World {
     }
 
     fn send(&mut self, id: CommandId, request: &HttpRequest, limit: Duration) -> Event {
+        assert!(request.to_http().is_ok(), "what no transport can send: {request:?}");
         let is_token_request = request.url.path() == "/user_management/authenticate";
         if !is_token_request {
             let response = match self.api_says {
