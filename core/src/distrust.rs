@@ -61,7 +61,7 @@ impl Distrust {
         };
         // Not signed in, or somewhere else: then it is not ours.
         let Ok((backend, record)) = usable(cx, &found, None) else { return self.unlock(cx, Ok(false)) };
-        let Some(marked) = self.marked(cx, &record) else { return self.unlock(cx, Ok(false)) };
+        let Some(marked) = self.marked(cx, record) else { return self.unlock(cx, Ok(false)) };
         let expected = found.held.as_ref().map(|(_, held)| held.version());
         let op = StoreOp::Write { backend, slot: Slot::Active, expected, record: marked };
         self.phase = Phase::Writing(cx.store(op));

@@ -1,17 +1,17 @@
 //! An OAuth 2.0 issuer: its endpoints and habits as data, and what its token endpoint answers.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::Write as _;
 use core::time::Duration;
 
 use form_urlencoded::byte_serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::envelope::json_object;
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::http_date::answered_at;
-use crate::json::Json;
+use crate::json::Object;
 use crate::jwt::Lifetime;
 use crate::secret::{Body, Secret, SecretBuilder};
 use crate::text::harmless;
@@ -101,13 +101,12 @@ impl Dialect {
                 ("application/x-www-form-urlencoded", Body::from(form(pairs)))
             }
             Self::Json => {
-                let mut object = Map::new();
-                for (name, value) in parameters {
-                    object.insert((*name).into(), value.expose().into());
-                }
+                let parameters: BTreeMap<_, _> =
+                    parameters.iter().map(|(name, value)| (*name, value.expose())).collect();
                 let mut body = SecretBuilder::default();
-                // Writing into memory has no way to fail.
-                let _ = write!(body, "{}", *Json::from(Value::Object(object)));
+                let mut object = Object::begin(&mut body);
+                parameters.into_iter().for_each(|(name, value)| object.set_text(name, value));
+                object.end();
                 ("application/json", Body::from(body.finish()))
             }
         };

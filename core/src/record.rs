@@ -182,6 +182,11 @@ impl Record {
         record_form::encode(self)
     }
 
+    /// How many bytes [`encode`](Self::encode) gives.
+    pub(crate) fn encoded_len(&self) -> usize {
+        record_form::length(self)
+    }
+
     /// Reads a record, or a bare token.
     ///
     /// # Errors

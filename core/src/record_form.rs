@@ -3,10 +3,10 @@
 //! A session's refresh token stands under `refreshToken` at the top level, where other programs of the same service
 //! look for it and may replace it: `fingerprint` tells whether the rest still belongs to it.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::json::{self, Object};
 use crate::record::{Gateway, Generation, Record, UnreadableRecord, Workspace};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
-use crate::secret::{Fingerprint, Secret};
+use crate::secret::{Fingerprint, Secret, SecretBuilder};
 use crate::time::{Timestamp, WallTime};
 use crate::url::Url;
 
@@ -26,22 +26,47 @@ const REVOKING: &str = "revoking";
 
 pub(crate) fn encode(record: &Record) -> Secret {
     let Some(generation) = &record.generation else { return record.token.clone() };
+    let mut text = SecretBuilder::default();
+    write(record, generation, &mut text);
+    text.finish()
+}
+
+/// How many bytes [`encode`] gives.
+pub(crate) fn length(record: &Record) -> usize {
+    let Some(generation) = &record.generation else { return record.token.expose_secret().len() };
+    let mut length = Length(0);
+    write(record, generation, &mut length);
+    length.0
+}
+
+/// Text that is counted and not kept.
+struct Length(usize);
+
+impl fmt::Write for Length {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.0 += piece.len();
+        Ok(())
+    }
+}
+
+fn write(record: &Record, generation: &Generation, into: &mut dyn fmt::Write) {
     let rotation = record.rotation.as_deref();
     let access = rotation.and_then(|rotation| rotation.access.as_ref());
-    let mut written = Object::default();
+    let mut written = Object::begin(into);
     written.set("v", FORM);
-    written.set("gen", generation.to_string());
-    written.set_if_any("origin", record.issuer.as_ref());
+    written.set_text("gen", &generation.to_string());
+    written.set_text_if_any("origin", record.issuer.as_deref());
     written.set_if_any("workspace", record.workspace.as_ref());
     written.set_if_any("ended", record.is_tombstone().then_some(true));
     written.set_secret("token", (rotation.is_none() && !record.is_tombstone()).then_some(&record.token));
     written.set_secret("refreshToken", rotation.map(|_| &record.token));
-    written.set_if_any("fingerprint", rotation.map(|_| record.token.fingerprint().as_str().to_owned()));
+    let fingerprint = rotation.map(|_| record.token.fingerprint());
+    written.set_text_if_any("fingerprint", fingerprint.as_ref().map(Fingerprint::as_str));
     written.set_secret("accessToken", access.map(|access| &access.token));
     written.set_if_any("received", access.map(|access| MomentForm::from(&access.received)));
     written.set_if_any("lifetimeMs", access.and_then(|access| access.lifetime).map(millis));
-    written.set_if_any("clientId", rotation.and_then(|rotation| rotation.client_id.as_deref()));
-    written.set_if_any("machine", rotation.and_then(|rotation| rotation.machine.as_deref()));
+    written.set_text_if_any("clientId", rotation.and_then(|rotation| rotation.client_id.as_deref()));
+    written.set_text_if_any("machine", rotation.and_then(|rotation| rotation.machine.as_deref()));
     let spending = rotation.and_then(|rotation| match &rotation.journal {
         Journal::Spending(spending) => Some(SpendingForm {
             attempt: spending.attempt,
@@ -58,13 +83,13 @@ pub(crate) fn encode(record: &Record) -> Secret {
         Journal::Revoking => Some(REVOKING),
         Journal::Settled | Journal::Spending(_) => None,
     });
-    written.set_if_any("refused", refused);
+    written.set_text_if_any("refused", refused);
     let spent: Vec<&str> =
         rotation.iter().flat_map(|rotation| &rotation.spent).map(Fingerprint::as_str).collect();
     written.set_if_any("spent", Some(spent).filter(|spent| !spent.is_empty()));
     written.set_secret("signingKey", record.gateway.signing_key.as_ref());
-    written.set_if_any("gatewayUrl", record.gateway.base());
-    written.finish()
+    written.set_text_if_any("gatewayUrl", record.gateway.base().as_deref());
+    written.end();
 }
 
 pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
@@ -285,6 +310,7 @@ mod tests {
             Record { generation: Generation::parse("l.1"), ..Record::bare(Secret::from("key")) },
             Record::bare(Secret::from("key")),
         ] {
+            assert_eq!(length(&record), record.encode().expose_secret().len());
             assert_eq!(Record::decode(&record.encode()), Ok(record));
         }
     }

@@ -128,6 +128,11 @@ impl Rotate {
         }
     }
 
+    /// The record as it was before, and where.
+    pub(crate) fn before(&self) -> (Backend, &Record) {
+        (self.backend, &self.before)
+    }
+
     /// What the journal says while it runs.
     pub(crate) fn journal(&self) -> &Spending {
         &self.journal
@@ -408,7 +413,7 @@ impl Logic for Rotate {
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Rotated> {
         cx.show(Notice::RotationStarted);
-        let bytes = self.spending.encode().expose_secret().len() * 2 + ROOM;
+        let bytes = self.spending.encoded_len() * 2 + ROOM;
         self.phase = Phase::Reserving(cx.store(StoreOp::ReserveEmergency { bytes }));
         Step::Pending
     }

@@ -34,6 +34,8 @@ pub struct Disk {
     pub late_write: bool,
     /// Writes are reported as done, and are not.
     pub forgets_writes: bool,
+    /// Credentials are kept as text, as in any place that outlives a process.
+    pub keeps_text: bool,
 }
 
 /// An emergency file.
@@ -132,16 +134,18 @@ impl Disk {
                     }
                     *before -= 1;
                 }
-                if self.records.get(&backend).map(Record::version) != expected {
+                let held = self.records.get(&backend);
+                if held.map(Record::version) != expected {
                     return StoreAnswer::Conflict;
                 }
                 if self.forgets_writes {
                     return StoreAnswer::Done;
                 }
-                // As any place keeps it that outlives a process: as text.
-                let kept = Record::decode(&record.encode()).expect("what is written can be read");
-                let written = self.records.insert(backend, kept);
-                check_successor(written.as_ref(), &record);
+                check_successor(held, &record);
+                // It is written and read, if not kept as it is.
+                let text = self.keeps_text.then(|| record.encode());
+                let kept = text.map_or(record, |text| Record::decode(&text).expect("it can be read"));
+                self.records.insert(backend, kept);
                 if std::mem::take(&mut self.late_write) {
                     return failed(StoreFailureKind::TimedOut);
                 }

@@ -138,7 +138,7 @@ impl World {
             issuer: Service::new(config, [7; 32]),
             millis: 0,
             wall_offset: 0,
-            disk: Disk::default(),
+            disk: Disk { keeps_text: true, ..Disk::default() },
             processes: Vec::new(),
             person: Somebody::SOLO,
             pages: Vec::new(),
