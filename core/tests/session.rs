@@ -106,6 +106,10 @@ fn count(world: &World, of: fn(&StoreOp) -> bool) -> usize {
     world.ops.iter().filter(|op| of(op)).count()
 }
 
+fn writes(world: &World) -> usize {
+    count(world, |op| matches!(op, StoreOp::Write { .. }))
+}
+
 fn locks(world: &World) -> usize {
     count(world, |op| matches!(op, StoreOp::Lock { .. }))
 }
@@ -311,6 +315,18 @@ fn a_lost_answer_is_asked_for_again_within_the_grace_period() {
 }
 
 #[test]
+fn in_a_long_grace_period_it_is_asked_for_after_longer_and_longer() {
+    let mut world = aged(DEAD, |_| Err(FailureKind::AnswerLost));
+    world.service.oauth.as_mut().unwrap().grace = Some(Duration::from_secs(60));
+    assert_eq!(code(&mut world).1, "session_not_renewed");
+    let sent = sent(&world, DEAD);
+    let gaps: Vec<u64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    for (gap, wait) in gaps.iter().zip([1_000, 2_000, 4_000]) {
+        assert!((wait * 3 / 4..=wait * 5 / 4).contains(gap), "{gaps:?}");
+    }
+}
+
+#[test]
 fn at_a_strict_issuer_a_lost_answer_is_left_to_a_later_run() {
     for (age, sends) in [(DUE, 0), (DEAD, 1)] {
         let mut world = aged(age, |_| Err(FailureKind::AnswerLost));
@@ -359,7 +375,7 @@ fn a_record_that_keeps_changing_is_given_up_after_five_rounds() {
         put(world, changed);
     });
     assert_eq!(code(&mut world), busy_store());
-    assert_eq!((count(&world, |op| matches!(op, StoreOp::Write { .. })), locks(&world)), (5, 5));
+    assert_eq!((writes(&world), locks(&world)), (5, 5));
 }
 
 #[test]
@@ -419,7 +435,43 @@ fn a_record_that_changes_under_what_was_rescued_is_given_up_after_five_rounds() 
         put(world, changed);
     });
     assert_eq!(code(&mut world), busy_store());
-    assert_eq!(count(&world, |op| matches!(op, StoreOp::Write { .. })), 5);
+    assert_eq!(writes(&world), 5);
+}
+
+#[test]
+fn a_store_that_never_has_what_was_put_back_is_given_up_after_five_rounds() {
+    let mut world = aged(1_000, nobody);
+    world.emergency = Some(record(&world.service, 5, "access-5"));
+    world.forgets = true;
+    assert_eq!(code(&mut world), busy_store());
+    assert_eq!((writes(&world), world.emergency.is_some()), (5, true));
+}
+
+/// As it is put there when the journal, or the new pair, is about to be.
+fn another_login(world: &mut World) {
+    let mut other = record(&world.service, 1, "access-m");
+    other.generation = Some(Generation { login: "m".into(), counter: 1 });
+    other.rotation.as_mut().unwrap().access.as_mut().unwrap().lifetime = None;
+    put(world, other);
+}
+
+#[test]
+fn another_login_that_comes_before_anything_was_sent_is_used() {
+    let mut world = aged(DEAD, nobody);
+    world.meddling_with_writes = Some(another_login);
+    assert_eq!(token(&mut world).unwrap(), "access-m");
+}
+
+#[test]
+fn another_login_that_comes_before_the_new_pair_is_stored_is_not_adopted() {
+    let mut world = aged(DEAD, renewed);
+    world.meddling_with_writes = Some(|world| {
+        if !world.sent.is_empty() {
+            another_login(world);
+        }
+    });
+    assert_eq!(code(&mut world).1, "signed_in_as_someone_else");
+    assert_eq!(held(&world).generation.as_ref().unwrap().login, "m");
 }
 
 #[test]
@@ -434,7 +486,7 @@ fn a_new_pair_is_stored_in_three_tries_before_the_emergency_file_takes_it() {
         }
     });
     assert_eq!(token(&mut world).unwrap(), "access-2");
-    assert_eq!((world.millis - DEAD, count(&world, |op| matches!(op, StoreOp::Write { .. }))), (400, 4));
+    assert_eq!((world.millis - DEAD, writes(&world)), (400, 4));
     assert_eq!(held(&world).token.expose_secret(), "refresh-2");
 }
 

@@ -36,6 +36,8 @@ pub struct World {
     pub broken: BTreeMap<Backend, StoreFailureKind>,
     /// What only writes answer.
     pub unwritable: BTreeMap<Backend, StoreFailureKind>,
+    /// Writes are acknowledged, and nothing is there afterwards.
+    pub forgets: bool,
     pub ledger: Ledger,
     /// What is remembered cannot be written.
     pub ledger_full: bool,
@@ -86,6 +88,7 @@ impl World {
             stores: BTreeMap::from([(KEYCHAIN, BTreeMap::new()), (FILE, BTreeMap::new())]),
             broken: BTreeMap::new(),
             unwritable: BTreeMap::new(),
+            forgets: false,
             ledger: Ledger::default(),
             ledger_full: false,
             lock_held: false,
@@ -318,7 +321,9 @@ impl World {
                 if slots.get(&slot).map(Record::version) != expected {
                     return StoreAnswer::Conflict;
                 }
-                slots.insert(slot, record);
+                if !self.forgets {
+                    slots.insert(slot, record);
+                }
                 StoreAnswer::Done
             }
             StoreOp::Delete { slot, expected, .. } => {
