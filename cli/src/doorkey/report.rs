@@ -9,11 +9,11 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
 use doorkey_core::record::Record;
 use doorkey_core::revoke::Revocation;
-use doorkey_core::rotation::Journal;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::sign_out::SignedOut;
 use doorkey_core::text::harmless;
+use doorkey_core::verdict::no_renewal;
 use serde_json::{Value, json};
 
 use crate::environment::Environment;
@@ -49,7 +49,7 @@ pub fn signed_in(printer: Printer, service: &Service, profile: &Profile, kept: &
             "issuer": profile.oauth.issuer,
             "backend": kept.backend.as_str(),
             "expires_in": left.map(|left| left.as_secs()),
-            "renewable": is_renewable(&kept.record),
+            "renewable": is_renewable(service, &kept.record),
         }));
         return;
     }
@@ -58,7 +58,7 @@ pub fn signed_in(printer: Printer, service: &Service, profile: &Profile, kept: &
         printer.line(&format!("  Profile: {}", harmless(&profile.name)));
     }
     printer.line(&format!("  Tokens: in the {}", name(kept.backend)));
-    if !is_renewable(&kept.record) {
+    if !is_renewable(service, &kept.record) {
         let ends = left.map_or_else(String::new, |left| format!("; this session ends in {}", span(left)));
         printer.warning(&format!("the issuer gave no refresh token{ends}"));
         printer.next("ask for one, at many issuers with `--scope offline_access`, and sign in again");
@@ -250,8 +250,12 @@ fn show_status(printer: Printer, service: &Service, profile: &Profile, report: &
                     Some(left) => format!("  Access token: good for {}", span(left)),
                 });
             }
-            if !is_renewable(&kept.record) {
+            if !is_renewable(service, &kept.record) {
                 printer.line(&format!("  {YELLOW}It cannot be renewed; a new login will be needed{RESET}"));
+            }
+            if let Some(why) = ending(service, report) {
+                printer.line(&format!("  {}", why.message));
+                printer.line(&format!("{DIM}  → {RESET}{}", why.next.unwrap_or_else(|| service.login_command())));
             }
             if report.state == ConnectionState::Recovering {
                 printer.line("  A renewal was interrupted; the next command finds out what came of it");
@@ -296,6 +300,9 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, 
     let kept = report.credential.as_ref().ok();
     let access = kept.and_then(|kept| access_of(&kept.record));
     let [mono, wall] = access.map_or([None, None], |access| both_left(service, access));
+    let ending = ending(service, report);
+    let reason =
+        |failure: &Failure| json!({"code": failure.code, "message": failure.message, "next": failure.next});
     let seconds = |left: Option<Duration>| left.map(|left| left.as_secs());
     let fingerprint = |token: &Secret| token.fingerprint().as_str().to_owned();
     let elsewhere = report.elsewhere.iter().map(|(backend, look)| match look {
@@ -313,7 +320,7 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, 
         "state": state(report),
         "backend": kept.map(|kept| kept.backend.as_str()),
         "generation": kept.and_then(|kept| kept.record.generation.as_ref()).map(ToString::to_string),
-        "renewable": kept.map(|kept| is_renewable(&kept.record)),
+        "renewable": kept.map(|kept| is_renewable(service, &kept.record)),
         "expires_in": seconds(access.and_then(|access| left_of(service, access))),
         "expires_in_since_receipt": seconds(mono),
         "expires_in_by_wall_clock": seconds(wall),
@@ -328,9 +335,7 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, 
         "revocation": revocation_words(&about.revocation).0,
         "elsewhere": elsewhere.collect::<Vec<_>>(),
         "sources": report.sources.as_ref().map(|looked| sources::to_json(service, looked)),
-        "reason": report.credential.as_ref().err().map(|failure| {
-            json!({"code": failure.code, "message": failure.message, "next": failure.next})
-        }),
+        "reason": report.credential.as_ref().err().or(ending.as_ref()).map(reason),
     })
 }
 
@@ -366,7 +371,12 @@ fn place_name(place: Place) -> &'static str {
     }
 }
 
-fn is_renewable(record: &Record) -> bool {
-    let journal = record.rotation.as_ref().map(|rotation| &rotation.journal);
-    matches!(journal, Some(Journal::Settled | Journal::Spending(_)))
+fn is_renewable(service: &Service, record: &Record) -> bool {
+    record.rotation.is_some() && no_renewal(service, record).is_none()
+}
+
+/// Why the session has ended, or is about to.
+fn ending(service: &Service, report: &ConnectionReport) -> Option<Failure> {
+    let ends = matches!(report.state, ConnectionState::Ending | ConnectionState::Expired);
+    no_renewal(service, &report.credential.as_ref().ok().filter(|_| ends)?.record)
 }
