@@ -40,6 +40,21 @@ fn has_homes(temp: &Path) -> bool {
 }
 
 #[test]
+fn a_sandbox_ends_as_its_client_did() {
+    let sealed = Sealed::new("client-code");
+    for (script, code) in [("exit 0", 0), ("exit 7", 7), ("exit 1", 1), ("kill -9 $$", 1)] {
+        sandbox(&sealed, &["--", "sh", "-c", script]).expect(code);
+        sandbox(&sealed, &["--grade", "--", "sh", "-c", script]).expect(code);
+    }
+    let killed = sandbox(&sealed, &["--json", "--", "sh", "-c", "kill -9 $$"]).expect(1);
+    assert_eq!(killed.json()["error"]["code"], "client_killed");
+    let careless = format!("({CARELESS})\nexit 7");
+    sandbox(&sealed, &["--grade", "--", "bash", "-c", &careless]).expect(1);
+    // A graceful end by --limit is no failure, whatever the client makes of it.
+    sandbox(&sealed, &["--limit", "1", "--", "sh", "-c", "trap 'kill $!; exit 7' TERM; sleep 300 & wait"]).expect(0);
+}
+
+#[test]
 fn a_sandbox_ends_with_its_client_and_grades_it() {
     let sealed = Sealed::new("grade-client");
     let ended = sandbox(&sealed, &["--grade", "--", "bash", "-c", CARELESS]).expect(1);
