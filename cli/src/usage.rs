@@ -8,7 +8,7 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::text::harmless;
 use doorkey_core::token::TOKEN_PREFIXES;
 
-use crate::printer::Printer;
+use crate::printer::{Printer, written};
 
 /// Prints what clap has to say, help and version included. An error is an object on standard output if `--json` is
 /// among the arguments.
@@ -20,10 +20,10 @@ pub fn explain(command: &str, error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         Printer { json }.message(masked(&error.render().ansi().to_string()).trim_end());
     } else {
-        // There is nobody to tell that printing failed.
-        let _ = error.print();
+        written(&error.print());
     }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()))
+    let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
+    Printer { json }.end(Ok(code))
 }
 
 fn failure(command: &str, error: &clap::Error) -> Failure {

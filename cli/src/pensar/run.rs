@@ -39,7 +39,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
     let Some(command) = cli.command else { return without_command(&cli, environment, printer) };
     #[cfg(feature = "manual")]
     if let Command::Manual(manual) = &command {
-        return manual::run(manual, super::command());
+        return manual::run(manual, super::command(), printer);
     }
     #[cfg(feature = "doctor")]
     if let Command::Doctor(args) = command {

@@ -48,7 +48,7 @@ const PATH_EXAMPLE: &str = "write it like `pentify api GET /v1/scans`";
 pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
     #[cfg(feature = "manual")]
     if let Command::Manual(manual) = &cli.command {
-        return manual::run(manual, super::command());
+        return manual::run(manual, super::command(), printer);
     }
     #[cfg(feature = "doctor")]
     if let Command::Doctor(args) = cli.command {
