@@ -18,7 +18,9 @@ use serde::Serialize;
 
 use super::examine::{self, Examinee};
 use super::{client, graded};
+use crate::exec::not_started;
 use crate::printer::{DIM, Printer, RESET};
+use crate::sandbox::{not_served, trouble};
 
 /// Arguments of `sandbox`.
 #[derive(Debug, clap::Args)]
@@ -130,7 +132,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
     if args.examine {
         return examine(args, wait, printer);
     }
-    let running = serve(options(args, printer)).map_err(|e| trouble(&e))?;
+    let running = serve(options(args, printer)).map_err(|e| not_served(&e))?;
     let announcement = running.announcement();
     printer.json(&serde_json::to_value(&announcement).unwrap_or_default());
     if args.command.is_empty() {
@@ -151,7 +153,7 @@ pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
 }
 
 fn grade(args: &Args, running: Running, printer: Printer) -> Result<(), Failure> {
-    let grade = args.grade.then(|| running.grade()).transpose().map_err(|e| trouble(&e))?;
+    let grade = args.grade.then(|| running.grade()).transpose().map_err(|e| trouble(&e.to_string()))?;
     running.stop();
     let Some(grade) = grade else { return Ok(()) };
     data(printer, &grade);
@@ -201,9 +203,9 @@ fn attend(
     let mut client = examine::login(&args.command, &announcement.env.pairs())?;
     // Standard output is for data of ours.
     client.stdin(Stdio::inherit()).stdout(io::stderr());
-    let mut child = client.spawn().map_err(|e| examine::not_started(&e))?;
+    let mut child = client.spawn().map_err(|e| not_started(client.get_program(), &e))?;
     let until = limit.map(|limit| Instant::now() + limit);
-    client::wait(&mut child, until, &stop).map(Some).map_err(|e| trouble(&e))
+    client::wait(&mut child, until, &stop).map(Some).map_err(|e| trouble(&e.to_string()))
 }
 
 /// A report for machines, unless only a person looks.
@@ -215,10 +217,6 @@ fn data(printer: Printer, report: &impl Serialize) {
 
 fn limit(args: &Args) -> Option<Duration> {
     args.limit.map(|seconds| Duration::from_secs(seconds.into()))
-}
-
-fn trouble(why: &io::Error) -> Failure {
-    Failure::new(Exit::Internal, "sandbox", format!("the sandbox failed: {why}"))
 }
 
 fn situation(name: &str) -> Result<Situation, String> {
