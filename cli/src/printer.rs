@@ -60,9 +60,7 @@ impl Printer {
     pub fn bytes(self, bytes: &[u8]) {
         let mut stdout = io::stdout().lock();
         let end: &[u8] = if bytes.ends_with(b"\n") { b"" } else { b"\n" };
-        written(
-            &stdout.write_all(bytes).and_then(|()| stdout.write_all(end)).and_then(|()| stdout.flush()),
-        );
+        written(&stdout.write_all(bytes).and_then(|()| stdout.write_all(end)).and_then(|()| stdout.flush()));
     }
 
     /// A message for the person, on stderr.
@@ -104,8 +102,7 @@ impl Printer {
             self.json(&failure_json(failure));
         }
         if !self.json || UNWRITTEN.get().is_some() {
-            let id = failure.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
-            self.message(&format!("{RED}error:{RESET} {}{id}", failure.message));
+            self.message(&format!("{RED}error:{RESET} {}", sentence(failure)));
             if let Some(next) = &failure.next {
                 self.next(next);
             }
@@ -118,7 +115,8 @@ impl Printer {
         let code = done.unwrap_or_else(|failure| self.failure(&failure));
         let Some(why) = UNWRITTEN.get() else { return code };
         let what = format!("standard output could not be written: {why}");
-        let next = "make room where it goes, or send it elsewhere, then try again; what the command did stays done";
+        let next =
+            "make room where it goes, or send it elsewhere, then try again; what the command did stays done";
         let told = self.failure(&Failure::new(Exit::Usage, "unwritable_output", what).next(next));
         if code == ExitCode::SUCCESS { told } else { code }
     }
@@ -131,6 +129,26 @@ pub fn written(done: &io::Result<()>) {
     {
         // The first one explains the others.
         let _ = UNWRITTEN.set(e.to_string());
+    }
+}
+
+/// What happened, and how the service's support finds the request.
+pub fn sentence(failure: &Failure) -> String {
+    let id = failure.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+    format!("{}{id}", failure.message)
+}
+
+/// What came of a check, as an object: `{"accepted"}`, and beside it why not.
+pub fn check_json(check: &Result<(), Failure>) -> Value {
+    match check {
+        Ok(()) => json!({"accepted": true}),
+        Err(failure) => json!({
+            "accepted": false,
+            "code": failure.code,
+            "message": failure.message,
+            "next": failure.next,
+            "request_id": failure.request_id,
+        }),
     }
 }
 

@@ -94,7 +94,8 @@ pub fn run(
         Issuers::Api(args) => api::api(&issuing, &profiles, &args),
         Issuers::Credential { protocol } => credential::run(&issuing, profiles, &protocol),
         #[cfg(feature = "doctor")]
-        Issuers::Doctor(_) => Ok(ExitCode::SUCCESS),
+        Issuers::Doctor(_) => Err(passed_over()),
+        Issuers::Logout { .. } if profiles.chosen().is_none() => Ok(report::nobody_signed_in(printer)),
         Issuers::Logout { revoke } => {
             let profile = profiles.current()?;
             let run = issuing.run(profiles.place(&profile)?);

@@ -14,6 +14,7 @@ use doorkey_core::text::harmless;
 use serde_json::{Value, json};
 
 use super::words::{advice, balance_line, billing_json, workspace_json, workspace_line};
+use crate::cleared::cleared_json;
 use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
 use crate::sources;
 use crate::surface::name;
@@ -210,22 +211,6 @@ fn show_cleared(printer: Printer, service: &Service, disconnected: &Disconnected
         let next = next.map_or_else(|| remedy(failure).to_owned(), harmless);
         printer.next(&format!("{next}, then run `{} login logout` again", service.command));
     }
-}
-
-fn cleared_json((place, cleared): &(Place, Cleared)) -> Value {
-    let (state, reason) = match cleared {
-        Cleared::Empty => ("empty", None),
-        Cleared::Removed => ("removed", None),
-        Cleared::Absent(failure) | Cleared::Failed(failure) => {
-            (failure.kind.as_str(), Some(harmless(&failure.detail)))
-        }
-    };
-    let place = match place {
-        Place::Backend(backend) => backend.as_str(),
-        Place::Emergency => "emergency_file",
-        Place::Settings => "settings",
-    };
-    json!({"place": place, "state": state, "reason": reason})
 }
 
 fn place_name(place: Place) -> &'static str {
