@@ -10,6 +10,9 @@ use doorkey_core::token::TOKEN_PREFIXES;
 
 use crate::printer::{Printer, written};
 
+/// What is above the flags of every command.
+pub const GLOBAL: &str = "Global options";
+
 /// Prints what clap has to say, help and version included. An error is an object on standard output if `--json` is
 /// among the arguments.
 pub fn explain(command: &str, error: &clap::Error) -> ExitCode {
@@ -24,6 +27,17 @@ pub fn explain(command: &str, error: &clap::Error) -> ExitCode {
     }
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
     Printer { json }.end(Ok(code))
+}
+
+/// A flag that this command has no use for, where leaving it out of account would not be what was meant.
+pub fn misplaced(flag: &str, command: &str, next: &str) -> Failure {
+    Failure::new(Exit::Usage, "usage", format!("{flag} has no say in `{command}`")).next(next)
+}
+
+/// A command that was to be done with before got to where others are.
+#[cfg(any(feature = "doctor", feature = "manual"))]
+pub fn passed_over() -> Failure {
+    Failure::new(Exit::Internal, "internal", "a command was passed over").next("please report it")
 }
 
 fn failure(command: &str, error: &clap::Error) -> Failure {
