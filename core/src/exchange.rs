@@ -237,7 +237,12 @@ fn refusal(service: &Service, host: &Origin, response: &HttpResponse) -> Failure
             Exit::RefusedByApi,
             stable(if status == 404 { "not_found" } else { "refused" }),
             format!("{name} refused the request (HTTP {status}{}){said}", in_words(code)),
-        ),
+        )
+        .next(match status {
+            404 => "check the path, and what it names",
+            409 => "look at how things stand now, then try again",
+            _ => "correct the request, then try again",
+        }),
         (429, _) => Failure::new(
             Exit::Server,
             stable("rate_limited"),
