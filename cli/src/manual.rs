@@ -38,7 +38,8 @@ pub fn run(manual: &Manual, mut command: clap::Command, printer: Printer) -> Res
         }
         Manual::Man { folder } => clap_mangen::generate_to(command, folder).map_err(|e| {
             let message = format!("cannot write to {}: {e}", folder.display());
-            Failure::new(Exit::Usage, "unwritable_folder", message).next("name a folder that is there, and yours")
+            Failure::new(Exit::Usage, "unwritable_folder", message)
+                .next("name a folder that is there, and yours")
         })?,
     }
     Ok(ExitCode::SUCCESS)

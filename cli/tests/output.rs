@@ -41,7 +41,10 @@ fn what_nobody_has_got_is_no_success() {
         (DOORKEY, &["sandbox", "--json", "--limit", "1"]),
     ] {
         let ended = full(&sealed, program, args).expect(2);
-        assert!(ended.stderr.contains("standard output could not be written: No space left"), "{args:?} {ended:?}");
+        assert!(
+            ended.stderr.contains("standard output could not be written: No space left"),
+            "{args:?} {ended:?}"
+        );
         assert!(ended.stderr.contains("→ make room"), "{args:?} {ended:?}");
         assert!(!ended.stderr.contains("token-1") && !ended.stderr.contains(TOKEN), "{args:?} {ended:?}");
     }

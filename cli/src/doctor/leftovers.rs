@@ -44,15 +44,17 @@ fn entries(login: &Login, ledger: &Ledger, held: &[Held]) -> Vec<Finding> {
 
 /// A session that ends with its access token, or has.
 fn ending(login: &Login, ledger: &Ledger, held: &[Held]) -> Option<Finding> {
-    let records = held.iter().flat_map(|(backend, records)| records.iter().map(move |entry| (*backend, entry)));
+    let records =
+        held.iter().flat_map(|(backend, records)| records.iter().map(move |entry| (*backend, entry)));
     let mut used =
         records.filter(|(backend, (slot, record))| !is_stale(ledger, held, *backend, slot, record));
     used.find_map(|(_, (_, record))| {
         let failure = no_renewal(&login.service, record)?;
         let rotation = record.rotation.as_ref()?;
-        let lives = rotation.access.as_ref().is_some_and(|access| {
-            left_of(&login.service, access).is_none_or(|left| !left.is_zero())
-        });
+        let lives = rotation
+            .access
+            .as_ref()
+            .is_some_and(|access| left_of(&login.service, access).is_none_or(|left| !left.is_zero()));
         let remedy = failure.next.unwrap_or_else(|| login.service.login_command());
         let message = of(login, &failure.message);
         match rotation.journal {

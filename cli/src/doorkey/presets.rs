@@ -63,7 +63,8 @@ impl Preset {
 /// `HOST/NAME` as `HOST/folder/NAME`, which may be written out; `None` if it is neither.
 fn below(rest: &str, folder: &str) -> Option<String> {
     let rest = rest.trim_end_matches('/');
-    let (before, name) = rest.rsplit_once('/').filter(|(before, name)| !before.is_empty() && !name.is_empty())?;
+    let (before, name) =
+        rest.rsplit_once('/').filter(|(before, name)| !before.is_empty() && !name.is_empty())?;
     match before.rsplit_once('/') {
         Some((_, last)) if last == folder => Some(rest.to_owned()),
         None if name != folder => Some(format!("{before}/{folder}/{name}")),
@@ -146,7 +147,13 @@ mod tests {
         ] {
             assert_eq!(find(text).issuer, issuer, "{text}");
         }
-        for text in ["keycloak", "keycloak:", "keycloak:sso.example.com", "keycloak:sso.example.com/", "keycloak:a/b/c"] {
+        for text in [
+            "keycloak",
+            "keycloak:",
+            "keycloak:sso.example.com",
+            "keycloak:sso.example.com/",
+            "keycloak:a/b/c",
+        ] {
             let failure = Preset::find(text).unwrap_err();
             assert_eq!(&*failure.code, "usage", "{text}");
             assert!(failure.next.unwrap().contains("keycloak:HOST/REALM"), "{text}");

@@ -267,7 +267,9 @@ fn check(document: &DocumentMut) -> Result<(), Failure> {
             _ => "is no setting that there is",
         };
         let what = format!("`{}` in config.toml {kind}", harmless(key));
-        return Err(Failure::new(Exit::Usage, "unusable_setting", what).next("correct or remove it, then try again"));
+        return Err(
+            Failure::new(Exit::Usage, "unusable_setting", what).next("correct or remove it, then try again")
+        );
     }
     Ok(())
 }
@@ -336,7 +338,8 @@ fn read(entry: &Item) -> Result<OAuth, String> {
         texts.collect::<Result<Vec<_>, _>>()
     };
     let switch = |key: &str| {
-        let switch = entry.get(key).map(|item| item.as_bool().ok_or(format!("{key} is neither true nor false")));
+        let switch =
+            entry.get(key).map(|item| item.as_bool().ok_or(format!("{key} is neither true nor false")));
         switch.transpose()
     };
     let origin = |text| Origin::parse(text).map_err(|e| format!("{API}: {e}"));
