@@ -15,7 +15,7 @@ use doorkey_core::service::Service;
 use doorkey_core::verdict::Refusal;
 
 use crate::driver::Driver;
-use crate::executor::spawn;
+use crate::executor::executor;
 use crate::flight::{Flight, Found};
 
 /// Tokens and authorized requests for any number of tasks. Clones are the same client.
@@ -104,6 +104,8 @@ impl Client {
 
     /// Joins whoever looks for the same already, or begins to look.
     fn board(&self, refusal: Option<Refusal>) -> Outcome<Passenger> {
+        // Before anything that is dropped without it: what lands takes the lock, too.
+        let executor = executor().map_err(|e| Failure::new(Exit::Internal, "no_thread", e.to_string()))?;
         let mut flights = self.flights();
         if let Some(flight) = flights.iter().find(|flight| flight.refusal == refusal) {
             return Ok(self.passenger(flight));
@@ -112,14 +114,11 @@ impl Client {
         let run = self.shared.driver.run(Machine::new(Arc::clone(&self.shared.service), find));
         let flight = Arc::new(Flight::new(refusal, run.interrupter()));
         let landing = Landing { client: self.clone(), flight: Arc::clone(&flight) };
-        let lands = spawn(async move {
+        let lands = async move {
             let found = run.await.map(|found: Option<Resolved>| found.map(Arc::new));
             landing.land(found);
-        });
-        match lands {
-            Ok(task) => task.detach(),
-            Err(e) => return Err(Failure::new(Exit::Internal, "no_thread", e.to_string())),
-        }
+        };
+        executor.spawn(lands).detach();
         flights.push(Arc::clone(&flight));
         Ok(self.passenger(&flight))
     }

@@ -22,7 +22,7 @@ use futures_lite::Stream;
 use crate::client::Client;
 use crate::driver::Means;
 use crate::engine::Session;
-use crate::executor::spawn;
+use crate::executor::executor;
 use crate::post::{Interrupter, Post};
 
 /// How often a surface is told that time goes by.
@@ -114,8 +114,9 @@ where
         if matches!(this.state, State::New(_))
             && let State::New(session) = replace(&mut this.state, State::Ended)
         {
-            match spawn(session.run()) {
-                Ok(task) => {
+            match executor() {
+                Ok(executor) => {
+                    let task = executor.spawn(session.run());
                     this.state = State::Running(Running { task: Some(task), post: Arc::clone(&this.post) });
                 }
                 Err(e) => return Poll::Ready(Err(Failure::new(Exit::Internal, "no_thread", e.to_string()))),

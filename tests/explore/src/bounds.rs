@@ -108,6 +108,10 @@ impl Bounds {
             Self::new("interrupts", Troubles { crashes: 1, losses: 1, interrupts: 1, ..none }),
             Self::new("strangers", Troubles { crashes: 1, losses: 1, strangers: 1, ..none }),
             Self::new("three", Troubles { crashes: 1, losses: 1, ..none }).sessions(3),
+            Self::new("three, stores", Troubles { losses: 1, stores: 1, ..none }).sessions(3),
+            Self::new("three, clocks", Troubles { crashes: 1, jumps: 1, ..none }).sessions(3),
+            Self::new("three, login, logout", none).sessions(3).login().logout(),
+            Self::new("everything", Troubles { crashes: 1, losses: 1, stores: 1, jumps: 1, ..none }),
             Self::new("login, logout, crash", Troubles { crashes: 1, ..none }).login().logout(),
             Self::new("login, logout, loss", Troubles { losses: 1, ..none }).login().logout(),
         ];
