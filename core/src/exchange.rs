@@ -1,6 +1,6 @@
 //! One API request with its retries.
 
-use alloc::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -239,9 +239,10 @@ fn refusal(service: &Service, host: &Origin, response: &HttpResponse) -> Failure
             format!("{name} refused the request (HTTP {status}{}){said}", in_words(code)),
         )
         .next(match status {
-            404 => "check the path, and what it names",
-            409 => "look at how things stand now, then try again",
-            _ => "correct the request, then try again",
+            403 => "ask for the right to do that, or sign in as somebody who has it".to_owned(),
+            404 => format!("check the path, and {}", service.api_variable),
+            409 => "look at how things stand now, then try again".to_owned(),
+            _ => "correct the request, then try again".to_owned(),
         }),
         (429, _) => Failure::new(
             Exit::Server,
