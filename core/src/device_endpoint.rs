@@ -178,7 +178,20 @@ pub(crate) fn not_begun(service: &Service, asked: &Url, response: &HttpResponse)
             Failure::new(Exit::Server, "refused", format!("{host} refused to begin a login (HTTP {status})"))
         }
     };
-    failure.next(format!("check {} and the proxy settings", service.api_variable))
+    match failure.code.as_ref() {
+        code if blames_registration(service, code) => failure.next(check_registration(service)),
+        _ => failure.next(format!("check {} and the proxy settings", service.api_variable)),
+    }
+}
+
+/// Whether an error says that the issuer knows the client otherwise (RFC 6749 §5.2), where it was a person who named it.
+fn blames_registration(service: &Service, code: &str) -> bool {
+    let codes = ["invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"];
+    service.oauth.as_ref().is_some_and(|oauth| oauth.client_id.is_some()) && codes.contains(&code)
+}
+
+fn check_registration(service: &Service) -> String {
+    format!("check how the client is registered, then {} again", service.login_command())
 }
 
 fn refused(service: &Service, error: &OAuthError) -> Verdict {
@@ -202,7 +215,10 @@ fn refused(service: &Service, error: &OAuthError) -> Verdict {
             code.to_string(),
             format!("{} refused the login ({code}){said}", service.name),
         )
-        .next(format!("{} again; update {} if it goes on", service.login_command(), service.command)),
+        .next(match blames_registration(service, code) {
+            true => check_registration(service),
+            false => format!("{} again; update {} if it goes on", service.login_command(), service.command),
+        }),
     })
 }
 
@@ -266,4 +282,41 @@ fn gateway(service: &Service, value: &Value) -> Result<Url, Failure> {
         )
         .next(format!("check the network, {} and the proxy settings", service.api_variable))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::OAuth;
+
+    #[test]
+    fn who_named_the_client_is_told_to_look_at_its_registration() {
+        let url = Url::parse("https://auth.example.com/device").unwrap();
+        let issuer = Service::issuer("https://auth.example.com", "work", String::new()).unwrap();
+        let named = |client_id: Option<&str>| {
+            let client_id = client_id.map(str::to_owned);
+            issuer.clone().with_oauth(OAuth { client_id, ..OAuth::new(url.clone()) })
+        };
+        for (code, client_id, blames) in [
+            ("invalid_client", Some("cli"), true),
+            ("unauthorized_client", Some("cli"), true),
+            ("invalid_scope", Some("cli"), true),
+            ("invalid_request", Some("cli"), false),
+            // The service itself says which one this is.
+            ("invalid_client", None, false),
+        ] {
+            let service = named(client_id);
+            let answer = HttpResponse::new(401, format!("{{\"error\":\"{code}\"}}"))
+                .header("content-type", "application/json");
+            let begun = not_begun(&service, &url, &answer);
+            let TokenReply::Refused(error) = TokenReply::read(&answer) else { panic!("{answer:?}") };
+            let Verdict::Failed(polled) = refused(&service, &error) else { panic!("{code}") };
+            for failure in [begun, polled] {
+                assert_eq!(&*failure.code, code);
+                let next = failure.next.unwrap();
+                assert_eq!(next.starts_with("check how the client is registered"), blames, "{next}");
+                assert!(next.contains("login") || !blames, "{next}");
+            }
+        }
+    }
 }
