@@ -79,7 +79,8 @@ pub(crate) fn with_what_was_known(service: &Service, mut record: Record, ledger:
     }
     let workspace = || {
         let slug = ledger.active.clone()?;
-        Some(Workspace { id: ledger.workspace_id.clone(), name: None, slug })
+        let id = ledger.workspace_id.as_deref().and_then(Workspace::readable_id);
+        Some(Workspace { id, name: None, slug })
     };
     record.workspace = record.workspace.take().or_else(workspace);
     let gateway = ledger.gateway_url.as_deref().and_then(|url| Url::parse(url).ok());

@@ -106,7 +106,7 @@ pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
     let foreign = match (&refresh_token, &read.fingerprint) {
         // One that was spent before is no other login: a backup was restored, or another program wrote what it knew.
         (Some(token), Some(_)) if read.has_spent(token) => false,
-        (Some(token), Some(fingerprint)) => token.fingerprint() != Fingerprint::from_hex(fingerprint),
+        (Some(token), Some(_)) => !read.is_of(token),
         (Some(_), None) => true,
         (None, _) => false,
     };
@@ -165,13 +165,20 @@ impl Read {
         self.spent.iter().any(|hex| Fingerprint::from_hex(hex) == token.fingerprint())
     }
 
+    /// Whether what is written beside it was written about this token.
+    fn is_of(&self, token: &Secret) -> bool {
+        self.fingerprint.as_deref().is_some_and(|hex| Fingerprint::from_hex(hex) == token.fingerprint())
+    }
+
     fn into_record(self, refresh_token: Option<Secret>) -> Result<Record, UnreadableRecord> {
         let generation = Generation::parse(&self.r#gen).ok_or(UnreadableRecord::Malformed)?;
         if self.ended {
             return Ok(Record::tombstone(generation));
         }
         let rotates = refresh_token.is_some();
-        let was_spent = refresh_token.as_ref().is_some_and(|token| self.has_spent(token));
+        // Put back by somebody else: what the journal says is of another token.
+        let put_back =
+            refresh_token.as_ref().is_some_and(|token| self.has_spent(token) && !self.is_of(token));
         let token = refresh_token.or(self.token).ok_or(UnreadableRecord::Malformed)?;
         if !is_token(token.expose_secret()) {
             return Err(UnreadableRecord::Malformed);
@@ -186,7 +193,7 @@ impl Read {
             (_, Some(UNRENEWABLE)) => Journal::Unrenewable,
             (_, Some(REVOKING)) => Journal::Revoking,
             // Whether it is still good for anything cannot be known.
-            _ if was_spent => {
+            _ if put_back => {
                 Journal::Spending(Spending { attempt: 1, started: Moment::default(), last_resorts: 0 })
             }
             (_, Some(why)) => Journal::Refused { interrupted: why == "interrupted" },
@@ -315,6 +322,22 @@ mod tests {
         let foreign = Secret::from(r#"{"refreshToken":"refresh-2","accessToken":"x","other":1}"#);
         for text in [changed, foreign] {
             assert_eq!(Record::decode(&text), Ok(Record::bare_refresh(Secret::from("refresh-2"))));
+        }
+    }
+
+    #[test]
+    fn what_is_written_of_a_spent_token_that_was_put_back_counts() {
+        let mut ours = session(Journal::Refused { interrupted: false });
+        ours.rotation.get_or_insert_default().spent.push(Fingerprint::of(b"refresh-0"));
+        let text = ours.encode().expose_secret().replace("refresh-1", "refresh-0");
+        let mut record = Record::decode(&Secret::new(text)).unwrap();
+        let spending = |attempt, last_resorts| Spending { attempt, started: Moment::default(), last_resorts };
+        // What the journal said was of another token.
+        let journal = &record.rotation.as_ref().unwrap().journal;
+        assert_eq!(*journal, Journal::Spending(spending(1, 0)));
+        for journal in [Journal::Spending(spending(3, 2)), Journal::Refused { interrupted: true }] {
+            record.rotation.get_or_insert_default().journal = journal;
+            assert_eq!(Record::decode(&record.encode()).as_ref(), Ok(&record));
         }
     }
 

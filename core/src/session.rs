@@ -24,7 +24,7 @@ use crate::resolve::{NOT_SIGNED_IN, store_failure, unexpected};
 use crate::rotate::{End, Rotate, Rotated};
 use crate::rotation::{Journal, Moment, Spending};
 use crate::seeded::Seeded;
-use crate::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::store::{ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 use crate::verdict::{Refusal, Stuck, Verdict, grace_left, is_alive, judge};
 
@@ -39,8 +39,6 @@ const PATIENCE_ALIVE: Duration = Duration::from_secs(2);
 /// How often, and how far apart, to look for a newer record after the issuer refused a token.
 const NEWER_LOOKS: u32 = 4;
 const NEWER_PAUSE: Duration = Duration::from_millis(500);
-/// Changes of the record by others, in a row, before giving up: nobody writes that often.
-const ROUNDS: u32 = 5;
 /// How often nothing was sent before giving up.
 const TRIES: u32 = 3;
 
@@ -407,8 +405,7 @@ impl Session {
     }
 
     fn keeps_changing(&mut self, cx: &mut Context<'_>) -> Step<Bearer> {
-        let detail = "another program keeps changing the stored session".into();
-        self.finish(cx, Err(store_failure(StoreFailure { kind: StoreFailureKind::Busy, detail })))
+        self.finish(cx, Err(store_failure(StoreFailure::keeps_changing())))
     }
 
     fn unlock(&mut self, cx: &mut Context<'_>, then: Then) -> Step<Bearer> {

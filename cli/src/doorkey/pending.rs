@@ -62,7 +62,7 @@ pub fn finish(issuing: &Issuing<'_>, profiles: &Profiles<'_>, handle: &str) -> R
                 .file
                 .keep(&profile.joined_with(profiles.settings.profile(&profile.name).ok().flatten()))?;
             claim.remove().map_err(store_failure)?;
-            report::signed_in(printer, &service, &profile, &kept);
+            report::signed_in(printer, &service, &profile, &kept, profiles.environment);
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
