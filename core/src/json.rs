@@ -181,7 +181,7 @@ mod tests {
             let mut object = Object::begin(&mut written);
             object.set_text("a", text);
             object.end();
-            assert_eq!(written, format!("{}", serde_json::json!({ "a": text })));
+            assert_eq!(written, serde_json::json!({ "a": text }).to_string());
         }
     }
 }
