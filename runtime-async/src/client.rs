@@ -15,7 +15,7 @@ use doorkey_core::service::Service;
 use doorkey_core::verdict::Refusal;
 
 use crate::driver::Driver;
-use crate::executor::spawn;
+use crate::executor::executor;
 use crate::flight::{Flight, Found};
 use crate::live::Alive;
 
@@ -105,6 +105,8 @@ impl Client {
 
     /// Joins whoever looks for the same already, or begins to look.
     fn board(&self, refusal: Option<Refusal>) -> Outcome<Passenger> {
+        // Before anything that is dropped without it: what lands takes the lock, too.
+        let executor = executor().map_err(|e| Failure::new(Exit::Internal, "no_thread", e.to_string()))?;
         let mut flights = self.flights();
         if let Some(flight) = flights.iter().find(|flight| flight.refusal == refusal) {
             return Ok(self.passenger(flight));
@@ -114,14 +116,11 @@ impl Client {
         let flight = Arc::new(Flight::new(refusal, run.interrupter()));
         let alive = Alive::new(&self.shared.driver.means.live);
         let landing = Landing { client: self.clone(), flight: Arc::clone(&flight), _alive: alive };
-        let lands = spawn(async move {
+        let lands = async move {
             let found = run.await.map(|found: Option<Resolved>| found.map(Arc::new));
             landing.land(found);
-        });
-        match lands {
-            Ok(task) => task.detach(),
-            Err(e) => return Err(Failure::new(Exit::Internal, "no_thread", e.to_string())),
-        }
+        };
+        executor.spawn(lands).detach();
         flights.push(Arc::clone(&flight));
         Ok(self.passenger(&flight))
     }

@@ -22,7 +22,7 @@ use futures_lite::Stream;
 use crate::client::Client;
 use crate::driver::Means;
 use crate::engine::Session;
-use crate::executor::spawn;
+use crate::executor::executor;
 use crate::live::{Alive, Live};
 use crate::post::{Interrupter, Post};
 
@@ -118,9 +118,12 @@ where
         if matches!(this.state, State::New(_))
             && let State::New(session) = replace(&mut this.state, State::Ended)
         {
-            let (live, post) = (Arc::clone(&session.engine.means.live), Arc::clone(&this.post));
-            match spawn(Session::run(Alive::new(&live), session)) {
-                Ok(task) => this.state = State::Running(Running { task: Some(task), post, live, abandon }),
+            match executor() {
+                Ok(executor) => {
+                    let (live, post) = (Arc::clone(&session.engine.means.live), Arc::clone(&this.post));
+                    let task = executor.spawn(Session::run(Alive::new(&live), session));
+                    this.state = State::Running(Running { task: Some(task), post, live, abandon });
+                }
                 Err(e) => return Poll::Ready(Err(Failure::new(Exit::Internal, "no_thread", e.to_string()))),
             }
         }
