@@ -153,6 +153,8 @@ pub(crate) fn secret_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString as _;
+
     use super::*;
 
     #[test]

@@ -168,12 +168,14 @@ impl<T> Drop for Running<T> {
 
 /// Lets it go on alone. What it ends with is nobody's, and gone before nothing is under way any more.
 fn abandon<T: Send + 'static>(task: Task<Box<Outcome<T>>>, alive: Alive) {
-    let ends = spawn(async move {
+    let ends = async move {
         drop(task.await);
         drop(alive);
-    });
+    };
     // The thread runs already.
-    drop(ends.map(Task::detach));
+    if let Ok(executor) = executor() {
+        executor.spawn(ends).detach();
+    }
 }
 
 impl Person<'_> {
