@@ -220,3 +220,60 @@ impl Drop for Entropy {
         self.0.zeroize();
     }
 }
+
+// Elsewhere a process cannot read its own memory as a file.
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    extern crate std;
+
+    use alloc::collections::BTreeSet;
+    use alloc::vec;
+    use std::fs::File;
+    use std::io::Read as _;
+    use std::os::unix::fs::FileExt as _;
+
+    use super::*;
+
+    /// So many bytes in a row that are the same are no accident.
+    const SAME: usize = 16;
+
+    /// All that this process may write to, as it is now.
+    fn memory() -> Vec<Vec<u8>> {
+        // At once: whoever grows may get what was given back, and write over what is looked for.
+        let mut maps = String::with_capacity(1 << 20);
+        File::open("/proc/self/maps").unwrap().read_to_string(&mut maps).unwrap();
+        let memory = File::open("/proc/self/mem").unwrap();
+        let address = |text| u64::from_str_radix(text, 16).unwrap();
+        let regions = maps.lines().filter_map(|line| {
+            let (range, _) = line.split_once(' ').filter(|(_, mode)| mode.starts_with("rw"))?;
+            let (from, to) = range.split_once('-')?;
+            let mut bytes = vec![0; usize::try_from(address(to) - address(from)).unwrap()];
+            // The kernel keeps some of it to itself.
+            memory.read_exact_at(&mut bytes, address(from)).is_ok().then_some(bytes)
+        });
+        regions.collect()
+    }
+
+    /// None of them is long enough to be found.
+    fn pieces() -> impl Iterator<Item = String> {
+        (0..60_u64).map(|at| alloc::format!("{:06}", at * 15_485_863 % 999_983))
+    }
+
+    #[test]
+    fn what_a_builder_outgrows_is_wiped() {
+        let mut builder = SecretBuilder::default();
+        pieces().for_each(|piece| builder.push_str(&piece));
+        drop(builder.finish());
+        let left = memory();
+        // Not before: it comes into the memory here.
+        let text: String = pieces().collect();
+        let parts: BTreeSet<&[u8]> = text.as_bytes().windows(SAME).collect();
+        let found = |memory: &[Vec<u8>]| {
+            let has = |part: &&[u8]| part[0].is_ascii_digit() && parts.contains(part);
+            memory.iter().map(|region| region.windows(SAME).filter(has).count()).sum::<usize>()
+        };
+        assert_eq!(found(&left), 0);
+        assert!(found(&memory()) >= parts.len(), "it would be found");
+    }
+}

@@ -7,7 +7,9 @@
 //! | three words with dots between them, the first two JSON | access tokens of Pensar |
 //! | 43 characters of base64url, which is what 256 bits are | device ids, states, verifiers, selection ids, cookies, CSRF tokens |
 
-use std::fs;
+use std::borrow::Cow;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::thread;
 
@@ -20,19 +22,28 @@ const LEAST: usize = 12;
 const BITS_256: usize = 43;
 /// How the folders of tests begin.
 const OUR_FOLDERS: &str = "doorkey-";
+/// How a text begins that is encrypted.
+const SEALED: &[u8] = b"doorkey-sealed-v";
+/// How a program begins.
+const PROGRAM: &[u8] = b"\x7fELF";
 /// What stands for a secret in a trace, and is none.
 const PLACEHOLDER: &str = "placeholder";
 
 /// Where credentials lie in a home, and why they may.
-const PLACES: [&str; 15] = [
+const PLACES: [&str; 19] = [
     // Files for them, where there is no keychain.
     ".config/pentify/credentials",
     ".pensar/auth.json",
     ".config/doorkey/credentials",
     // Those of the examples.
     "place/credentials",
-    // Encrypted: base64 of what is as good as random, in which any mark can turn up.
-    ".config/doorkey/credentials.enc",
+    "place/auth.json",
+    "place/session",
+    "place/example/credentials",
+    "place/example/auth.json",
+    // Emergency files, which are plain text where the file beside them is.
+    ".pensar/auth.emergency",
+    ".config/doorkey/profiles/*/session.emergency",
     // Logins that another process finishes, and what a test keeps of a session.
     ".config/doorkey/pending/*",
     "kept/credentials",
@@ -47,8 +58,6 @@ const PLACES: [&str; 15] = [
     "canary/auth.json",
     "canary/credentials",
     "canary/wire",
-    // A keyring, which encrypts what it holds, in a desktop's home.
-    ".local/share/keyrings",
 ];
 /// Names before a secret of 256 bits in a link, which is shown because somebody has to open it.
 const IN_LINKS: [&str; 3] = ["id=", "state=", "code_challenge="];
@@ -74,22 +83,19 @@ pub fn canaries(text: &str) -> Vec<&str> {
 /// terminal other than in a link. It tells where, but no secret.
 pub fn expect_none_said(stdout: &str, stderr: &str) {
     for (name, text, may) in [("standard output", stdout, &HANDED_OUT[..]), ("standard error", stderr, &[])] {
-        let said = said(text, may);
+        let said = said(text, may, |_| true);
         assert!(said.is_empty() || thread::panicking(), "{name} says {said:#?}");
     }
 }
 
-/// Fails if a file in a home holds a secret that has no place there; looked for where `DOORKEY_CANARIES` is set.
+/// Fails if a file in a home holds a secret that has no place there.
 pub fn expect_none_kept(home: &Path) {
-    if std::env::var_os("DOORKEY_CANARIES").is_none() {
-        return;
-    }
     let kept = kept(home);
     assert!(kept.is_empty() || thread::panicking(), "secrets in {kept:#?}");
 }
 
-/// What stands before each secret that may not be said.
-fn said(text: &str, may: &[&str]) -> Vec<String> {
+/// What stands before each secret that may not be said and that `counts`.
+fn said(text: &str, may: &[&str], counts: impl Fn(&str) -> bool) -> Vec<String> {
     let text = &without_escapes(text);
     let before = |at: usize| {
         text[..at].chars().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<String>()
@@ -98,7 +104,7 @@ fn said(text: &str, may: &[&str]) -> Vec<String> {
     let said = all.filter(|(before, canary)| {
         let before = if before.is_empty() { "\n" } else { before.as_str() };
         let is_in_link = canary.len() == BITS_256 && IN_LINKS.iter().any(|name| before.ends_with(name));
-        !is_in_link && !may.iter().any(|may| before.ends_with(may))
+        counts(canary) && !is_in_link && !may.iter().any(|may| before.ends_with(may))
     });
     said.map(|(before, canary)| format!("{before}{}…", &canary[..LEAST])).collect()
 }
@@ -117,19 +123,31 @@ fn kept(home: &Path) -> Vec<String> {
             } else if is.as_ref().is_ok_and(fs::FileType::is_dir) {
                 folders.push(path);
             } else if is.is_ok_and(|is| is.is_file()) {
-                let content = fs::read(&path).unwrap_or_default();
-                // In a program, words of any length are found.
-                let content = if content.starts_with(b"\x7fELF") {
-                    "".into()
-                } else {
-                    String::from_utf8_lossy(&content)
-                };
-                let said = said(&content, &[]);
-                found.extend((!said.is_empty()).then(|| format!("{inside}: {}", said.join(", "))));
+                let kept = kept_in(&content(&path).unwrap_or_default());
+                found.extend((!kept.is_empty()).then(|| format!("{inside}: {}", kept.join(", "))));
             }
         }
     }
     found
+}
+
+/// What a file holds. A program holds nothing: words of any length are found in it.
+fn content(path: &Path) -> io::Result<Vec<u8>> {
+    let (mut file, mut content) = (File::open(path)?, Vec::new());
+    file.by_ref().take(PROGRAM.len() as u64).read_to_end(&mut content)?;
+    if content == PROGRAM {
+        return Ok(Vec::new());
+    }
+    file.read_to_end(&mut content)?;
+    Ok(content)
+}
+
+/// What stands before each secret in a file. Where it is as good as random, as in what is encrypted, any 43 characters can
+/// turn up, so that only what says what it is counts there.
+fn kept_in(content: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(content);
+    let is_random = content.starts_with(SEALED) || matches!(text, Cow::Owned(_));
+    said(&text, &[], |canary| !is_random || says_what_it_is(canary))
 }
 
 /// The text of a terminal, with a space for each escape sequence (ECMA-48 §5.4): its end is no part of a word.
@@ -182,6 +200,11 @@ fn is_canary(word: &str) -> bool {
         && has(u8::is_ascii_digit)
 }
 
+/// Whether it has a mark that no chance makes.
+fn says_what_it_is(canary: &str) -> bool {
+    canary.contains('.') || PREFIXES.iter().any(|prefix| canary.contains(prefix))
+}
+
 /// The token that a text begins with.
 fn jwt(text: &str) -> Option<&str> {
     let header = word(text).len();
@@ -226,5 +249,35 @@ fn canaries_are_known_when_they_are_seen() {
         [(line("x "), String::new()), (String::new(), line("")), (String::new(), line("token: "))]
     {
         assert!(std::panic::catch_unwind(|| expect_none_said(&stdout, &stderr)).is_err(), "{stdout}{stderr}");
+    }
+}
+
+#[test]
+fn secrets_in_files_are_found_and_what_looks_like_one_by_chance_is_not() {
+    let home = std::env::temp_dir().join(format!("doorkey-canary-{}", std::process::id()));
+    let found = |name: &str, before: &[u8], secret: &str| {
+        let file = home.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, [before, b" ", secret.as_bytes(), b"\n"].concat()).unwrap();
+        let kept = kept(&home);
+        fs::remove_dir_all(&home).unwrap();
+        kept.len() == 1
+    };
+    let bits = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    for secret in [bits, "psr_refresh_abcdefghijkl", "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJlcw"] {
+        assert!(found("logs/trace", b"a line:", secret), "{secret}");
+        assert!(found(".config/doorkey/credentials.enc", b"{", secret), "{secret} in what is not encrypted");
+        let is_certain = secret != bits;
+        assert_eq!(found(".config/doorkey/credentials.enc", SEALED, secret), is_certain, "{secret}");
+        assert_eq!(found("logs/binary", b"\xff\0\x01", secret), is_certain, "{secret}");
+        for (name, before) in [
+            ("program", PROGRAM),
+            (".pensar/auth.json", b"{"),
+            (".pensar/.auth.json.new", b"{"),
+            (".config/doorkey/pending/x", b"{"),
+        ] {
+            assert!(!found(name, before, secret), "{secret} in {name}");
+        }
+        assert!(found("auth.json", b"{", secret), "{secret}");
     }
 }

@@ -16,10 +16,14 @@ use doorkey_tests::wait_for;
 /// Of a JWT, before its signature: what comes before is in traces, too, where only the times are looked at.
 const PAYLOAD: usize = 100;
 
+/// The content of the key file of an encrypted store, which is as secret as what is encrypted with it.
+const KEY: &str = "of-a-key-file-0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZ-abcdefghijkl";
+
 /// A service, a home, and a keychain if that is where it stores.
 pub struct Place {
     sandbox: Sandbox,
     service: &'static str,
+    is_encrypted: bool,
     home: Home,
     // Ends last: it has the keychain.
     _desktop: Option<Desktop>,
@@ -33,11 +37,11 @@ impl Place {
         let home = desktop.iter().fold(Home::new(name).with_sandbox(&sandbox), Home::with_desktop);
         let folder = home.folder().join("canary");
         fs::create_dir(&folder).unwrap();
-        fs::write(folder.join("key"), [7; 64]).unwrap();
+        fs::write(folder.join("key"), KEY).unwrap();
         for (path, mode) in [(&folder, 0o700), (&folder.join("key"), 0o600)] {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         }
-        Self { sandbox, service, home, _desktop: desktop }
+        Self { sandbox, service, is_encrypted: store == "encrypted", home, _desktop: desktop }
     }
 
     /// The program with this driver and this store, not yet started.
@@ -60,12 +64,13 @@ impl Place {
         let all = canaries(&wire).into_iter().chain(user_codes);
         let secret =
             |text: &str| text.rfind('.').map_or(text.to_owned(), |at| text[at - PAYLOAD..].to_owned());
-        all.map(secret).collect()
+        all.map(secret).chain(self.is_encrypted.then(|| KEY.to_owned())).collect()
     }
 
-    /// How many there are in the end: device id and key; or device code, user code, signing key and two pairs of tokens.
+    /// How many there are in the end: device id and key; or device code, user code, signing key and two pairs of tokens; and
+    /// what they are encrypted with.
     pub fn most_secrets(&self) -> usize {
-        if self.service == "pentify" { 2 } else { 7 }
+        usize::from(self.is_encrypted) + if self.service == "pentify" { 2 } else { 7 }
     }
 
     /// Everything that went over the wire.
