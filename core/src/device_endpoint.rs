@@ -15,14 +15,13 @@ use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::money::Money;
 use crate::notice::PollState;
-use crate::oauth::{DEVICE_CODE_GRANT, Dialect, OAuthError, TokenReply};
+use crate::oauth::{DEVICE_CODE_GRANT, Dialect, OAuthError, TokenReply, is_given, token_in};
 use crate::pairing::workspace;
 use crate::record::Gateway;
 use crate::secret::Secret;
 use crate::service::Service;
 use crate::text::harmless;
 use crate::time::Now;
-use crate::token::is_bearer;
 use crate::url::{Text, Url};
 
 /// Where the API tells its client's id, beside [`OAuth::client_id`].
@@ -132,7 +131,7 @@ impl Endpoint {
             (_, TokenReply::Refused(error)) if response.status != 429 || error.code == "slow_down" => {
                 refused(service, &error)
             }
-            (Self::Issuer { client_id }, TokenReply::Tokens(tokens)) if are_usable(&object) => {
+            (Self::Issuer { client_id }, TokenReply::Tokens(tokens)) => {
                 Verdict::Granted(Granted::Tokens { client_id: client_id.clone(), tokens, sent })
             }
             (Self::Issuer { .. }, _) if is_given(&object, "access_token") => {
@@ -242,20 +241,6 @@ fn unusable(service: &Service) -> Failure {
     .next(format!("{} again", service.login_command()))
 }
 
-/// A refresh token that cannot be sent is not taken for none: without it the session would end in minutes.
-fn are_usable(object: &Value) -> bool {
-    !is_given(object, "refresh_token") || token(object, "refresh_token").is_some()
-}
-
-fn is_given(object: &Value, key: &str) -> bool {
-    object.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
-}
-
-fn token(object: &Value, key: &str) -> Option<Secret> {
-    let text = object.get(key)?.as_str()?;
-    is_bearer(text).then(|| Secret::from(text))
-}
-
 /// The older deployments' answer: `None` if it is none.
 fn legacy(service: &Service, object: &Value) -> Option<Verdict> {
     Some(match object.get("status")?.as_str()? {
@@ -276,12 +261,12 @@ fn legacy(service: &Service, object: &Value) -> Option<Verdict> {
 fn legacy_grant(service: &Service, object: &Value) -> Result<LegacyGrant, Failure> {
     let url = object.get("gatewayUrl").filter(|url| !url.is_null());
     Ok(LegacyGrant {
-        key: token(object, "apiKey").ok_or_else(|| unusable(service))?,
+        key: token_in(object, "apiKey").ok_or_else(|| unusable(service))?,
         workspace: object.get("workspace").and_then(workspace),
         balance: object.get("credits").and_then(|credits| credits.get("balance")).and_then(Money::from_json),
         gateway: Gateway {
             url: url.map(|url| gateway(service, url)).transpose()?,
-            signing_key: token(object, "signingKey"),
+            signing_key: token_in(object, "signingKey"),
         },
     })
 }

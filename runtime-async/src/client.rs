@@ -17,6 +17,7 @@ use doorkey_core::verdict::Refusal;
 use crate::driver::Driver;
 use crate::executor::executor;
 use crate::flight::{Flight, Found};
+use crate::live::Alive;
 
 /// Tokens and authorized requests for any number of tasks. Clones are the same client.
 ///
@@ -113,7 +114,8 @@ impl Client {
         let find = Find::new(self.shared.given.clone(), refusal.clone());
         let run = self.shared.driver.run(Machine::new(Arc::clone(&self.shared.service), find));
         let flight = Arc::new(Flight::new(refusal, run.interrupter()));
-        let landing = Landing { client: self.clone(), flight: Arc::clone(&flight) };
+        let alive = Alive::new(&self.shared.driver.means.live);
+        let landing = Landing { client: self.clone(), flight: Arc::clone(&flight), _alive: alive };
         let lands = async move {
             let found = run.await.map(|found: Option<Resolved>| found.map(Arc::new));
             landing.land(found);
@@ -154,6 +156,8 @@ impl Drop for Passenger {
 struct Landing {
     client: Client,
     flight: Arc<Flight>,
+    // Dropped last: it holds what was found.
+    _alive: Alive,
 }
 
 impl Landing {

@@ -33,6 +33,7 @@
 
 mod account;
 mod api;
+mod asked;
 mod bearer;
 mod clock;
 mod config;

@@ -165,4 +165,13 @@ mod tests {
         let (_other, _) = open(&path).unwrap();
         assert!(!is_still_there(&path, opened), "another file of that name");
     }
+
+    #[test]
+    fn only_a_lock_that_is_missing_is_free_unseen() {
+        let folder = crate::scratch::Scratch::new("lock-unseen");
+        assert_eq!(look_at(&folder.join("missing.lock")), Ok(LockState::Free));
+        fs::write(folder.join("file"), "").unwrap();
+        let failure = look_at(&folder.join("file/x.lock")).unwrap_err();
+        assert_eq!(failure.kind, StoreFailureKind::Refused, "{failure}");
+    }
 }

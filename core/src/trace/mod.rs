@@ -4,8 +4,8 @@
 //! the end. Every secret, and everything derived from one, is replaced by a numbered placeholder that keeps its shape,
 //! so that [`replay`] can feed the events to the same machine again and compare what comes out.
 //!
-//! A fingerprint of a bare token in the ledger is an opaque placeholder: a replay cannot tell that it belongs to a
-//! token that is loaded later.
+//! A fingerprint of a bare token in the ledger, and that of the refused token that a session begins with, is an opaque
+//! placeholder: a replay cannot tell that it belongs to a token that is loaded later.
 
 mod placeholder;
 mod read;

@@ -36,6 +36,8 @@ pub struct World {
     pub broken: BTreeMap<Backend, StoreFailureKind>,
     /// What only writes answer.
     pub unwritable: BTreeMap<Backend, StoreFailureKind>,
+    /// Writes are acknowledged, and nothing is there afterwards.
+    pub forgets: bool,
     pub ledger: Ledger,
     /// What is remembered cannot be written.
     pub ledger_full: bool,
@@ -43,6 +45,12 @@ pub struct World {
     pub locked_by_another: bool,
     /// So many attempts at the lock find it taken, from the second one on.
     pub busy_for: usize,
+    /// What every attempt at the lock answers.
+    pub unlockable: Option<StoreFailureKind>,
+    /// The lock does not hold against other machines.
+    pub lock_is_shared: bool,
+    /// What a session's emergency file holds.
+    pub emergency: Option<Record>,
     pub server: Server,
     /// Milliseconds since the start of the world.
     pub millis: u64,
@@ -59,8 +67,12 @@ pub struct World {
     pub cancelled_at_send: Option<usize>,
     /// Done just before the operation of this number.
     pub meddling: Option<(usize, Meddling)>,
+    /// Done just before every write of a credential.
+    pub meddling_with_writes: Option<Meddling>,
     /// Another program writes into the keychain whenever we have looked.
     pub rival: bool,
+    /// What a store says to its failures.
+    pub detail: &'static str,
     /// Whether the person answers the keychain's prompt.
     pub unseals: bool,
     draws: u8,
@@ -78,11 +90,15 @@ impl World {
             stores: BTreeMap::from([(KEYCHAIN, BTreeMap::new()), (FILE, BTreeMap::new())]),
             broken: BTreeMap::new(),
             unwritable: BTreeMap::new(),
+            forgets: false,
             ledger: Ledger::default(),
             ledger_full: false,
             lock_held: false,
             locked_by_another: false,
             busy_for: 0,
+            unlockable: None,
+            lock_is_shared: false,
+            emergency: None,
             server: Box::new(server),
             millis: 0,
             ops: Vec::new(),
@@ -93,7 +109,9 @@ impl World {
             cancelled_at_op: None,
             cancelled_at_send: None,
             meddling: None,
+            meddling_with_writes: None,
             rival: false,
+            detail: "it is so",
             unseals: false,
             draws: 0,
         }
@@ -112,6 +130,8 @@ impl World {
         let mut recorder = Recorder::default();
         let mut lines = vec![recorder.begin(task, &self.service)];
         let mut event = Event::Started { jitter_seed: 11 };
+        // What the interrupted request comes to, for a machine that does not end at once.
+        let mut late = None;
         let mut queue = std::collections::VecDeque::new();
         loop {
             let now = self.now();
@@ -137,17 +157,26 @@ impl World {
                         }
                         let cancels = self.cancelled_at_send == Some(self.sent.len() + 1)
                             && matches!(command, Command::Send { .. });
-                        if let Some(event) = self.perform(command) {
-                            break if cancels { Event::Cancelled } else { event };
+                        match self.perform(command) {
+                            Some(event) if cancels => {
+                                late = Some(event);
+                                break Event::Cancelled;
+                            }
+                            Some(event) => break event,
+                            None => {}
                         }
                     }
                     None if machine.outcome().is_some() => {
                         assert!(!self.lock_held, "the lock is given back");
                         let outcome = machine.into_outcome();
                         lines.push(recorder.end(outcome.as_ref().and_then(|o| o.as_ref().err())));
-                        check_trace(&lines);
+                        // What the token of an opaque fingerprint is, no replay can know.
+                        if !matches!(task, Task::Session { refusal: Some(_) }) {
+                            check_trace(&lines);
+                        }
                         return outcome;
                     }
+                    None if late.is_some() => break late.take().unwrap(),
                     None => {
                         let (at, _) =
                             machine.poll_timeout().unwrap_or_else(|| panic!("it waits for nothing"));
@@ -191,6 +220,9 @@ impl World {
                 {
                     meddle(self);
                 }
+                if let (StoreOp::Write { .. }, Some(meddle)) = (&op, self.meddling_with_writes) {
+                    meddle(self);
+                }
                 self.ops.push(op.clone());
                 Event::Store { id, answer: self.store(op) }
             }
@@ -210,8 +242,10 @@ impl World {
     }
 
     fn store(&mut self, op: StoreOp) -> StoreAnswer {
-        let failed =
-            |kind| StoreAnswer::Failed(StoreFailure { kind, detail: format!("it is {}", kind.as_str()) });
+        let detail = self.detail;
+        let failed = |kind: StoreFailureKind| {
+            StoreAnswer::Failed(StoreFailure { kind, detail: format!("{}: {detail}", kind.as_str()) })
+        };
         let backend = match &op {
             StoreOp::ReadLedger => return StoreAnswer::Ledger(self.ledger.clone()),
             StoreOp::WriteLedger(ledger) => {
@@ -230,6 +264,9 @@ impl World {
                 return failed(StoreFailureKind::Busy);
             }
             StoreOp::Lock { .. } => {
+                if let Some(kind) = self.unlockable {
+                    return failed(kind);
+                }
                 self.lock_held = true;
                 return StoreAnswer::Done;
             }
@@ -250,11 +287,19 @@ impl World {
             | StoreOp::LoadAll(backend)
             | StoreOp::Write { backend, .. }
             | StoreOp::Delete { backend, .. } => *backend,
-            // Nothing of a session's that is beside its record is in this world.
-            StoreOp::ReadEmergency | StoreOp::ReadPlaintext => return StoreAnswer::Records(Vec::new()),
-            StoreOp::RemoveEmergency | StoreOp::ReserveEmergency { .. } | StoreOp::CheckLock => {
+            StoreOp::ReadEmergency => {
+                let records = self.emergency.iter().map(|record| (Slot::Active, record.clone()));
+                return StoreAnswer::Records(records.collect());
+            }
+            StoreOp::RemoveEmergency => {
+                assert!(self.lock_held, "the emergency file is removed under the lock");
+                self.emergency = None;
                 return StoreAnswer::Done;
             }
+            // Nothing that an older program left is in this world.
+            StoreOp::ReadPlaintext => return StoreAnswer::Records(Vec::new()),
+            StoreOp::CheckLock if self.lock_is_shared => return failed(StoreFailureKind::Shared),
+            StoreOp::ReserveEmergency { .. } | StoreOp::CheckLock => return StoreAnswer::Done,
             StoreOp::WritePending(_) => return StoreAnswer::Done,
             other => panic!("no operation of this world: {other:?}"),
         };
@@ -281,7 +326,9 @@ impl World {
                 if slots.get(&slot).map(Record::version) != expected {
                     return StoreAnswer::Conflict;
                 }
-                slots.insert(slot, record);
+                if !self.forgets {
+                    slots.insert(slot, record);
+                }
                 StoreAnswer::Done
             }
             StoreOp::Delete { slot, expected, .. } => {
