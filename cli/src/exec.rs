@@ -76,7 +76,8 @@ fn run(mut command: Command) -> io::Result<ExitCode> {
     Ok(code.and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-fn not_started(program: &OsStr, why: &io::Error) -> Failure {
+/// The command cannot be started.
+pub fn not_started(program: &OsStr, why: &io::Error) -> Failure {
     let name = harmless(&program.to_string_lossy());
     match why.kind() {
         io::ErrorKind::NotFound => {

@@ -47,6 +47,7 @@ pub fn read_hidden(watch: &Watch, prompt: &str) -> Result<Secret, Failure> {
             std::thread::park();
         }
         Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
+            .next("run it at a terminal")
     })?;
     Ok(Secret::new(typed))
 }

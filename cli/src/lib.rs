@@ -16,6 +16,7 @@
 //! | `trace` (default) | `--trace FILE`, and `doorkey replay` |
 
 pub mod api;
+pub mod cleared;
 #[cfg(feature = "doctor")]
 pub mod doctor;
 pub mod doorkey;

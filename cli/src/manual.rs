@@ -1,11 +1,12 @@
 //! Completion scripts and manual pages, the same way for every command.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap_complete::Shell;
 use doorkey_core::failure::{Exit, Failure};
+
+use crate::printer::Printer;
 
 /// The commands that describe their command line.
 #[derive(Debug, clap::Subcommand)]
@@ -27,18 +28,18 @@ pub enum Manual {
 ///
 /// # Errors
 /// If the folder for the manual pages cannot be written to.
-pub fn run(manual: &Manual, mut command: clap::Command) -> Result<ExitCode, Failure> {
+pub fn run(manual: &Manual, mut command: clap::Command, printer: Printer) -> Result<ExitCode, Failure> {
     match manual {
         Manual::Completions { shell } => {
             let name = command.get_name().to_owned();
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut command, name, &mut script);
-            // A closed pipe ends the reader's interest, not our work.
-            let _ = io::stdout().write_all(&script);
+            printer.bytes(&script);
         }
         Manual::Man { folder } => clap_mangen::generate_to(command, folder).map_err(|e| {
             let message = format!("cannot write to {}: {e}", folder.display());
             Failure::new(Exit::Usage, "unwritable_folder", message)
+                .next("name a folder that is there, and yours")
         })?,
     }
     Ok(ExitCode::SUCCESS)

@@ -66,7 +66,7 @@ pub fn check_site((api_variable, api): Named<'_>, (variable, url): Named<'_>) ->
         .next(format!("set {api_variable} and {variable} to hosts that belong together")))
 }
 
-/// Something in the environment cannot be used.
+/// Something in the environment or the settings cannot be used.
 pub fn unusable_setting(message: String) -> Failure {
     Failure::new(Exit::Usage, "unusable_setting", message).next("correct or unset it, then try again")
 }

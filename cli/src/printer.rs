@@ -3,9 +3,10 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use anstream::{AutoStream, ColorChoice};
-use doorkey_core::failure::Failure;
+use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::text::is_treacherous;
 use serde_json::{Value, json};
 
@@ -24,6 +25,9 @@ pub const GREEN: &str = "\x1b[32m";
 /// Back to normal.
 pub const RESET: &str = "\x1b[0m";
 
+/// Why something did not get to standard output, of which a process has one.
+static UNWRITTEN: OnceLock<String> = OnceLock::new();
+
 /// Prints results, messages and errors of one command.
 #[derive(Clone, Copy, Debug)]
 pub struct Printer {
@@ -34,7 +38,7 @@ pub struct Printer {
 impl Printer {
     /// Data: one line on stdout, colors only on a terminal.
     pub fn line(self, text: &str) {
-        write_line(AutoStream::new(io::stdout(), color_choice(&io::stdout())), text);
+        written(&write_line(AutoStream::new(io::stdout(), color_choice(&io::stdout())), text));
     }
 
     /// Data as one line of JSON on stdout. What could steer a terminal is written as an escape, which JSON allows in
@@ -49,20 +53,20 @@ impl Printer {
                 line.push(c);
             }
         }
-        write_line(io::stdout(), &line);
+        written(&write_line(io::stdout(), &line));
     }
 
     /// Bytes on stdout as they are, with a line break at the end if there is none.
     pub fn bytes(self, bytes: &[u8]) {
         let mut stdout = io::stdout().lock();
         let end: &[u8] = if bytes.ends_with(b"\n") { b"" } else { b"\n" };
-        // Nobody is left to read it: nothing to tell to anybody.
-        let _ = stdout.write_all(bytes).and_then(|()| stdout.write_all(end)).and_then(|()| stdout.flush());
+        written(&stdout.write_all(bytes).and_then(|()| stdout.write_all(end)).and_then(|()| stdout.flush()));
     }
 
     /// A message for the person, on stderr.
     pub fn message(self, text: &str) {
-        write_line(AutoStream::new(io::stderr(), color_choice(&io::stderr())), text);
+        // There is nowhere else to tell that.
+        let _ = write_line(AutoStream::new(io::stderr(), color_choice(&io::stderr())), text);
     }
 
     /// A warning, on stderr.
@@ -92,18 +96,59 @@ impl Printer {
         color_choice(&io::stderr()) != ColorChoice::Never
     }
 
-    /// A failure, and the exit code that goes with it. With `--json` it is an object on stdout.
+    /// A failure, and the exit code that goes with it. With `--json` it is an object on stdout, if that takes anything.
     pub fn failure(self, failure: &Failure) -> ExitCode {
         if self.json {
             self.json(&failure_json(failure));
-        } else {
-            let id = failure.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
-            self.message(&format!("{RED}error:{RESET} {}{id}", failure.message));
+        }
+        if !self.json || UNWRITTEN.get().is_some() {
+            self.message(&format!("{RED}error:{RESET} {}", sentence(failure)));
             if let Some(next) = &failure.next {
                 self.next(next);
             }
         }
         ExitCode::from(failure.exit.code())
+    }
+
+    /// The end of the command, and its exit code: a success whose data nobody has got is none.
+    pub fn end(self, done: Result<ExitCode, Failure>) -> ExitCode {
+        let code = done.unwrap_or_else(|failure| self.failure(&failure));
+        let Some(why) = UNWRITTEN.get() else { return code };
+        let what = format!("standard output could not be written: {why}");
+        let next =
+            "make room where it goes, or send it elsewhere, then try again; what the command did stays done";
+        let told = self.failure(&Failure::new(Exit::Usage, "unwritable_output", what).next(next));
+        if code == ExitCode::SUCCESS { told } else { code }
+    }
+}
+
+/// Remembers what went wrong on standard output. A closed pipe ends the reader's interest, not our work.
+pub fn written(done: &io::Result<()>) {
+    if let Err(e) = done
+        && e.kind() != io::ErrorKind::BrokenPipe
+    {
+        // The first one explains the others.
+        let _ = UNWRITTEN.set(e.to_string());
+    }
+}
+
+/// What happened, and how the service's support finds the request.
+pub fn sentence(failure: &Failure) -> String {
+    let id = failure.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+    format!("{}{id}", failure.message)
+}
+
+/// What came of a check, as an object: `{"accepted"}`, and beside it why not.
+pub fn check_json(check: &Result<(), Failure>) -> Value {
+    match check {
+        Ok(()) => json!({"accepted": true}),
+        Err(failure) => json!({
+            "accepted": false,
+            "code": failure.code,
+            "message": failure.message,
+            "next": failure.next,
+            "request_id": failure.request_id,
+        }),
     }
 }
 
@@ -123,7 +168,6 @@ fn color_choice(stream: &impl anstream::stream::RawStream) -> ColorChoice {
     AutoStream::choice(stream)
 }
 
-fn write_line(mut stream: impl Write, text: &str) {
-    // A closed pipe ends the reader's interest, not our work.
-    let _ = writeln!(stream, "{text}").and_then(|()| stream.flush());
+fn write_line(mut stream: impl Write, text: &str) -> io::Result<()> {
+    writeln!(stream, "{text}").and_then(|()| stream.flush())
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
 use doorkey_core::failure::{Exit, Failure};
-use doorkey_sandbox::{Options, Person, Running, serve};
+use doorkey_core::text::harmless;
+use doorkey_sandbox::{Options, Person, Running, ServeError, serve};
 
 use crate::surface::{Link, Message, Tell};
 
@@ -33,7 +34,26 @@ pub struct Embedded {
 /// If the state or the sockets cannot be had.
 pub fn start(folder: &Path) -> Result<Running, Failure> {
     serve(Options { state: Some(folder.join("service.json")), ..Options::default() })
-        .map_err(|e| Failure::new(Exit::Internal, "sandbox", format!("the sandbox cannot start: {e}")))
+        .map_err(|e| not_served(&e))
+}
+
+/// A sandbox that cannot start.
+pub fn not_served(why: &ServeError) -> Failure {
+    let (exit, code, next) = match why {
+        ServeError::Port(..) => (Exit::Usage, "port_taken", "name another port, or end what listens there"),
+        ServeError::State(..) => {
+            (Exit::Store, "unusable_state", "name another file, or move what is there away: it is made anew")
+        }
+        ServeError::Events(..) => (Exit::Store, "unusable_events", "name a file that you can write"),
+        _ => return trouble(&why.to_string()),
+    };
+    Failure::new(exit, code, harmless(&format!("the sandbox cannot start: {why}"))).next(next)
+}
+
+/// A sandbox that cannot go on.
+pub fn trouble(why: &str) -> Failure {
+    Failure::new(Exit::Internal, "sandbox", harmless(&format!("the sandbox failed: {why}")))
+        .next("try again; if it goes on, please report it")
 }
 
 /// Lets the sandbox's person with this address do what a page asks for, through its forms.

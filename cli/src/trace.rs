@@ -1,7 +1,11 @@
 //! `--trace`, where it is built in.
 
 #[cfg(feature = "trace")]
+use std::fs::File;
+#[cfg(feature = "trace")]
 use std::path::PathBuf;
+#[cfg(feature = "trace")]
+use std::sync::{Arc, OnceLock};
 
 #[cfg(feature = "trace")]
 use doorkey_core::failure::Failure;
@@ -11,15 +15,19 @@ use doorkey_core::service::Service;
 use doorkey_core::task::Task;
 
 #[cfg(feature = "trace")]
-use crate::trace_file::TraceFile;
+use crate::trace_file::{self, TraceFile};
 
 /// The flag.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct Trace {
-    /// Write what happens to this file, without secrets, for `doorkey replay`
+    /// Write what happens to this file, without secrets, for `doorkey replay`; one that is there is replaced
     #[cfg(feature = "trace")]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = crate::usage::GLOBAL)]
     trace: Option<PathBuf>,
+    /// Opened once: a command may run several machines, one after the other.
+    #[cfg(feature = "trace")]
+    #[arg(skip)]
+    opened: Arc<OnceLock<File>>,
 }
 
 impl Trace {
@@ -32,12 +40,20 @@ impl Trace {
         false
     }
 
-    /// Begins the file, if one is wanted.
+    /// Begins the next machine's part of the file, if one is wanted.
     ///
     /// # Errors
     /// It cannot be written.
     #[cfg(feature = "trace")]
     pub fn begin(&self, task: &Task, service: &Service) -> Result<Option<TraceFile>, Failure> {
-        self.trace.as_deref().map(|path| TraceFile::create(path, task, service)).transpose()
+        let Some(path) = self.trace.as_deref() else { return Ok(None) };
+        let file = match self.opened.get() {
+            Some(file) => file,
+            None => {
+                let file = trace_file::create(path)?;
+                self.opened.get_or_init(|| file)
+            }
+        };
+        TraceFile::begin(file, path, task, service).map(Some)
     }
 }

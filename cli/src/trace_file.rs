@@ -1,7 +1,7 @@
 //! `--trace FILE`: what happens, line by line.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use doorkey_core::command::Command;
@@ -13,7 +13,30 @@ use doorkey_core::task::Task;
 use doorkey_core::time::Now;
 use doorkey_core::trace::{Observer, Recorder};
 
-/// A trace that is being written. Each line is written when it happens, so that a killed command leaves what it did.
+/// Creates the file of a command's traces; an existing one is replaced.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn create(path: &Path) -> Result<File, Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    // It holds no secrets, but nobody else needs to know when you signed in.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(|e| unwritable(path, &e))?;
+    // One that was there before keeps its mode otherwise. A pipe has none to set.
+    #[cfg(unix)]
+    let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+    Ok(file)
+}
+
+fn unwritable(path: &Path, why: &io::Error) -> Failure {
+    Failure::new(Exit::Usage, "unwritable_trace", format!("cannot write {}: {why}", path.display()))
+        .next("give --trace a file that you can write")
+}
+
+/// The trace of one machine that is being written. Each line is written when it happens, so that a killed command leaves what it
+/// did.
 #[derive(Debug)]
 pub struct TraceFile {
     recorder: Recorder,
@@ -21,26 +44,15 @@ pub struct TraceFile {
 }
 
 impl TraceFile {
-    /// Begins a trace; an existing file is replaced.
+    /// Begins a trace behind those that are in the file.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn create(path: &Path, task: &Task, service: &Service) -> Result<Self, Failure> {
-        let unwritable = |e: std::io::Error| {
-            Failure::new(Exit::Usage, "unwritable_trace", format!("cannot write {}: {e}", path.display()))
-        };
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        // It holds no secrets, but nobody else needs to know when you signed in.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(unwritable)?;
-        // One that was there before keeps its mode otherwise. A pipe has none to set.
-        #[cfg(unix)]
-        let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+    /// If the file, which is at that path, cannot be written.
+    pub fn begin(file: &File, path: &Path, task: &Task, service: &Service) -> Result<Self, Failure> {
+        let file = file.try_clone().map_err(|e| unwritable(path, &e))?;
         let mut trace = Self { recorder: Recorder::default(), file };
         let first = trace.recorder.begin(task, service);
-        trace.write(&first).map_err(unwritable)?;
+        trace.write(&first).map_err(|e| unwritable(path, &e))?;
         Ok(trace)
     }
 
@@ -50,7 +62,7 @@ impl TraceFile {
         let _ = self.write(&last);
     }
 
-    fn write(&mut self, line: &str) -> std::io::Result<()> {
+    fn write(&mut self, line: &str) -> io::Result<()> {
         self.file.write_all(format!("{line}\n").as_bytes())
     }
 }

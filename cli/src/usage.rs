@@ -8,7 +8,10 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::text::harmless;
 use doorkey_core::token::TOKEN_PREFIXES;
 
-use crate::printer::Printer;
+use crate::printer::{Printer, written};
+
+/// What is above the flags of every command.
+pub const GLOBAL: &str = "Global options";
 
 /// Prints what clap has to say, help and version included. An error is an object on standard output if `--json` is
 /// among the arguments.
@@ -20,10 +23,21 @@ pub fn explain(command: &str, error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
         Printer { json }.message(masked(&error.render().ansi().to_string()).trim_end());
     } else {
-        // There is nobody to tell that printing failed.
-        let _ = error.print();
+        written(&error.print());
     }
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()))
+    let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
+    Printer { json }.end(Ok(code))
+}
+
+/// A flag that this command has no use for, where leaving it out of account would not be what was meant.
+pub fn misplaced(flag: &str, command: &str, next: &str) -> Failure {
+    Failure::new(Exit::Usage, "usage", format!("{flag} has no say in `{command}`")).next(next)
+}
+
+/// A command that was to be done with before got to where others are.
+#[cfg(any(feature = "doctor", feature = "manual"))]
+pub fn passed_over() -> Failure {
+    Failure::new(Exit::Internal, "internal", "a command was passed over").next("please report it")
 }
 
 fn failure(command: &str, error: &clap::Error) -> Failure {

@@ -5,6 +5,7 @@
 mod sealed;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,4 +46,20 @@ fn a_pace_that_was_asked_for_outlives_the_finisher() {
     let between = polls[1] - polls[0];
     assert!(between >= Duration::from_secs(6), "{between:?}");
     assert!(!file.exists());
+}
+
+#[test]
+fn what_cannot_be_read_is_left_to_who_can() {
+    let issuer = Issuer::start(|_| Answer::json(404, "{}"));
+    let home = Home::new("pending-newer");
+    home.login(&issuer, &["--start", "--json"]);
+    let folder = home.sealed.home.join(".config/doorkey/pending");
+    // Another form; and one that somebody is about to write, as an older program does it.
+    for (handle, text) in [("00aa", "{\"form\":99}\nactive = \"work\"\n"), ("00bb", "")] {
+        fs::write(folder.join(handle), text).unwrap();
+        fs::set_permissions(folder.join(handle), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    home.login(&issuer, &["--start", "--json"]);
+    assert!(folder.join("00aa").exists() && folder.join("00bb").exists());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 4, "both logins, and these");
 }

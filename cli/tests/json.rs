@@ -4,7 +4,9 @@
 
 mod sealed;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
 
 use sealed::hostile::Answer;
 use sealed::scene::{Scene, TOKEN};
@@ -177,6 +179,139 @@ fn every_failure_is_an_error_object() {
     }
     // A command is missing, and nothing stands before the flag.
     shapes.check("error", &line(&scene.run(&["--json"]).expect(2)));
+}
+
+#[test]
+fn a_check_says_how_support_finds_the_request_and_what_to_do() {
+    let scene = Scene::new("json", |_| vec![Answer::error(403, "insufficient_scope", "no")]);
+    scene.sign_in();
+    let shown = scene.run(&["status", "--check"]).expect(9);
+    assert!(
+        shown.stdout.contains("(request req_7)") && shown.stdout.contains("→ see its scopes"),
+        "{shown:?}"
+    );
+    let check = &line(&scene.run(&["status", "--check", "--json"]).expect(9))["check"];
+    assert_eq!(check["request_id"], "req_7");
+    assert!(check["next"].as_str().unwrap().starts_with("see its scopes"), "{check}");
+}
+
+#[test]
+fn a_refusal_of_any_kind_has_a_next_step() {
+    for status in [400, 404, 409, 422] {
+        let scene = Scene::new("json", |_| vec![Answer::error(status, "no", "no")]);
+        scene.sign_in();
+        let error = &line(&scene.run(&["api", "GET", "/v1/x", "--json"]).expect(9))["error"];
+        assert!(error["next"].is_string(), "{status}: {error}");
+    }
+}
+
+#[test]
+fn a_flag_that_has_no_say_is_refused() {
+    let scene = Scene::new("json", |_| vec![Answer::json(200, "{}")]);
+    scene.sign_in();
+    for args in [
+        &["login", "--api-token", TOKEN][..],
+        &["logout", "--api-token", TOKEN],
+        &["auth", "use-token", TOKEN, "--api-token", TOKEN],
+        &["auth", "use-token", TOKEN, "--workspace", "acme"],
+    ] {
+        let error = &line(&scene.run(&[args, &["--json"]].concat()).expect(2))["error"];
+        assert_eq!(error["code"], "usage", "{error}");
+        assert!(error["message"].as_str().unwrap().contains("has no say in"), "{error}");
+    }
+    assert!(scene.api.requests().is_empty());
+    assert_eq!(scene.run(&["status"]).expect(0).code, 0, "nothing was forgotten");
+}
+
+/// The codes that the sources write out are those of the table, each at its exit codes, and none of the table's is gone.
+#[test]
+fn every_code_is_in_the_table() {
+    let sources = sources();
+    let table = table();
+    let mut missing = Vec::new();
+    let mut seen = 0;
+    for (path, text) in &sources {
+        for call in text.split("Failure::new(").skip(1) {
+            let Some(rest) = call.trim_start().strip_prefix("Exit::") else { continue };
+            let Some((exit, rest)) = rest.split_once(',') else { continue };
+            let rest = rest.trim_start();
+            let code = match rest.strip_prefix('"') {
+                Some(rest) => rest.split('"').next().unwrap().to_owned(),
+                None => match constant(&sources, rest) {
+                    Some(code) => code,
+                    None => continue,
+                },
+            };
+            seen += 1;
+            let exit = exit_code(exit.trim());
+            if !table.get(&exit).is_some_and(|codes| codes.contains(&code)) {
+                missing.push((path.clone(), exit, code));
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} were found");
+    assert!(missing.is_empty(), "{missing:#?}");
+    let written = |code: &String| sources.iter().any(|(_, text)| text.contains(&format!("\"{code}\"")));
+    let gone: Vec<_> = table.values().flatten().filter(|code| !written(code)).collect();
+    assert!(gone.is_empty(), "{gone:?}");
+}
+
+/// What is shipped of the core, the stores and the commands, without tests.
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders: Vec<PathBuf> =
+        ["core/src", "store/src", "cli/src"].map(|folder| root.join(folder)).into();
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let shipped = text.split("#[cfg(test)]").next().unwrap().to_owned();
+                sources.push((path, shipped));
+            }
+        }
+    }
+    sources
+}
+
+/// `docs/contracts/json.md`: exit codes, and the codes of each.
+fn table() -> BTreeMap<u8, Vec<String>> {
+    let document = include_str!("../../docs/contracts/json.md");
+    let (_, rows) = document.split_once("|---|---|\n").unwrap();
+    let rows = rows.lines().take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let mut cells = row.trim_matches('|').split('|');
+        let exit = cells.next().unwrap().trim().parse().unwrap();
+        (exit, cells.next().unwrap().split('`').skip(1).step_by(2).map(str::to_owned).collect())
+    })
+    .collect()
+}
+
+/// The text of a constant that is named here.
+fn constant(sources: &[(PathBuf, String)], rest: &str) -> Option<String> {
+    let name =
+        rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().filter(|name| name.len() > 3)?;
+    let definition = format!("const {name}: &str = \"");
+    sources.iter().find_map(|(_, text)| Some(text.split_once(&definition)?.1.split('"').next()?.to_owned()))
+}
+
+fn exit_code(name: &str) -> u8 {
+    match name {
+        "Internal" => 1,
+        "Usage" => 2,
+        "NotSignedIn" => 3,
+        "TimedOut" => 4,
+        "Denied" => 5,
+        "Store" => 6,
+        "Network" => 7,
+        "Server" => 8,
+        "RefusedByApi" => 9,
+        "Interrupted" => 130,
+        other => panic!("{other}"),
+    }
 }
 
 #[test]

@@ -303,6 +303,10 @@ fn a_copied_home_uses_its_token_and_renews_nothing() {
     session["machine"] = "0123456789abcdef".into();
     apex.put("auth.json", &session.to_string());
     apex.pensar(&["credits"]).expect(0);
+    let status = apex.pensar(&["login", "status"]).expect(0);
+    assert!(status.stdout.ends_with("  → run `pensar login` on this machine\n"), "{status:?}");
+    let status = apex.pensar(&["login", "status", "--json"]).expect(0).json();
+    assert_eq!((&status["state"], &status["reason"]["code"]), (&"ending".into(), &"copied_home".into()));
     apex.make_due();
     let credits = apex.pensar(&["credits"]).expect(3);
     assert_eq!(

@@ -157,13 +157,13 @@ fn a_browser_inherits_no_token() {
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
     scene.sealed.set("BROWSER", script.to_str().unwrap()).set("CONTROL", "inherited");
     scene.sealed.set("PENTIFY_API_TOKEN", OLD_TOKEN).set("DOORKEY_TOKEN", OLD_TOKEN);
-    let mut terminal = Terminal::start(&scene.command(&["--api-token", FLAG_TOKEN, "login"]));
+    let mut terminal = Terminal::start(&scene.command(&["login"]));
     terminal.wait_until(|_| dump.exists());
     let seen = fs::read_to_string(&dump).unwrap();
     assert_eq!(terminal.finish(), Some(0), "{}", terminal.screen());
     assert!(seen.contains("CONTROL=inherited\n"), "{seen}");
     assert!(seen.contains("http://127.0.0.1:9/auth/terminal-pair?device_id="), "{seen}");
-    for token in [OLD_TOKEN, FLAG_TOKEN, "TOKEN="] {
+    for token in [OLD_TOKEN, "TOKEN="] {
         assert!(!seen.contains(token), "{token} in {seen}");
     }
 }

@@ -124,6 +124,28 @@ fn pensar_is_set_by_flags() {
 }
 
 #[test]
+fn what_it_cannot_have_is_named() {
+    let sealed = Sealed::new("sandbox-trouble");
+    let home = |name: &str| sealed.home.join(name).to_str().unwrap().to_owned();
+    std::fs::write(home("odd.json"), "hello").unwrap();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (args, exit, code, named) in [
+        (["--gateway-port", &port], 2, "port_taken", format!("port {port} of 127.0.0.1")),
+        (["--state", &home("odd.json")], 6, "unusable_state", home("odd.json")),
+        (["--events", &home("none/events")], 6, "unusable_events", home("none/events")),
+        (["--", "no-such-client"], 2, "command_not_found", "no-such-client".to_owned()),
+    ] {
+        let all = [&["sandbox", "--json", "--limit", "1"], &args[..]].concat();
+        let output = sealed.command(env!("CARGO_BIN_EXE_doorkey"), &all).output().unwrap();
+        let last = String::from_utf8(output.stdout).unwrap();
+        let error = &serde_json::from_str::<Value>(last.lines().last().unwrap()).unwrap()["error"];
+        assert_eq!((output.status.code(), &error["code"]), (Some(exit), &code.into()), "{error}");
+        assert!(error["message"].as_str().unwrap().contains(&named) && error["next"].is_string(), "{error}");
+    }
+}
+
+#[test]
 fn bad_flags_are_usage_errors() {
     for args in [
         ["sandbox", "--fault", "nonsense"],

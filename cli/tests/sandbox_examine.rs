@@ -40,6 +40,22 @@ fn has_homes(temp: &Path) -> bool {
 }
 
 #[test]
+fn a_sandbox_ends_as_its_client_did() {
+    let sealed = Sealed::new("client-code");
+    for (script, code) in [("exit 0", 0), ("exit 7", 7), ("exit 1", 1), ("kill -9 $$", 1)] {
+        sandbox(&sealed, &["--", "sh", "-c", script]).expect(code);
+        sandbox(&sealed, &["--grade", "--", "sh", "-c", script]).expect(code);
+    }
+    let killed = sandbox(&sealed, &["--json", "--", "sh", "-c", "kill -9 $$"]).expect(1);
+    assert_eq!(killed.json()["error"]["code"], "client_killed");
+    let careless = format!("({CARELESS})\nexit 7");
+    sandbox(&sealed, &["--grade", "--", "bash", "-c", &careless]).expect(1);
+    // A graceful end by --limit is no failure, whatever the client makes of it.
+    sandbox(&sealed, &["--limit", "1", "--", "sh", "-c", "trap 'kill $!; exit 7' TERM; sleep 300 & wait"])
+        .expect(0);
+}
+
+#[test]
 fn a_sandbox_ends_with_its_client_and_grades_it() {
     let sealed = Sealed::new("grade-client");
     let ended = sandbox(&sealed, &["--grade", "--", "bash", "-c", CARELESS]).expect(1);
@@ -140,7 +156,7 @@ printf 'GET /.well-known/oauth-authorization-server HTTP/1.1\r\nhost: %s\r\nconn
 cat <&3"#;
     sandbox(&sealed, &["--examine", "--only", "plain", "--", "bash", "-c", ask]).expect(2);
     let ended = sandbox(&sealed, &["--examine", "--", "/nowhere/at-all", "login"]).expect(2);
-    assert!(ended.stderr.contains("the client cannot be started"), "{ended:?}");
+    assert!(ended.stderr.contains("there is no command \"/nowhere/at-all\""), "{ended:?}");
 }
 
 #[test]

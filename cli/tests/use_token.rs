@@ -46,7 +46,8 @@ fn a_refused_token_leaves_the_old_entry_byte_for_byte() {
             Answer::error(404, "not_found", "no such page"),
             9,
             "not_found",
-            "error: Pentify refused the request (HTTP 404, not_found): no such page; nothing was stored (request req_7)",
+            "error: Pentify refused the request (HTTP 404, not_found): no such page; nothing was stored (request req_7)\n  \
+            → check the path, and PENTIFY_API_URL",
             1,
         ),
         // Four waits of 1 + 2 + 4 + 8 s: the slow one.

@@ -10,10 +10,11 @@ use crate::keep::{Kept, remembered};
 use crate::lookup::{Found, Lookup};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
-use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
+use crate::record::{Gateway, Generation, Record, Slot, Workspace};
 use crate::resolve::{not_signed_in, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
-use crate::store::{Ledger, StoreAnswer, StoreOp};
+use crate::secret::Fingerprint;
+use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreOp};
 use crate::time::Timestamp;
 
 /// The machine. It re-reads under the lock: what others have stored meanwhile stays, and only the login that it was
@@ -32,12 +33,9 @@ pub struct Amend {
 enum Login {
     /// The one with this random id.
     Ours(String),
-    /// A bare token that another program stored.
-    Bare(Version),
+    /// The one of a bare token that another program stored: since its rotation it has a random id, too.
+    Bare(Fingerprint),
 }
-
-/// Changes by others, in a row, before giving up.
-const ROUNDS: u32 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
@@ -55,7 +53,7 @@ impl Amend {
     pub fn new(record: &Record, workspace: Option<Workspace>, gateway: Gateway) -> Self {
         let login = match &record.generation {
             Some(generation) => Login::Ours(generation.login.clone()),
-            None => Login::Bare(record.version()),
+            None => Login::Bare(record.token.fingerprint()),
         };
         Self { login, workspace, gateway, rounds: 0, phase: Phase::New }
     }
@@ -107,13 +105,12 @@ impl Amend {
         Step::Pending
     }
 
-    fn again(&mut self, cx: &mut Context<'_>, backend: Backend) -> Step<Kept> {
+    fn again(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
         self.rounds += 1;
         if self.rounds < ROUNDS {
             return self.look(cx);
         }
-        let message = alloc::format!("another program keeps changing the entry in the {}", backend.as_str());
-        self.unlock(cx, Err(Failure::new(Exit::Store, "store_busy", message).next("try again in a moment")))
+        self.unlock(cx, Err(store_failure(StoreFailure::keeps_changing())))
     }
 
     fn unlock(&mut self, cx: &mut Context<'_>, end: Result<Kept, Failure>) -> Step<Kept> {
@@ -130,12 +127,12 @@ impl Amend {
                 self.phase = Phase::ReadingBack(cx.store(op), kept, ledger);
                 Step::Pending
             }
-            (Phase::Writing(_, kept, _), StoreAnswer::Conflict) => self.again(cx, kept.backend),
+            (Phase::Writing(..), StoreAnswer::Conflict) => self.again(cx),
             (Phase::ReadingBack(_, kept, ledger), StoreAnswer::Records(records)) => {
                 if records.first().is_some_and(|(_, record)| *record == kept.record) {
                     self.write_ledger(cx, kept, ledger)
                 } else {
-                    self.again(cx, kept.backend)
+                    self.again(cx)
                 }
             }
             (Phase::Writing(..) | Phase::ReadingBack(..), StoreAnswer::Failed(failure)) => {
@@ -187,7 +184,10 @@ impl Login {
     fn is_of(&self, record: &Record) -> bool {
         match self {
             Self::Ours(login) => record.generation.as_ref().is_some_and(|g| g.login == *login),
-            Self::Bare(version) => record.version() == *version,
+            Self::Bare(token) => {
+                let spent = record.rotation.iter().flat_map(|rotation| &rotation.spent);
+                spent.chain([&record.token.fingerprint()]).any(|known| known == token)
+            }
         }
     }
 }

@@ -44,11 +44,11 @@ pub fn bearer_of(record: &Record) -> Option<&Secret> {
 }
 
 /// The newest record, if it is a credential of this service and of the login that counts.
-pub(crate) fn usable(
+pub(crate) fn usable<'a>(
     cx: &Context<'_>,
-    found: &Found,
+    found: &'a Found,
     login: Option<&str>,
-) -> Result<(Backend, Record), Failure> {
+) -> Result<(Backend, &'a Record), Failure> {
     let newest = found.newest().filter(|(_, record)| !record.is_tombstone());
     let Some((backend, record)) = newest else { return Err(not_signed_in(cx.service, None)) };
     if is_revoking(record) {
@@ -59,7 +59,7 @@ pub(crate) fn usable(
     if login.is_some_and(|login| !same(login)) {
         return Err(someone_else());
     }
-    Ok((backend, record.clone()))
+    Ok((backend, record))
 }
 
 /// The login was ended here, and its issuer could not be told yet.
@@ -79,7 +79,8 @@ pub(crate) fn with_what_was_known(service: &Service, mut record: Record, ledger:
     }
     let workspace = || {
         let slug = ledger.active.clone()?;
-        Some(Workspace { id: ledger.workspace_id.clone(), name: None, slug })
+        let id = ledger.workspace_id.as_deref().and_then(Workspace::readable_id);
+        Some(Workspace { id, name: None, slug })
     };
     record.workspace = record.workspace.take().or_else(workspace);
     let gateway = ledger.gateway_url.as_deref().and_then(|url| Url::parse(url).ok());

@@ -19,7 +19,7 @@ use crate::failure::{Exit, Failure};
 use crate::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
-use crate::oauth::OAuth;
+use crate::oauth::{OAuth, TokenReply};
 use crate::pairing::{describe, unsendable};
 use crate::secret::Secret;
 use crate::time::{Now, Timestamp};
@@ -111,7 +111,10 @@ impl CodeExchange {
                 )
             }
             Verdict::Pending | Verdict::SlowDown(_) | Verdict::Unclear { .. } => {
-                let why = format!("HTTP {} with no usable body", response.status);
+                let why = match TokenReply::read(response) {
+                    TokenReply::Refused(error) => format!("HTTP {}, {}", response.status, error.code),
+                    _ => format!("HTTP {} with no usable body", response.status),
+                };
                 Step::Done(Ok(Exchanged::AnswerLost(why)))
             }
         }

@@ -119,7 +119,8 @@ pub struct Choice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Question {
-    /// The pairing was used up, probably by an answer that got lost: pair again?
+    /// The login was used up, probably by an answer that got lost: begin it again, be it a pairing or another? The name stands in
+    /// traces.
     PairAgain,
     /// There is a connection already: sign in again?
     Reconnect,

@@ -15,14 +15,13 @@ use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::money::Money;
 use crate::notice::PollState;
-use crate::oauth::{DEVICE_CODE_GRANT, Dialect, OAuthError, TokenReply};
+use crate::oauth::{DEVICE_CODE_GRANT, Dialect, OAuthError, TokenReply, is_given, token_in};
 use crate::pairing::workspace;
 use crate::record::Gateway;
 use crate::secret::Secret;
 use crate::service::Service;
 use crate::text::harmless;
 use crate::time::Now;
-use crate::token::is_bearer;
 use crate::url::{Text, Url};
 
 /// Where the API tells its client's id, beside [`OAuth::client_id`].
@@ -132,7 +131,7 @@ impl Endpoint {
             (_, TokenReply::Refused(error)) if response.status != 429 || error.code == "slow_down" => {
                 refused(service, &error)
             }
-            (Self::Issuer { client_id }, TokenReply::Tokens(tokens)) if are_usable(&object) => {
+            (Self::Issuer { client_id }, TokenReply::Tokens(tokens)) => {
                 Verdict::Granted(Granted::Tokens { client_id: client_id.clone(), tokens, sent })
             }
             (Self::Issuer { .. }, _) if is_given(&object, "access_token") => {
@@ -179,7 +178,20 @@ pub(crate) fn not_begun(service: &Service, asked: &Url, response: &HttpResponse)
             Failure::new(Exit::Server, "refused", format!("{host} refused to begin a login (HTTP {status})"))
         }
     };
-    failure.next(format!("check {} and the proxy settings", service.api_variable))
+    match failure.code.as_ref() {
+        code if blames_registration(service, code) => failure.next(check_registration(service)),
+        _ => failure.next(format!("check {} and the proxy settings", service.api_variable)),
+    }
+}
+
+/// Whether an error says that the issuer knows the client otherwise (RFC 6749 §5.2), where it was a person who named it.
+fn blames_registration(service: &Service, code: &str) -> bool {
+    let codes = ["invalid_client", "unauthorized_client", "invalid_scope", "unsupported_grant_type"];
+    service.oauth.as_ref().is_some_and(|oauth| oauth.client_id.is_some()) && codes.contains(&code)
+}
+
+fn check_registration(service: &Service) -> String {
+    format!("check how the client is registered, then {} again", service.login_command())
 }
 
 fn refused(service: &Service, error: &OAuthError) -> Verdict {
@@ -203,7 +215,10 @@ fn refused(service: &Service, error: &OAuthError) -> Verdict {
             code.to_string(),
             format!("{} refused the login ({code}){said}", service.name),
         )
-        .next(format!("{} again; update {} if it goes on", service.login_command(), service.command)),
+        .next(match blames_registration(service, code) {
+            true => check_registration(service),
+            false => format!("{} again; update {} if it goes on", service.login_command(), service.command),
+        }),
     })
 }
 
@@ -226,20 +241,6 @@ fn unusable(service: &Service) -> Failure {
     .next(format!("{} again", service.login_command()))
 }
 
-/// A refresh token that cannot be sent is not taken for none: without it the session would end in minutes.
-fn are_usable(object: &Value) -> bool {
-    !is_given(object, "refresh_token") || token(object, "refresh_token").is_some()
-}
-
-fn is_given(object: &Value, key: &str) -> bool {
-    object.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
-}
-
-fn token(object: &Value, key: &str) -> Option<Secret> {
-    let text = object.get(key)?.as_str()?;
-    is_bearer(text).then(|| Secret::from(text))
-}
-
 /// The older deployments' answer: `None` if it is none.
 fn legacy(service: &Service, object: &Value) -> Option<Verdict> {
     Some(match object.get("status")?.as_str()? {
@@ -260,12 +261,12 @@ fn legacy(service: &Service, object: &Value) -> Option<Verdict> {
 fn legacy_grant(service: &Service, object: &Value) -> Result<LegacyGrant, Failure> {
     let url = object.get("gatewayUrl").filter(|url| !url.is_null());
     Ok(LegacyGrant {
-        key: token(object, "apiKey").ok_or_else(|| unusable(service))?,
+        key: token_in(object, "apiKey").ok_or_else(|| unusable(service))?,
         workspace: object.get("workspace").and_then(workspace),
         balance: object.get("credits").and_then(|credits| credits.get("balance")).and_then(Money::from_json),
         gateway: Gateway {
             url: url.map(|url| gateway(service, url)).transpose()?,
-            signing_key: token(object, "signingKey"),
+            signing_key: token_in(object, "signingKey"),
         },
     })
 }
@@ -281,4 +282,41 @@ fn gateway(service: &Service, value: &Value) -> Result<Url, Failure> {
         )
         .next(format!("check the network, {} and the proxy settings", service.api_variable))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth::OAuth;
+
+    #[test]
+    fn who_named_the_client_is_told_to_look_at_its_registration() {
+        let url = Url::parse("https://auth.example.com/device").unwrap();
+        let issuer = Service::issuer("https://auth.example.com", "work", String::new()).unwrap();
+        let named = |client_id: Option<&str>| {
+            let client_id = client_id.map(str::to_owned);
+            issuer.clone().with_oauth(OAuth { client_id, ..OAuth::new(url.clone()) })
+        };
+        for (code, client_id, blames) in [
+            ("invalid_client", Some("cli"), true),
+            ("unauthorized_client", Some("cli"), true),
+            ("invalid_scope", Some("cli"), true),
+            ("invalid_request", Some("cli"), false),
+            // The service itself says which one this is.
+            ("invalid_client", None, false),
+        ] {
+            let service = named(client_id);
+            let answer = HttpResponse::new(401, format!("{{\"error\":\"{code}\"}}"))
+                .header("content-type", "application/json");
+            let begun = not_begun(&service, &url, &answer);
+            let TokenReply::Refused(error) = TokenReply::read(&answer) else { panic!("{answer:?}") };
+            let Verdict::Failed(polled) = refused(&service, &error) else { panic!("{code}") };
+            for failure in [begun, polled] {
+                assert_eq!(&*failure.code, code);
+                let next = failure.next.unwrap();
+                assert_eq!(next.starts_with("check how the client is registered"), blames, "{next}");
+                assert!(next.contains("login") || !blames, "{next}");
+            }
+        }
+    }
 }

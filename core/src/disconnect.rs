@@ -13,7 +13,7 @@ use crate::resolve::{reading_order, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::secret::Secret;
 use crate::seeded::Seeded;
-use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
+use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
 
 /// The machine. Interrupted, it can be repeated.
@@ -22,13 +22,12 @@ pub struct Disconnect {
     /// Only this login's; `None`: whatever there is.
     only: Option<String>,
     ledger: Ledger,
+    /// Another login is there: what is remembered is about that one.
+    spared: bool,
     done: Disconnected,
     rounds: u32,
     phase: Phase,
 }
-
-/// Changes by others before giving up: nobody writes that often.
-const ROUNDS: u32 = 5;
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -109,6 +108,7 @@ impl Disconnect {
     }
 
     fn backends(&mut self, cx: &mut Context<'_>) -> Step<Disconnected> {
+        self.rounds = 0;
         let order = reading_order(cx.service, &self.ledger);
         self.next_backend(cx, order)
     }
@@ -132,6 +132,8 @@ impl Disconnect {
         record: Option<&Record>,
     ) -> Step<Disconnected> {
         if record.is_some_and(|record| record.is_tombstone() || self.spares(record)) {
+            let is_home = self.ledger.backend.is_none_or(|home| home == backend);
+            self.spared |= is_home && record.is_some_and(|record| !record.is_tombstone());
             self.note(Place::Backend(backend), Cleared::Empty);
             return self.next_backend(cx, rest);
         }
@@ -183,7 +185,10 @@ impl Disconnect {
                 unsettled.push(left);
             }
         }
-        let ledger = Ledger { backend: self.ledger.backend, unsettled, ..Ledger::default() };
+        let ledger = match self.spared {
+            true => Ledger { unsettled, ..core::mem::take(&mut self.ledger) },
+            false => Ledger { backend: self.ledger.backend, unsettled, ..Ledger::default() },
+        };
         self.phase = Phase::WritingLedger(cx.store(StoreOp::WriteLedger(ledger)));
         Step::Pending
     }
@@ -239,7 +244,7 @@ impl Disconnect {
                 Phase::Removing(_, backend, rest) | Phase::Sweeping(_, backend, rest),
                 StoreAnswer::Conflict,
             ) => {
-                self.note(Place::Backend(backend), Cleared::Failed(keeps_changing()));
+                self.note(Place::Backend(backend), Cleared::Failed(StoreFailure::keeps_changing()));
                 self.next_backend(cx, rest)
             }
             (Phase::Sweeping(_, backend, rest), _) => {
@@ -281,12 +286,17 @@ impl Disconnect {
                 self.not_cleared(Place::Settings, failure.clone());
                 self.backends(cx)
             }
+            (Phase::RemovingPlaintext(_), _) if self.rounds == ROUNDS => {
+                self.note(Place::Settings, Cleared::Failed(StoreFailure::keeps_changing()));
+                self.backends(cx)
+            }
             // Behind a session an API key may come to light.
             (Phase::RemovingPlaintext(_), answer) => {
                 let removed = (Place::Settings, Cleared::Removed);
                 if *answer == StoreAnswer::Done && !self.done.places.contains(&removed) {
                     self.done.places.push(removed);
                 }
+                self.rounds += 1;
                 self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext));
                 Step::Pending
             }
@@ -331,12 +341,6 @@ impl Logic for Disconnect {
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         None
     }
-}
-
-/// Somebody writes between each of our looks and our write.
-pub(crate) fn keeps_changing() -> StoreFailure {
-    let detail = "another program keeps changing the entry; end it, then try again".into();
-    StoreFailure { kind: StoreFailureKind::Busy, detail }
 }
 
 impl Phase {

@@ -8,7 +8,6 @@ use core::time::Duration;
 
 use crate::bearer::usable;
 use crate::command::CommandId;
-use crate::disconnect::keeps_changing;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::lookup::{Found, Lookup};
@@ -18,12 +17,9 @@ use crate::resolve::{store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::rotation::{Access, Rotation};
 use crate::secret::Secret;
-use crate::store::{StoreAnswer, StoreOp};
+use crate::store::{ROUNDS, StoreAnswer, StoreFailure, StoreOp};
 use crate::time::Timestamp;
 use crate::verdict::{Refusal, RefusalKind, Verdict, judge};
-
-/// Changes by others, in a row, before giving up: nobody writes that often.
-const ROUNDS: u32 = 5;
 
 /// The machine. Whatever is stored that is not this very token, it leaves alone; and this one, too, where a renewal
 /// would not help (invariant 10): it was minted just now, or there is nothing to renew it with.
@@ -65,7 +61,7 @@ impl Distrust {
         };
         // Not signed in, or somewhere else: then it is not ours.
         let Ok((backend, record)) = usable(cx, &found, None) else { return self.unlock(cx, Ok(false)) };
-        let Some(marked) = self.marked(cx, &record) else { return self.unlock(cx, Ok(false)) };
+        let Some(marked) = self.marked(cx, record) else { return self.unlock(cx, Ok(false)) };
         let expected = found.held.as_ref().map(|(_, held)| held.version());
         let op = StoreOp::Write { backend, slot: Slot::Active, expected, record: marked };
         self.phase = Phase::Writing(cx.store(op));
@@ -104,7 +100,7 @@ impl Distrust {
                 if self.rounds < ROUNDS {
                     return self.look(cx);
                 }
-                self.unlock(cx, Err(store_failure(keeps_changing())))
+                self.unlock(cx, Err(store_failure(StoreFailure::keeps_changing())))
             }
             (Phase::Writing(_), StoreAnswer::Failed(failure)) => {
                 self.unlock(cx, Err(store_failure(failure.clone())))

@@ -1,6 +1,6 @@
 //! One API request with its retries.
 
-use alloc::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -237,7 +237,13 @@ fn refusal(service: &Service, host: &Origin, response: &HttpResponse) -> Failure
             Exit::RefusedByApi,
             stable(if status == 404 { "not_found" } else { "refused" }),
             format!("{name} refused the request (HTTP {status}{}){said}", in_words(code)),
-        ),
+        )
+        .next(match status {
+            403 => "ask for the right to do that, or sign in as somebody who has it".to_owned(),
+            404 => format!("check the path, and {}", service.api_variable),
+            409 => "look at how things stand now, then try again".to_owned(),
+            _ => "correct the request, then try again".to_owned(),
+        }),
         (429, _) => Failure::new(
             Exit::Server,
             stable("rate_limited"),

@@ -3,15 +3,16 @@
 //! What serde_json itself leaves is a text with escapes in it, which it puts together in a place of its own, and what it had
 //! read of JSON that breaks off. Tokens have no escapes.
 
+use alloc::format;
 use alloc::string::String;
-use core::fmt::Write as _;
+use core::fmt;
 use core::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::secret::{Secret, SecretBuilder};
+use crate::secret::Secret;
 
 /// A JSON value whose texts are wiped on drop.
 #[derive(Default)]
@@ -58,16 +59,22 @@ fn wipe(value: Value) {
     }
 }
 
-/// An object that is written member by member, without spaces, into memory that is wiped as it grows.
-#[derive(Default)]
-pub(crate) struct Object(SecretBuilder);
+/// An object that is written member by member, without spaces, into whatever takes text without failing.
+pub(crate) struct Object<'a> {
+    into: &'a mut dyn fmt::Write,
+    begun: bool,
+}
 
-impl Object {
+impl<'a> Object<'a> {
+    pub(crate) fn begin(into: &'a mut dyn fmt::Write) -> Self {
+        Self { into, begun: false }
+    }
+
     /// A member that is no secret.
     pub(crate) fn set(&mut self, name: &str, value: impl Serialize) {
         self.name(name);
         // Serialising strings and numbers into memory has no way to fail.
-        self.0.push_str(&serde_json::to_string(&value).unwrap_or_default());
+        self.push(&serde_json::to_string(&value).unwrap_or_default());
     }
 
     /// The same, if there is one.
@@ -77,23 +84,60 @@ impl Object {
         }
     }
 
-    /// A text that is one, if there is one.
-    pub(crate) fn set_secret<'a>(&mut self, name: &str, text: impl Into<Option<&'a Secret>>) {
-        if let Some(text) = text.into() {
-            self.name(name);
-            let _ = write!(self.0, "{}", *Json::from(Value::from(text.expose_secret())));
+    /// A text, which may be a secret.
+    pub(crate) fn set_text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.push("\"");
+        self.escaped(text);
+        self.push("\"");
+    }
+
+    /// The same, if there is one.
+    pub(crate) fn set_text_if_any(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.set_text(name, text);
         }
     }
 
-    pub(crate) fn finish(mut self) -> Secret {
-        self.0.push_str(if self.0.is_empty() { "{}" } else { "}" });
-        self.0.finish()
+    /// A secret, if there is one.
+    pub(crate) fn set_secret<'s>(&mut self, name: &str, text: impl Into<Option<&'s Secret>>) {
+        self.set_text_if_any(name, text.into().map(Secret::expose_secret));
+    }
+
+    pub(crate) fn end(mut self) {
+        self.push(if self.begun { "}" } else { "{}" });
     }
 
     /// Names are ours, and need no escapes.
     fn name(&mut self, name: &str) {
-        let before = if self.0.is_empty() { "{\"" } else { ",\"" };
-        self.0.extend([before, name, "\":"]);
+        let before = if core::mem::replace(&mut self.begun, true) { ",\"" } else { "{\"" };
+        [before, name, "\":"].into_iter().for_each(|piece| self.push(piece));
+    }
+
+    /// What must be escaped in a string (RFC 8259 §7) is, in the shortest way.
+    fn escaped(&mut self, text: &str) {
+        let mut rest = text;
+        while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' ')) {
+            let (plain, after) = rest.split_at(at);
+            self.push(plain);
+            let (special, after) = after.split_at(1);
+            match special {
+                "\"" => self.push("\\\""),
+                "\\" => self.push("\\\\"),
+                "\n" => self.push("\\n"),
+                "\r" => self.push("\\r"),
+                "\t" => self.push("\\t"),
+                "\u{8}" => self.push("\\b"),
+                "\u{c}" => self.push("\\f"),
+                _ => special.bytes().for_each(|byte| self.push(&format!("\\u{byte:04x}"))),
+            }
+            rest = after;
+        }
+        self.push(rest);
+    }
+
+    fn push(&mut self, piece: &str) {
+        let _ = self.into.write_str(piece);
     }
 }
 
@@ -109,17 +153,35 @@ pub(crate) fn secret_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString as _;
+
     use super::*;
 
     #[test]
     fn an_object_is_written_as_serde_json_does() {
-        let mut object = Object::default();
+        let mut text = String::new();
+        let mut object = Object::begin(&mut text);
         object.set("a", 1);
         object.set_if_any("b", None::<u8>);
         object.set("c", "x\n\"é");
         object.set_secret("d", &Secret::from("s\n\"é\u{1}"));
         object.set_secret("e", None);
-        assert_eq!(object.finish().expose_secret(), r#"{"a":1,"c":"x\n\"é","d":"s\n\"é\u0001"}"#);
-        assert_eq!(Object::default().finish().expose_secret(), "{}");
+        object.end();
+        assert_eq!(text, r#"{"a":1,"c":"x\n\"é","d":"s\n\"é\u0001"}"#);
+        let mut text = String::new();
+        Object::begin(&mut text).end();
+        assert_eq!(text, "{}");
+    }
+
+    #[test]
+    fn every_character_is_written_as_serde_json_does() {
+        let all: String = ('\0'..='\u{ff}').chain("\u{2028}€😀".chars()).collect();
+        for text in ["", "\"", "plain", &all] {
+            let mut written = String::new();
+            let mut object = Object::begin(&mut written);
+            object.set_text("a", text);
+            object.end();
+            assert_eq!(written, serde_json::json!({ "a": text }).to_string());
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Backend, Generation, Record, Slot, Version};
 use crate::resolve::{is_settled, refused_by_all, store_failure, unexpected};
-use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
+use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
 use crate::time::Timestamp;
 use crate::verdict::is_revoking;
 
@@ -24,10 +24,9 @@ pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(5);
 const UNSEAL_WAIT: Duration = Duration::from_secs(8);
 /// How often to wait for the lock before a token that cannot be had again is given up: half a minute.
 const LOCK_TRIES: u32 = 6;
-/// Lost compare-and-swaps in a row before giving up: nobody else writes that often.
-const ROUNDS: u32 = 5;
 
-/// The machine.
+/// The machine. It takes the lock itself, and ends with it held: what belongs to the same change follows, and the caller
+/// gives it back. Where it fails, the lock may be held or not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Keep {
     record: Record,
@@ -192,9 +191,7 @@ impl Keep {
         if self.rounds < ROUNDS {
             return self.look(cx, place);
         }
-        let detail = "another program keeps changing the stored entry".to_owned();
-        let failure = StoreFailure { kind: StoreFailureKind::Busy, detail };
-        self.backend_failed(cx, place.backend, failure)
+        self.backend_failed(cx, place.backend, StoreFailure::keeps_changing())
     }
 
     /// Unlocks the keychain if a person is there to do it, else goes on with the next backend.
@@ -359,8 +356,7 @@ impl Keep {
             }
             (Phase::Unsealing(..), StoreAnswer::Done) => self.lock(cx),
             (Phase::Unsealing(_, backend, locked), StoreAnswer::Failed(failure)) => {
-                let detail = format!("{} (asked to unlock it: {})", locked.detail, failure.detail);
-                self.give_up_on(cx, backend, StoreFailure { kind: StoreFailureKind::Locked, detail });
+                self.give_up_on(cx, backend, still_locked(&locked, failure));
                 self.lock(cx)
             }
             (Phase::Inspecting(_, home, stale, rest), StoreAnswer::Records(records)) => {
@@ -444,6 +440,14 @@ impl Phase {
             | Self::WritingLedger(id, _) => *id == answered,
         }
     }
+}
+
+/// Locked, and not unlocked when the person was asked: both causes, and one next step.
+fn still_locked(locked: &StoreFailure, asked: &StoreFailure) -> StoreFailure {
+    let ((cause, next), (why, newer)) = (locked.parts(), asked.parts());
+    let next = newer.or(next).map(|next| format!("; {next}")).unwrap_or_default();
+    let detail = format!("{cause} (asked to unlock it: {why}){next}");
+    StoreFailure { kind: StoreFailureKind::Locked, detail }
 }
 
 fn stored_nowhere(failed: &[(Backend, StoreFailure)]) -> Failure {

@@ -1,17 +1,17 @@
 //! An OAuth 2.0 issuer: its endpoints and habits as data, and what its token endpoint answers.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt::Write as _;
 use core::time::Duration;
 
 use form_urlencoded::byte_serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::envelope::json_object;
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::http_date::answered_at;
-use crate::json::Json;
+use crate::json::Object;
 use crate::jwt::Lifetime;
 use crate::secret::{Body, Secret, SecretBuilder};
 use crate::text::harmless;
@@ -101,13 +101,12 @@ impl Dialect {
                 ("application/x-www-form-urlencoded", Body::from(form(pairs)))
             }
             Self::Json => {
-                let mut object = Map::new();
-                for (name, value) in parameters {
-                    object.insert((*name).into(), value.expose().into());
-                }
+                let parameters: BTreeMap<_, _> =
+                    parameters.iter().map(|(name, value)| (*name, value.expose())).collect();
                 let mut body = SecretBuilder::default();
-                // Writing into memory has no way to fail.
-                let _ = write!(body, "{}", *Json::from(Value::Object(object)));
+                let mut object = Object::begin(&mut body);
+                parameters.into_iter().for_each(|(name, value)| object.set_text(name, value));
+                object.end();
                 ("application/json", Body::from(body.finish()))
             }
         };
@@ -124,7 +123,7 @@ pub enum TokenReply {
     Tokens(Tokens),
     /// An error (RFC 6749 §5.2, RFC 8628 §3.5), whatever 2xx or 4xx status it came with.
     Refused(OAuthError),
-    /// Nothing definite: another body, another status.
+    /// Nothing definite: another body, another status, tokens of which one cannot be sent.
     Unclear,
 }
 
@@ -157,14 +156,14 @@ impl TokenReply {
         if !(200..300).contains(&response.status) && !(400..500).contains(&response.status) {
             return Self::Unclear;
         }
-        let token = |key: &str| {
-            let text = body.get(key).and_then(Value::as_str)?;
-            is_bearer(text).then(|| Secret::from(text))
-        };
-        match (token("access_token"), OAuthError::of(&body)) {
+        let refresh = token_in(&body, "refresh_token");
+        // One that cannot be sent is not taken for none: the token that it came for may be spent.
+        let unusable = refresh.is_none() && is_given(&body, "refresh_token");
+        match (token_in(&body, "access_token"), OAuthError::of(&body)) {
+            (Some(_), _) if response.status < 300 && unusable => Self::Unclear,
             (Some(access), _) if response.status < 300 => {
                 let lifetime = lifetime(&body, &access, response);
-                Self::Tokens(Tokens { access, refresh: token("refresh_token"), lifetime })
+                Self::Tokens(Tokens { access, refresh, lifetime })
             }
             (_, Some(error)) => Self::Refused(error),
             (_, None) => Self::Unclear,
@@ -190,6 +189,17 @@ impl OAuthError {
             "authorization_pending" | "slow_down" | "temporarily_unavailable" | "server_error"
         )
     }
+}
+
+/// The token under this key, if there is one that can be sent.
+pub(crate) fn token_in(body: &Value, key: &str) -> Option<Secret> {
+    let text = body.get(key)?.as_str()?;
+    is_bearer(text).then(|| Secret::from(text))
+}
+
+/// Whether there is anything under this key.
+pub(crate) fn is_given(body: &Value, key: &str) -> bool {
+    body.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
 }
 
 /// A number of seconds, also written as a text or with decimals, which are rounded up; `None` if it is absurd.

@@ -422,7 +422,8 @@ fn paired(body: &Value) -> Option<Paired> {
 pub(crate) fn workspace(value: &Value) -> Option<Workspace> {
     let text = |key: &str| value.get(key).and_then(Value::as_str).map(harmless);
     let slug = text("slug").filter(|slug| !slug.is_empty())?;
-    Some(Workspace { id: text("id"), name: text("name"), slug })
+    let id = value.get("id").and_then(Value::as_str).and_then(Workspace::readable_id);
+    Some(Workspace { id, name: text("name"), slug })
 }
 
 /// The first 4 + 4 base32 characters of SHA-256(device_id), for comparing with the page's.

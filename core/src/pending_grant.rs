@@ -16,7 +16,7 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record_form::MomentForm;
 use crate::rotation::Moment;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretBuilder};
 use crate::time::{Now, Timestamp};
 use crate::url::Url;
 
@@ -59,7 +59,8 @@ impl PendingGrant {
 
     /// One line of JSON.
     pub fn encode(&self) -> Secret {
-        let mut written = Object::default();
+        let mut text = SecretBuilder::default();
+        let mut written = Object::begin(&mut text);
         written.set("v", FORM);
         written.set("issuer", &self.issuer);
         written.set("client_id", &self.client_id);
@@ -73,7 +74,8 @@ impl PendingGrant {
         written.set("lifetime_ms", millis(self.lifetime));
         written.set("interval_ms", millis(self.interval));
         written.set("polled", self.polled);
-        written.finish()
+        written.end();
+        text.finish()
     }
 
     /// Reads it back; `None` if it is none, or a newer program's.

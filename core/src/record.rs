@@ -25,6 +25,14 @@ pub struct Workspace {
     pub slug: String,
 }
 
+impl Workspace {
+    /// An id as a server or another program wrote it; one that cannot stand in a header is none.
+    pub(crate) fn readable_id(text: &str) -> Option<String> {
+        let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        fits.then(|| text.to_owned())
+    }
+}
+
 /// Which write of which login made a record: never used twice (invariant 6).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Generation {
@@ -172,6 +180,11 @@ impl Record {
     /// The record as one line of JSON; a bare token as it is.
     pub fn encode(&self) -> Secret {
         record_form::encode(self)
+    }
+
+    /// How many bytes [`encode`](Self::encode) gives.
+    pub(crate) fn encoded_len(&self) -> usize {
+        record_form::length(self)
     }
 
     /// Reads a record, or a bare token.

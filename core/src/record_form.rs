@@ -3,10 +3,10 @@
 //! A session's refresh token stands under `refreshToken` at the top level, where other programs of the same service
 //! look for it and may replace it: `fingerprint` tells whether the rest still belongs to it.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::json::{self, Object};
 use crate::record::{Gateway, Generation, Record, UnreadableRecord, Workspace};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
-use crate::secret::{Fingerprint, Secret};
+use crate::secret::{Fingerprint, Secret, SecretBuilder};
 use crate::time::{Timestamp, WallTime};
 use crate::url::Url;
 
@@ -26,22 +26,47 @@ const REVOKING: &str = "revoking";
 
 pub(crate) fn encode(record: &Record) -> Secret {
     let Some(generation) = &record.generation else { return record.token.clone() };
+    let mut text = SecretBuilder::default();
+    write(record, generation, &mut text);
+    text.finish()
+}
+
+/// How many bytes [`encode`] gives.
+pub(crate) fn length(record: &Record) -> usize {
+    let Some(generation) = &record.generation else { return record.token.expose_secret().len() };
+    let mut length = Length(0);
+    write(record, generation, &mut length);
+    length.0
+}
+
+/// Text that is counted and not kept.
+struct Length(usize);
+
+impl fmt::Write for Length {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.0 += piece.len();
+        Ok(())
+    }
+}
+
+fn write(record: &Record, generation: &Generation, into: &mut dyn fmt::Write) {
     let rotation = record.rotation.as_deref();
     let access = rotation.and_then(|rotation| rotation.access.as_ref());
-    let mut written = Object::default();
+    let mut written = Object::begin(into);
     written.set("v", FORM);
-    written.set("gen", generation.to_string());
-    written.set_if_any("origin", record.issuer.as_ref());
+    written.set_text("gen", &generation.to_string());
+    written.set_text_if_any("origin", record.issuer.as_deref());
     written.set_if_any("workspace", record.workspace.as_ref());
     written.set_if_any("ended", record.is_tombstone().then_some(true));
     written.set_secret("token", (rotation.is_none() && !record.is_tombstone()).then_some(&record.token));
     written.set_secret("refreshToken", rotation.map(|_| &record.token));
-    written.set_if_any("fingerprint", rotation.map(|_| record.token.fingerprint().as_str().to_owned()));
+    let fingerprint = rotation.map(|_| record.token.fingerprint());
+    written.set_text_if_any("fingerprint", fingerprint.as_ref().map(Fingerprint::as_str));
     written.set_secret("accessToken", access.map(|access| &access.token));
     written.set_if_any("received", access.map(|access| MomentForm::from(&access.received)));
     written.set_if_any("lifetimeMs", access.and_then(|access| access.lifetime).map(millis));
-    written.set_if_any("clientId", rotation.and_then(|rotation| rotation.client_id.as_deref()));
-    written.set_if_any("machine", rotation.and_then(|rotation| rotation.machine.as_deref()));
+    written.set_text_if_any("clientId", rotation.and_then(|rotation| rotation.client_id.as_deref()));
+    written.set_text_if_any("machine", rotation.and_then(|rotation| rotation.machine.as_deref()));
     let spending = rotation.and_then(|rotation| match &rotation.journal {
         Journal::Spending(spending) => Some(SpendingForm {
             attempt: spending.attempt,
@@ -58,13 +83,13 @@ pub(crate) fn encode(record: &Record) -> Secret {
         Journal::Revoking => Some(REVOKING),
         Journal::Settled | Journal::Spending(_) => None,
     });
-    written.set_if_any("refused", refused);
+    written.set_text_if_any("refused", refused);
     let spent: Vec<&str> =
         rotation.iter().flat_map(|rotation| &rotation.spent).map(Fingerprint::as_str).collect();
     written.set_if_any("spent", Some(spent).filter(|spent| !spent.is_empty()));
     written.set_secret("signingKey", record.gateway.signing_key.as_ref());
-    written.set_if_any("gatewayUrl", record.gateway.base());
-    written.finish()
+    written.set_text_if_any("gatewayUrl", record.gateway.base().as_deref());
+    written.end();
 }
 
 pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
@@ -81,7 +106,7 @@ pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
     let foreign = match (&refresh_token, &read.fingerprint) {
         // One that was spent before is no other login: a backup was restored, or another program wrote what it knew.
         (Some(token), Some(_)) if read.has_spent(token) => false,
-        (Some(token), Some(fingerprint)) => token.fingerprint() != Fingerprint::from_hex(fingerprint),
+        (Some(token), Some(_)) => !read.is_of(token),
         (Some(_), None) => true,
         (None, _) => false,
     };
@@ -140,13 +165,20 @@ impl Read {
         self.spent.iter().any(|hex| Fingerprint::from_hex(hex) == token.fingerprint())
     }
 
+    /// Whether what is written beside it was written about this token.
+    fn is_of(&self, token: &Secret) -> bool {
+        self.fingerprint.as_deref().is_some_and(|hex| Fingerprint::from_hex(hex) == token.fingerprint())
+    }
+
     fn into_record(self, refresh_token: Option<Secret>) -> Result<Record, UnreadableRecord> {
         let generation = Generation::parse(&self.r#gen).ok_or(UnreadableRecord::Malformed)?;
         if self.ended {
             return Ok(Record::tombstone(generation));
         }
         let rotates = refresh_token.is_some();
-        let was_spent = refresh_token.as_ref().is_some_and(|token| self.has_spent(token));
+        // Put back by somebody else: what the journal says is of another token.
+        let put_back =
+            refresh_token.as_ref().is_some_and(|token| self.has_spent(token) && !self.is_of(token));
         let token = refresh_token.or(self.token).ok_or(UnreadableRecord::Malformed)?;
         if !is_token(token.expose_secret()) {
             return Err(UnreadableRecord::Malformed);
@@ -161,7 +193,7 @@ impl Read {
             (_, Some(UNRENEWABLE)) => Journal::Unrenewable,
             (_, Some(REVOKING)) => Journal::Revoking,
             // Whether it is still good for anything cannot be known.
-            _ if was_spent => {
+            _ if put_back => {
                 Journal::Spending(Spending { attempt: 1, started: Moment::default(), last_resorts: 0 })
             }
             (_, Some(why)) => Journal::Refused { interrupted: why == "interrupted" },
@@ -278,6 +310,7 @@ mod tests {
             Record { generation: Generation::parse("l.1"), ..Record::bare(Secret::from("key")) },
             Record::bare(Secret::from("key")),
         ] {
+            assert_eq!(length(&record), record.encode().expose_secret().len());
             assert_eq!(Record::decode(&record.encode()), Ok(record));
         }
     }
@@ -289,6 +322,22 @@ mod tests {
         let foreign = Secret::from(r#"{"refreshToken":"refresh-2","accessToken":"x","other":1}"#);
         for text in [changed, foreign] {
             assert_eq!(Record::decode(&text), Ok(Record::bare_refresh(Secret::from("refresh-2"))));
+        }
+    }
+
+    #[test]
+    fn what_is_written_of_a_spent_token_that_was_put_back_counts() {
+        let mut ours = session(Journal::Refused { interrupted: false });
+        ours.rotation.get_or_insert_default().spent.push(Fingerprint::of(b"refresh-0"));
+        let text = ours.encode().expose_secret().replace("refresh-1", "refresh-0");
+        let mut record = Record::decode(&Secret::new(text)).unwrap();
+        let spending = |attempt, last_resorts| Spending { attempt, started: Moment::default(), last_resorts };
+        // What the journal said was of another token.
+        let journal = &record.rotation.as_ref().unwrap().journal;
+        assert_eq!(*journal, Journal::Spending(spending(1, 0)));
+        for journal in [Journal::Spending(spending(3, 2)), Journal::Refused { interrupted: true }] {
+            record.rotation.get_or_insert_default().journal = journal;
+            assert_eq!(Record::decode(&record.encode()).as_ref(), Ok(&record));
         }
     }
 

@@ -128,6 +128,11 @@ impl Rotate {
         }
     }
 
+    /// The record as it was before, and where.
+    pub(crate) fn before(&self) -> (Backend, &Record) {
+        (self.backend, &self.before)
+    }
+
     /// What the journal says while it runs.
     pub(crate) fn journal(&self) -> &Spending {
         &self.journal
@@ -313,6 +318,13 @@ impl Rotate {
         Step::Pending
     }
 
+    /// Whether a record is no login but what was spent here, as another program knew it: it has nothing that could be
+    /// lost, and the new pair is all that is left of it.
+    fn is_spent(&self, record: &Record) -> bool {
+        let is_bare = record.generation.is_none() && record.rotation.is_some();
+        *record == self.before || is_bare && record.token == self.spending.token
+    }
+
     fn load(&self, cx: &mut Context<'_>) -> CommandId {
         cx.store(StoreOp::Load { backend: self.backend, slot: Slot::Active })
     }
@@ -369,13 +381,15 @@ impl Rotate {
                 self.phase = Phase::ReadingBack(self.load(cx), new, tries);
                 Step::Pending
             }
-            (Phase::ReadingBack(_, new, _), StoreAnswer::Records(records)) => {
-                if records.first().is_some_and(|(_, record)| *record == *new) {
-                    self.tidy(cx, End::New(*new))
-                } else {
-                    self.tidy(cx, End::Overtaken { discarded: true })
+            (Phase::ReadingBack(_, new, tries), StoreAnswer::Records(records)) => match records.first() {
+                Some((_, record)) if *record == *new => self.tidy(cx, End::New(*new)),
+                Some((_, record)) if self.is_spent(record) && tries < STORE_TRIES => {
+                    let id = self.write(cx, record, Record::clone(&new));
+                    self.phase = Phase::Storing(id, new, tries + 1);
+                    Step::Pending
                 }
-            }
+                _ => self.tidy(cx, End::Overtaken { discarded: true }),
+            },
             (
                 Phase::Storing(_, new, tries) | Phase::ReadingBack(_, new, tries),
                 StoreAnswer::Failed(failure),
@@ -399,7 +413,7 @@ impl Logic for Rotate {
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<Rotated> {
         cx.show(Notice::RotationStarted);
-        let bytes = self.spending.encode().expose_secret().len() * 2 + ROOM;
+        let bytes = self.spending.encoded_len() * 2 + ROOM;
         self.phase = Phase::Reserving(cx.store(StoreOp::ReserveEmergency { bytes }));
         Step::Pending
     }

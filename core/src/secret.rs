@@ -76,10 +76,6 @@ impl SecretBuilder {
         self.0.push_str(piece);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn finish(mut self) -> Secret {
         Secret::new(core::mem::take(&mut *self.0))
     }

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::oauth::{Dialect, OAuth};
 use crate::record::Backend;
+use crate::text::quoted;
 use crate::url::{Url, UrlError};
 
 /// Everything that is particular to one service. Values marked "chosen" are stated by no public page.
@@ -283,20 +284,16 @@ impl Service {
         self.app.join(self.paths.keys_page).to_string()
     }
 
+    /// The command line that signs in.
+    pub fn login_line(&self) -> String {
+        let sandbox = if self.is_sandbox() { " --sandbox" } else { "" };
+        alloc::format!("{} {}{sandbox}", self.command, self.login)
+    }
+
     /// How to sign in, for messages.
     pub fn login_command(&self) -> String {
-        let sandbox = if self.is_sandbox() { " --sandbox" } else { "" };
-        alloc::format!("run `{} {}{sandbox}`", self.command, self.login)
+        alloc::format!("run `{}`", self.login_line())
     }
-}
-
-/// A name as it is typed in a shell.
-fn quoted(name: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !name.is_empty() && name.chars().all(is_plain) {
-        return Cow::Borrowed(name);
-    }
-    Cow::Owned(alloc::format!("'{}'", name.replace('\'', "'\\''")))
 }
 
 /// Pentify's, from its public pages; those marked "chosen" above are stated nowhere.

@@ -24,7 +24,7 @@ use crate::resolve::{NOT_SIGNED_IN, store_failure, unexpected};
 use crate::rotate::{End, Rotate, Rotated};
 use crate::rotation::{Journal, Moment, Spending};
 use crate::seeded::Seeded;
-use crate::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::store::{ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use crate::time::Timestamp;
 use crate::verdict::{Refusal, Stuck, Verdict, grace_left, is_alive, judge};
 
@@ -39,8 +39,6 @@ const PATIENCE_ALIVE: Duration = Duration::from_secs(2);
 /// How often, and how far apart, to look for a newer record after the issuer refused a token.
 const NEWER_LOOKS: u32 = 4;
 const NEWER_PAUSE: Duration = Duration::from_millis(500);
-/// Changes of the record by others, in a row, before giving up: nobody writes that often.
-const ROUNDS: u32 = 5;
 /// How often nothing was sent before giving up.
 const TRIES: u32 = 3;
 
@@ -77,7 +75,7 @@ enum Phase {
     Merging(CommandId, Box<Found>),
     Discarding(CommandId, Box<Found>),
     CheckingLock(CommandId, Box<Kept>, Spending),
-    Rotating(Box<Rotate>, Box<Kept>),
+    Rotating(Box<Rotate>),
     Unlocking(CommandId, Box<Then>),
     Waiting(Timestamp),
     /// The issuer refused the token of this version: perhaps another client has just got a newer one.
@@ -162,13 +160,13 @@ impl Session {
             }
             Err(failure) => return Step::fail(failure),
         };
-        let verdict = judge(cx.service, cx.now, &record, self.refusal.as_ref());
+        let verdict = judge(cx.service, cx.now, record, self.refusal.as_ref());
         match verdict {
-            Verdict::Use if found.emergency.is_none() => self.use_it(backend, record),
+            Verdict::Use if found.emergency.is_none() => self.use_it(backend, record.clone()),
             Verdict::NothingNewer => Step::Done(Ok(Bearer::NothingNewer)),
             // What a journal says of a token on its way counts under the lock only: another process may be at it.
-            Verdict::Stuck(stuck) if found.emergency.is_none() && !is_spending(&record) => {
-                let end = self.stuck(cx, backend, record, stuck);
+            Verdict::Stuck(stuck) if found.emergency.is_none() && !is_spending(record) => {
+                let end = self.stuck(cx, backend, record.clone(), stuck);
                 self.finish(cx, end)
             }
             _ => {
@@ -229,7 +227,7 @@ impl Session {
             Ok(usable) => usable,
             Err(failure) => return Step::fail(failure),
         };
-        let alive = is_alive(cx.service, cx.now, &record, self.refusal.as_ref());
+        let alive = is_alive(cx.service, cx.now, record, self.refusal.as_ref());
         self.slices += 1;
         let patience = if alive { SLICES_ALIVE } else { SLICES_DEAD };
         if failure.kind == StoreFailureKind::Busy && self.slices < patience {
@@ -239,7 +237,7 @@ impl Session {
             self.locked = true;
             return self.look(cx);
         }
-        let end = self.live_or(cx, backend, record, store_failure(failure.clone()));
+        let end = self.live_or(cx, backend, record.clone(), store_failure(failure.clone()));
         self.finish(cx, end)
     }
 
@@ -289,6 +287,7 @@ impl Session {
             Ok(usable) => usable,
             Err(failure) => return self.finish(cx, Err(failure)),
         };
+        let record = record.clone();
         match judge(cx.service, cx.now, &record, self.refusal.as_ref()) {
             Verdict::Use if cx.service.makes(Seeded::RefreshedAgain) => {
                 let started = Moment::new(cx.now, &cx.service.boot_id);
@@ -325,10 +324,10 @@ impl Session {
             return self.again(cx, false);
         };
         let machine = cx.service.machine_id.clone();
-        let mut rotate =
-            Box::new(Rotate::new(held.backend, held.record.clone(), spending, first, client_id, machine));
+        let Kept { backend, record } = *held;
+        let mut rotate = Box::new(Rotate::new(backend, record, spending, first, client_id, machine));
         let step = rotate.start(cx);
-        self.phase = Phase::Rotating(rotate, held);
+        self.phase = Phase::Rotating(rotate);
         self.rotated(cx, step)
     }
 
@@ -339,13 +338,13 @@ impl Session {
             Step::Done(Err(failure)) => return self.finish(cx, Err(failure)),
             Step::Done(Ok(rotated)) => rotated,
         };
-        let Phase::Rotating(rotate, held) = core::mem::replace(&mut self.phase, Phase::New) else {
+        let Phase::Rotating(rotate) = core::mem::replace(&mut self.phase, Phase::New) else {
             return unexpected();
         };
         if interrupted {
             return self.finish(cx, Err(Failure::interrupted()));
         }
-        let Kept { backend, record } = *held;
+        let (backend, before) = rotate.before();
         match end {
             End::New(record) => self.finish(cx, Ok(Bearer::Good(Box::new(Kept { backend, record })))),
             End::Overtaken { discarded } => {
@@ -355,23 +354,23 @@ impl Session {
                 self.again(cx, discarded)
             }
             End::Unwritable(failure) => {
-                let end = self.live_or(cx, backend, record, store_failure(failure));
+                let end = self.live_or(cx, backend, before.clone(), store_failure(failure));
                 self.finish(cx, end)
             }
             End::Misconfigured(failure) => {
-                let end = self.live_or(cx, backend, record, failure);
+                let end = self.live_or(cx, backend, before.clone(), failure);
                 self.finish(cx, end)
             }
             End::Transient { failure, wait } => {
                 self.tries += 1;
                 let wait = wait.unwrap_or_else(|| cx.jittered(backoff(&cx.service.retry, self.tries)));
-                let alive = is_alive(cx.service, cx.now, &record, self.refusal.as_ref());
+                let alive = is_alive(cx.service, cx.now, before, self.refusal.as_ref());
                 let patience = if alive { PATIENCE_ALIVE } else { cx.service.retry.patience };
                 if self.tries < TRIES && wait <= patience {
                     cx.show(Notice::Retrying { reason: failure.message, wait });
                     return self.unlock(cx, Then::Wait(wait));
                 }
-                let end = self.live_or(cx, backend, record, failure);
+                let end = self.live_or(cx, backend, before.clone(), failure);
                 self.finish(cx, end)
             }
             End::Unknown(failure) => {
@@ -386,7 +385,7 @@ impl Session {
                     cx.show(Notice::Retrying { reason: failure.message, wait });
                     return self.unlock(cx, Then::Wait(wait));
                 }
-                let end = self.live_or(cx, backend, record, failure);
+                let end = self.live_or(cx, backend, before.clone(), failure);
                 self.finish(cx, end)
             }
             End::Refused(marked) => {
@@ -407,8 +406,7 @@ impl Session {
     }
 
     fn keeps_changing(&mut self, cx: &mut Context<'_>) -> Step<Bearer> {
-        let detail = "another program keeps changing the stored session".into();
-        self.finish(cx, Err(store_failure(StoreFailure { kind: StoreFailureKind::Busy, detail })))
+        self.finish(cx, Err(store_failure(StoreFailure::keeps_changing())))
     }
 
     fn unlock(&mut self, cx: &mut Context<'_>, then: Then) -> Step<Bearer> {
@@ -530,9 +528,9 @@ impl Logic for Session {
                 self.phase = Phase::Asking(asking);
                 self.told_client_id(cx, step)
             }
-            (Phase::Rotating(mut rotate, held), event) => {
+            (Phase::Rotating(mut rotate), event) => {
                 let step = rotate.handle(cx, event);
-                self.phase = Phase::Rotating(rotate, held);
+                self.phase = Phase::Rotating(rotate);
                 self.rotated(cx, step)
             }
             (Phase::LookingForNewer { mut lookup, looks, refused }, event) => {
@@ -573,7 +571,7 @@ impl Logic for Session {
             Phase::Rotating(..) if cx.service.makes(Seeded::InterruptCancels) => {
                 Step::fail(Failure::interrupted())
             }
-            Phase::Rotating(rotate, _) => {
+            Phase::Rotating(rotate) => {
                 // It only takes note.
                 rotate.interrupted(cx);
                 Step::Pending
@@ -585,7 +583,7 @@ impl Logic for Session {
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         match &self.phase {
             Phase::Asking(asking) => asking.deadline(),
-            Phase::Rotating(rotate, _) => rotate.deadline(),
+            Phase::Rotating(rotate) => rotate.deadline(),
             Phase::Waiting(at) => Some((*at, WakeReason::Retry)),
             Phase::AwaitingNewer { at, .. } => Some((*at, WakeReason::LookAgain)),
             _ => None,

@@ -3,11 +3,12 @@
 //! One compare-and-swap turns the record into one that is kept for its revocation alone. Only an answer, whatever it
 //! says, removes it: without a network it stays, and whoever next resumes it tells the issuer.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::command::CommandId;
-use crate::disconnect::{Disconnect, Disconnected, keeps_changing};
+use crate::disconnect::{Disconnect, Disconnected};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::lookup::{Found, Lookup};
@@ -17,12 +18,12 @@ use crate::resolve::{store_failure, unexpected};
 use crate::revoke::{Revocation, Revoke, untold};
 use crate::rotate::ROTATION_WAIT;
 use crate::rotation::{Journal, Rotation};
-use crate::store::{StoreAnswer, StoreOp};
+use crate::store::{ROUNDS, StoreAnswer, StoreFailure, StoreOp};
 use crate::time::Timestamp;
 use crate::verdict::is_revoking;
 
-/// Changes by others before giving up on telling the issuer: nobody writes that often.
-const ROUNDS: u32 = 5;
+/// Why nobody is told of tokens without a record that could be kept for it.
+const NOT_OURS: &str = "another program stored them";
 
 /// The machine. Interrupted, it can be repeated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -180,7 +181,10 @@ impl SignOut {
             self.revocation = untold;
             return self.unlock(cx, Then::Clear);
         }
-        let Some(marked) = marked(&record) else { return self.unlock(cx, Then::Clear) };
+        let Some(marked) = marked(&record) else {
+            self.revocation = Revocation::Refused(NOT_OURS.to_owned());
+            return self.unlock(cx, Then::Clear);
+        };
         self.told_login = marked.generation.as_ref().map(|generation| generation.login.clone());
         let op = StoreOp::Write { backend, slot: Slot::Active, expected: held, record: marked.clone() };
         self.phase = Phase::Marking(cx.store(op), Box::new(marked));
@@ -255,7 +259,7 @@ impl SignOut {
                 self.unlock(cx, Then::Fail(Box::new(store_failure(failure.clone()))))
             }
             (Phase::Marking(..), StoreAnswer::Conflict) => {
-                self.unlock(cx, Then::Fail(Box::new(store_failure(keeps_changing()))))
+                self.unlock(cx, Then::Fail(Box::new(store_failure(StoreFailure::keeps_changing()))))
             }
             (Phase::Unlocking(_, Then::Tell(record)), _) => self.tell(cx, *record),
             (Phase::Unlocking(_, Then::Fail(failure)), _) => Step::fail(*failure),

@@ -10,6 +10,9 @@ use core::time::Duration;
 use crate::pending_grant::PendingGrant;
 use crate::record::{Backend, Record, Slot, Version};
 
+/// Changes by others, in a row, before giving up: nobody writes that often.
+pub(crate) const ROUNDS: u32 = 5;
+
 /// One operation on the stores of a service. All of them are non-interactive but [`StoreOp::Unseal`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum StoreOp {
@@ -143,6 +146,12 @@ pub enum StoreFailureKind {
 }
 
 impl StoreFailure {
+    /// Somebody writes between each of our looks and our write ([`ROUNDS`]).
+    pub(crate) fn keeps_changing() -> Self {
+        let detail = "another program keeps changing the stored entry; end it, then try again".into();
+        Self { kind: StoreFailureKind::Busy, detail }
+    }
+
     /// The cause, and the next step if the detail ends with one.
     pub fn parts(&self) -> (&str, Option<&str>) {
         match self.detail.rsplit_once("; ") {

@@ -39,7 +39,9 @@ impl Add<Duration> for Timestamp {
     }
 }
 
-/// The wall clock: milliseconds since the Unix epoch. It may jump; nothing but dates of servers is compared with it.
+/// The wall clock: milliseconds since the Unix epoch. It may jump. Dates of servers are compared with it, and what was
+/// stored in another run of the machine, of which the monotonic clock knows nothing
+/// ([`Moment::age`](crate::rotation::Moment::age)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WallTime(u64);
 

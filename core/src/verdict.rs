@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::bearer::explain;
+use crate::failure::Failure;
 use crate::record::Record;
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::Fingerprint;
@@ -81,27 +83,20 @@ pub(crate) fn judge(service: &Service, now: Now, record: &Record, refusal: Optio
             _ => {}
         }
     }
-    let copied = rotation.machine.is_some() && rotation.machine != service.machine_id;
-    let copied = copied && !service.makes(Seeded::CopiedRotates);
-    match &rotation.journal {
-        Journal::Refused { .. } if service.makes(Seeded::RefusalForgotten) => Verdict::Rotate(Spending {
-            attempt: 1,
-            started: Moment::new(now, &service.boot_id),
-            last_resorts: 0,
-        }),
-        // Wherever it came from: nothing is sent that another machine could miss.
-        Journal::Unrenewable => Verdict::Stuck(Stuck::Unrenewable),
-        _ if copied => Verdict::Stuck(Stuck::Copied),
-        Journal::Revoking => Verdict::Stuck(Stuck::Revoking),
-        Journal::Settled => Verdict::Rotate(Spending {
-            attempt: 1,
-            started: Moment::new(now, &service.boot_id),
-            last_resorts: 0,
-        }),
-        Journal::Refused { interrupted: true } => Verdict::Stuck(Stuck::Interrupted),
-        Journal::Refused { interrupted: false } => Verdict::Stuck(Stuck::Expired),
-        Journal::Spending(spending) => again(service, now, rotation, spending, refusal),
+    let first = || Spending { attempt: 1, started: Moment::new(now, &service.boot_id), last_resorts: 0 };
+    match (&rotation.journal, hindrance(service, rotation)) {
+        (Journal::Refused { .. }, _) if service.makes(Seeded::RefusalForgotten) => Verdict::Rotate(first()),
+        (_, Some(stuck)) => Verdict::Stuck(stuck),
+        (Journal::Spending(spending), None) => again(service, now, rotation, spending, refusal),
+        (_, None) => Verdict::Rotate(first()),
     }
+}
+
+/// Why a record's session can never be renewed here, in the words of who needs it renewed, with the next step; `None` if it can
+/// be, or is no session. Its access token may live on.
+pub fn no_renewal(service: &Service, record: &Record) -> Option<Failure> {
+    let stuck = hindrance(service, record.rotation.as_ref()?)?;
+    Some(explain(service, stuck))
 }
 
 /// Whether a bearer may still be accepted, though it should be rotated.
@@ -112,16 +107,12 @@ pub(crate) fn is_alive(service: &Service, now: Now, record: &Record, refusal: Op
     !refused && record.rotation.as_ref().is_none_or(|r| r.access.as_ref().is_some_and(alive))
 }
 
-/// Whether a record's session can never be renewed here, though its access token may still live.
+/// Whether a record's session can never be renewed here, and will end, though its access token may still live.
 pub(crate) fn is_ending(service: &Service, record: &Record) -> bool {
-    record.rotation.as_ref().is_some_and(|rotation| {
-        let copied = rotation.machine.is_some() && rotation.machine != service.machine_id;
-        let ends = rotation.access.as_ref().is_some_and(|access| access.lifetime.is_some());
-        match rotation.journal {
-            Journal::Refused { .. } | Journal::Revoking => true,
-            Journal::Unrenewable => ends,
-            Journal::Settled | Journal::Spending(_) => copied,
-        }
+    record.rotation.as_ref().is_some_and(|rotation| match hindrance(service, rotation) {
+        None => false,
+        Some(Stuck::Unrenewable) => rotation.access.as_ref().is_some_and(|access| access.lifetime.is_some()),
+        Some(_) => true,
     })
 }
 
@@ -152,6 +143,26 @@ pub(crate) fn grace_left(service: &Service, now: Now, spending: &Spending) -> Op
     grace.checked_sub(age).filter(|left| *left >= ARRIVAL)
 }
 
+/// Why there will never be a rotation here, whatever the time.
+fn hindrance(service: &Service, rotation: &Rotation) -> Option<Stuck> {
+    let copied = rotation.machine.is_some() && rotation.machine != service.machine_id;
+    let copied = copied && !service.makes(Seeded::CopiedRotates);
+    match &rotation.journal {
+        Journal::Revoking => Some(Stuck::Revoking),
+        // Wherever it came from: nothing is sent that another machine could miss.
+        Journal::Unrenewable => Some(Stuck::Unrenewable),
+        _ if copied => Some(Stuck::Copied),
+        Journal::Refused { interrupted: true } => Some(Stuck::Interrupted),
+        Journal::Refused { interrupted: false } => Some(Stuck::Expired),
+        Journal::Spending(spending) if is_exhausted(service, spending) => Some(Stuck::Interrupted),
+        Journal::Settled | Journal::Spending(_) => None,
+    }
+}
+
+fn is_exhausted(service: &Service, spending: &Spending) -> bool {
+    spending.last_resorts >= LAST_RESORTS && !service.makes(Seeded::EndlessLastResorts)
+}
+
 fn again(
     service: &Service,
     now: Now,
@@ -162,9 +173,6 @@ fn again(
     let attempt = spending.attempt.saturating_add(1);
     if spending.last_resorts == 0 && grace_left(service, now, spending).is_some() {
         return Verdict::Rotate(Spending { attempt, ..spending.clone() });
-    }
-    if spending.last_resorts >= LAST_RESORTS && !service.makes(Seeded::EndlessLastResorts) {
-        return Verdict::Stuck(Stuck::Interrupted);
     }
     let lives = |access: &Access| access.is_alive(now, &service.boot_id);
     let risks = service.makes(Seeded::RiskedWhileAlive);
@@ -192,5 +200,61 @@ fn bearer(record: &Record) -> Option<Fingerprint> {
     match &record.rotation {
         None => Some(record.token.fingerprint()),
         Some(rotation) => rotation.access.as_ref().map(|access| access.token.fingerprint()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    fn service(machine: Option<&str>) -> Service {
+        let service = Service::issuer("https://auth.example.com", "work", String::from("box")).unwrap();
+        Service { machine_id: machine.map(String::from), ..service }
+    }
+
+    fn record(machine: Option<&str>, journal: Journal) -> Record {
+        let mut record = Record::bare_refresh(Secret::from("refresh"));
+        let rotation = record.rotation.as_mut().unwrap();
+        (rotation.machine, rotation.journal) = (machine.map(String::from), journal);
+        record
+    }
+
+    fn spending(last_resorts: u32) -> Journal {
+        Journal::Spending(Spending { attempt: 1, started: Moment::default(), last_resorts })
+    }
+
+    #[test]
+    fn why_a_session_can_never_be_renewed_has_one_answer() {
+        let refused = |interrupted| Journal::Refused { interrupted };
+        for (made_on, here, journal, code) in [
+            (Some("a"), Some("a"), Journal::Settled, None),
+            (None, Some("a"), Journal::Settled, None),
+            (None, None, Journal::Settled, None),
+            (Some("a"), Some("b"), Journal::Settled, Some("copied_home")),
+            (Some("a"), Some("b"), spending(0), Some("copied_home")),
+            // A machine without an id could be any.
+            (Some("a"), None, Journal::Settled, Some("copied_home")),
+            (Some("a"), Some("b"), refused(false), Some("copied_home")),
+            (Some("a"), Some("a"), refused(false), Some("session_expired")),
+            (Some("a"), Some("a"), refused(true), Some("rotation_interrupted")),
+            (Some("a"), Some("a"), spending(LAST_RESORTS - 1), None),
+            (Some("a"), Some("a"), spending(LAST_RESORTS), Some("rotation_interrupted")),
+            (Some("a"), Some("b"), Journal::Unrenewable, Some("session_expired")),
+            (Some("a"), Some("b"), Journal::Revoking, Some("revocation_pending")),
+        ] {
+            let (service, record) = (service(here), record(made_on, journal));
+            let told = no_renewal(&service, &record);
+            assert_eq!(told.as_ref().map(|failure| &*failure.code), code, "{record:?}");
+            assert!(told.is_none_or(|failure| failure.next.is_some()));
+            // Without an access token the verdict is the same, and without a lifetime nothing ends by itself.
+            let now = Now::default();
+            assert_eq!(is_over(&service, now, &record), code.is_some(), "{record:?}");
+            let ends = code.is_some() && record.rotation.as_ref().unwrap().journal != Journal::Unrenewable;
+            assert_eq!(is_ending(&service, &record), ends, "{record:?}");
+        }
+        assert_eq!(no_renewal(&service(None), &Record::bare(Secret::from("key"))), None);
     }
 }

@@ -238,11 +238,11 @@ impl ChooseWorkspace {
         };
         let body = json_object(&response).unwrap_or_default();
         let text = |key: &str| body.get(key).and_then(Value::as_str);
-        match (text("status"), text("workspaceId")) {
+        match (text("status"), text("workspaceId").and_then(Workspace::readable_id)) {
             (Some("complete"), Some(id)) => {
-                let known = listed.into_iter().find(|listed| listed.workspace.id.as_deref() == Some(id));
+                let known = listed.into_iter().find(|listed| listed.workspace.id.as_ref() == Some(&id));
                 let unknown = || Listed {
-                    workspace: Workspace { id: Some(id.to_string()), name: None, slug: String::new() },
+                    workspace: Workspace { id: Some(id), name: None, slug: String::new() },
                     balance: None,
                 };
                 let chosen = known.unwrap_or_else(unknown);
@@ -430,7 +430,7 @@ impl Listed {
 /// A workspace in an answer, its texts made harmless.
 pub(crate) fn read_workspace(value: &Value) -> Option<Workspace> {
     let text = |key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let id = text("id").map(String::from);
+    let id = text("id").and_then(Workspace::readable_id);
     Some(Workspace { id, name: text("name").map(harmless), slug: text("slug").map(harmless)? })
 }
 
@@ -506,4 +506,24 @@ fn not_chosen(service: &Service, listed: &[Listed]) -> Failure {
     let message = format!("no workspace was chosen out of {}", slugs(listed));
     Failure::new(Exit::TimedOut, "no_workspace_chosen", message)
         .next(format!("{} --workspace <slug>`", service.login_command().trim_end_matches('`')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_if_it_can_stand_in_a_header() {
+        for (id, read) in [
+            ("wks_1-A.b", Some("wks_1-A.b")),
+            ("", None),
+            ("w\u{e9}", None),
+            ("w 1", None),
+            ("w\r\nx: y", None),
+        ] {
+            let read = read.map(String::from);
+            let workspace = Workspace { id: read, name: None, slug: "acme".into() };
+            assert_eq!(read_workspace(&json!({"id": id, "slug": "acme"})), Some(workspace), "{id:?}");
+        }
+    }
 }

@@ -276,7 +276,11 @@ fn asks_after(table: &mut Timetable<BrowserGrant>) -> CommandId {
 
 #[test]
 fn what_may_have_used_the_code_up_is_told_and_never_repeated() {
-    let answers = [
+    let no_body = |answer: HttpResponse| {
+        let said = format!("got lost (HTTP {} with no usable body)", answer.status);
+        (answer, said)
+    };
+    let without_body = [
         page(200),
         json(200, "{}"),
         page(400),
@@ -285,11 +289,10 @@ fn what_may_have_used_the_code_up_is_told_and_never_repeated() {
         page(500),
         page(503).header("retry-after", "1"),
         error(503, "temporarily_unavailable"),
-        error(400, "server_error"),
-        error(400, "authorization_pending"),
-        error(400, "slow_down"),
     ];
-    for answer in answers {
+    let codes = ["temporarily_unavailable", "server_error", "authorization_pending", "slow_down"];
+    let with_code = codes.map(|code| (error(400, code), format!("got lost (HTTP 400, {code})")));
+    for (answer, said) in without_body.into_iter().map(no_body).chain(with_code) {
         let mut table = waiting();
         let (id, _) = bring_code(&mut table);
         table.reply(id, answer);
@@ -297,7 +300,7 @@ fn what_may_have_used_the_code_up_is_told_and_never_repeated() {
         table.event(Event::Answered { id, yes: false });
         let failure = table.failure();
         assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Network, "answer_lost"));
-        assert!(failure.message.contains("got lost (HTTP "), "{}", failure.message);
+        assert!(failure.message.contains(&said), "{}: {said}", failure.message);
         table.expect_nothing_left();
     }
     for kind in [FailureKind::AnswerLost, FailureKind::BodyTooLarge] {

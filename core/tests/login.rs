@@ -239,6 +239,20 @@ fn a_locked_keychain_is_unlocked_by_a_person_or_left_alone() {
 }
 
 #[test]
+fn a_keychain_that_stays_locked_is_told_in_one_cause_and_one_next_step() {
+    let mut world = World::new(server("acme", "pt_live_new", &[]));
+    world.service.person_present = true;
+    world.detail = "it says no; mend it";
+    world.broken.insert(KEYCHAIN, StoreFailureKind::Locked);
+    login(&mut world, None).unwrap().unwrap();
+    let told = world.notices.iter().find_map(|notice| match notice {
+        Notice::FellBack { failure, .. } => Some(failure.detail.as_str()),
+        _ => None,
+    });
+    assert_eq!(told, Some("locked: it says no (asked to unlock it: timed_out: it says no); mend it"));
+}
+
+#[test]
 fn an_encrypted_file_without_its_key_has_no_prompt() {
     let encrypted = Backend::EncryptedFile;
     let locked = |broken: bool| {

@@ -83,6 +83,12 @@ fn bodies(world: &World) -> Vec<String> {
         .collect()
 }
 
+/// What is remembered of a login.
+fn remembered() -> Ledger {
+    let active = Some("acme".into());
+    Ledger { backend: Some(Backend::File), active, session: true, ..Ledger::default() }
+}
+
 fn ok(_: &HttpRequest) -> Answer {
     Ok(HttpResponse::new(200, ""))
 }
@@ -192,6 +198,18 @@ fn an_issuer_without_a_place_for_it_is_not_asked() {
 }
 
 #[test]
+fn why_tokens_that_another_program_stored_are_not_revoked_is_told() {
+    let mut world = signed_in(true, |_| panic!("nothing is sent"));
+    let slot = world.stores.get_mut(&Backend::File).unwrap().get_mut(&Slot::Active).unwrap();
+    *slot = Record::bare_refresh(Secret::from("theirs"));
+    world.service.bare_issuer = world.service.issuer.clone();
+    let done = sign_out(&mut world, true);
+    assert_eq!(done.revocation, Revocation::Refused("another program stored them".into()));
+    assert!(done.cleared.unwrap().was_connected());
+    assert_eq!(world.stores[&Backend::File].get(&Slot::Active), None);
+}
+
+#[test]
 fn tokens_of_another_issuer_are_told_to_nobody() {
     for (token, revocation) in [
         ("https://elsewhere.example/token", "https://auth.example.com/revoke"),
@@ -222,11 +240,13 @@ fn a_login_that_comes_in_between_stays() {
             if !world.lock_held {
                 let other = record(&world.service, "m");
                 world.stores.get_mut(&Backend::File).unwrap().insert(Slot::Active, other);
+                world.ledger = remembered();
             }
         }));
         let done = sign_out(&mut world, true);
         assert_eq!(done.revocation, Revocation::Done);
         if held(&world).generation == Generation::parse("m.3") {
+            assert_eq!(world.ledger, remembered(), "before operation {op}");
             assert_eq!(find(&mut world), Ok(Some("access-1".into())), "before operation {op}");
         } else {
             assert!(held(&world).is_tombstone(), "before operation {op}");

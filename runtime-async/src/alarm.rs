@@ -15,7 +15,7 @@ use doorkey_core::time::{Now, Timestamp};
 use doorkey_host::Clock;
 use doorkey_host::limits::LONGEST_SLEEP;
 
-use crate::executor::spawn;
+use crate::executor::executor;
 
 const SHORTEST_SLEEP: Duration = Duration::from_micros(100);
 
@@ -134,8 +134,8 @@ impl Sleeper {
         }
         if starts {
             // Whoever sleeps runs on that thread, so there is one.
-            if let Ok(task) = spawn(Arc::clone(&self.alarm).keep()) {
-                task.detach();
+            if let Ok(executor) = executor() {
+                executor.spawn(Arc::clone(&self.alarm).keep()).detach();
             }
         }
         Poll::Pending

@@ -15,8 +15,9 @@ use doorkey_core::service::Service;
 use doorkey_core::verdict::Refusal;
 
 use crate::driver::Driver;
-use crate::executor::spawn;
+use crate::executor::executor;
 use crate::flight::{Flight, Found};
+use crate::live::Alive;
 
 /// Tokens and authorized requests for any number of tasks. Clones are the same client.
 ///
@@ -104,6 +105,8 @@ impl Client {
 
     /// Joins whoever looks for the same already, or begins to look.
     fn board(&self, refusal: Option<Refusal>) -> Outcome<Passenger> {
+        // Before anything that is dropped without it: what lands takes the lock, too.
+        let executor = executor().map_err(|e| Failure::new(Exit::Internal, "no_thread", e.to_string()))?;
         let mut flights = self.flights();
         if let Some(flight) = flights.iter().find(|flight| flight.refusal == refusal) {
             return Ok(self.passenger(flight));
@@ -111,15 +114,13 @@ impl Client {
         let find = Find::new(self.shared.given.clone(), refusal.clone());
         let run = self.shared.driver.run(Machine::new(Arc::clone(&self.shared.service), find));
         let flight = Arc::new(Flight::new(refusal, run.interrupter()));
-        let landing = Landing { client: self.clone(), flight: Arc::clone(&flight) };
-        let lands = spawn(async move {
+        let alive = Alive::new(&self.shared.driver.means.live);
+        let landing = Landing { client: self.clone(), flight: Arc::clone(&flight), _alive: alive };
+        let lands = async move {
             let found = run.await.map(|found: Option<Resolved>| found.map(Arc::new));
             landing.land(found);
-        });
-        match lands {
-            Ok(task) => task.detach(),
-            Err(e) => return Err(Failure::new(Exit::Internal, "no_thread", e.to_string())),
-        }
+        };
+        executor.spawn(lands).detach();
         flights.push(Arc::clone(&flight));
         Ok(self.passenger(&flight))
     }
@@ -155,6 +156,8 @@ impl Drop for Passenger {
 struct Landing {
     client: Client,
     flight: Arc<Flight>,
+    // Dropped last: it holds what was found.
+    _alive: Alive,
 }
 
 impl Landing {

@@ -52,13 +52,13 @@ impl<L: Logic> Session<L> {
         Self { machine, engine: Engine::new(means, post) }
     }
 
-    /// Drives the machine to its end. The outcome is boxed since a task has room for it from the beginning.
-    pub(crate) async fn run(mut self: Box<Self>) -> Box<Outcome<L::Output>> {
-        let _alive = Alive::new(&self.engine.means.live);
-        let Self { machine, engine } = &mut *self;
+    /// Drives the machine to its end; `alive` is dropped after all that it had. The outcome is boxed since a task has room
+    /// for it from the beginning.
+    pub(crate) async fn run(_alive: Alive, mut session: Box<Self>) -> Box<Outcome<L::Output>> {
+        let Self { machine, engine } = &mut *session;
         engine.start(machine);
         poll_fn(|cx| engine.poll(machine, cx)).await;
-        let ended = self.machine.into_outcome();
+        let ended = session.machine.into_outcome();
         Box::new(ended.unwrap_or_else(|| Err(Failure::new(Exit::Internal, "internal", "no outcome"))))
     }
 }

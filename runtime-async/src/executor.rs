@@ -1,21 +1,19 @@
 //! The one thread that all sessions of the process share.
 
-use std::future::{Future, pending};
+use std::future::pending;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use async_executor::{Executor, Task};
+use async_executor::Executor;
 
-/// Runs a future on the shared thread, which is started with the first one. The executor is our own, since the tasks
-/// of an embedder's end with it, and can be starved by what else runs there.
+/// What runs futures on the shared thread, which is started by who asks first. The executor is our own, since the tasks of
+/// an embedder's end with it, and can be starved by what else runs there.
 ///
 /// # Errors
 /// If the system has no thread to give.
-pub(crate) fn spawn<T: Send + 'static>(
-    future: impl Future<Output = T> + Send + 'static,
-) -> io::Result<Task<T>> {
+pub(crate) fn executor() -> io::Result<&'static Executor<'static>> {
     static EXECUTOR: Executor<'static> = Executor::new();
     static STARTED: Mutex<bool> = Mutex::new(false);
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -23,7 +21,7 @@ pub(crate) fn spawn<T: Send + 'static>(
         thread::Builder::new().name("doorkey".to_owned()).spawn(|| run(&EXECUTOR))?;
         *started = true;
     }
-    Ok(EXECUTOR.spawn(future))
+    Ok(&EXECUTOR)
 }
 
 /// A panic is its task's alone: the others go on.

@@ -1,23 +1,23 @@
-//! The sessions that are under way.
+//! What is under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use event_listener::Event;
 
-/// Counts them.
+/// Counts sessions, and searches that several wait for.
 #[derive(Default)]
 pub(crate) struct Live {
-    sessions: AtomicUsize,
+    under_way: AtomicUsize,
     none_left: Event,
 }
 
-/// One of them, until it is dropped.
+/// One of them, until this is dropped, after all that it had.
 pub(crate) struct Alive(Arc<Live>);
 
 impl Alive {
     pub(crate) fn new(live: &Arc<Live>) -> Self {
-        live.sessions.fetch_add(1, Ordering::AcqRel);
+        live.under_way.fetch_add(1, Ordering::AcqRel);
         Self(Arc::clone(live))
     }
 }
@@ -26,7 +26,7 @@ impl Live {
     pub(crate) async fn none_left(&self) {
         loop {
             let none_left = self.none_left.listen();
-            if self.sessions.load(Ordering::Acquire) == 0 {
+            if self.under_way.load(Ordering::Acquire) == 0 {
                 return;
             }
             none_left.await;
@@ -36,7 +36,7 @@ impl Live {
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        if self.0.sessions.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.0.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.none_left.notify(usize::MAX);
         }
     }

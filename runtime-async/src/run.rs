@@ -22,7 +22,8 @@ use futures_lite::Stream;
 use crate::client::Client;
 use crate::driver::Means;
 use crate::engine::Session;
-use crate::executor::spawn;
+use crate::executor::executor;
+use crate::live::{Alive, Live};
 use crate::post::{Interrupter, Post};
 
 /// How often a surface is told that time goes by.
@@ -46,6 +47,9 @@ enum State<L: Logic> {
 struct Running<T> {
     task: Option<Task<Box<Outcome<T>>>>,
     post: Arc<Post>,
+    live: Arc<Live>,
+    /// [`abandon`], which takes what can be sent.
+    abandon: fn(Task<Box<Outcome<T>>>, Alive),
 }
 
 /// Whoever is shown and asked things.
@@ -114,9 +118,11 @@ where
         if matches!(this.state, State::New(_))
             && let State::New(session) = replace(&mut this.state, State::Ended)
         {
-            match spawn(session.run()) {
-                Ok(task) => {
-                    this.state = State::Running(Running { task: Some(task), post: Arc::clone(&this.post) });
+            match executor() {
+                Ok(executor) => {
+                    let (live, post) = (Arc::clone(&session.engine.means.live), Arc::clone(&this.post));
+                    let task = executor.spawn(Session::run(Alive::new(&live), session));
+                    this.state = State::Running(Running { task: Some(task), post, live, abandon });
                 }
                 Err(e) => return Poll::Ready(Err(Failure::new(Exit::Internal, "no_thread", e.to_string()))),
             }
@@ -155,8 +161,20 @@ impl<T> Drop for Running<T> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
             self.post.report(Event::Cancelled);
-            task.detach();
+            (self.abandon)(task, Alive::new(&self.live));
         }
+    }
+}
+
+/// Lets it go on alone. What it ends with is nobody's, and gone before nothing is under way any more.
+fn abandon<T: Send + 'static>(task: Task<Box<Outcome<T>>>, alive: Alive) {
+    let ends = async move {
+        drop(task.await);
+        drop(alive);
+    };
+    // The thread runs already.
+    if let Ok(executor) = executor() {
+        executor.spawn(ends).detach();
     }
 }
 

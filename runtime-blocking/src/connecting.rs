@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use doorkey_host::{Clock as _, SystemClock};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -66,7 +67,7 @@ impl Resolver for Resolving {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        self.0.resolve(uri, config, timeout).map_err(|error| Unconnected::mark(Stage::Resolving, error))
+        in_time(Stage::Resolving, timeout, || self.0.resolve(uri, config, timeout))
     }
 }
 
@@ -82,8 +83,48 @@ impl Connector<()> for Connecting {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        let connected = self.0.connect(details, chained);
-        let connected = connected.map_err(|error| Unconnected::mark(Stage::Connecting, error))?;
+        let connected = in_time(Stage::Connecting, details.timeout, || self.0.connect(details, chained))?;
         Ok(connected.map(|connection| Wiping::new(connection).boxed()))
+    }
+}
+
+/// A machine that was suspended meanwhile has not counted that for ureq: what must arrive within a time must not leave
+/// after it.
+fn in_time<T>(
+    stage: Stage,
+    timeout: NextTimeout,
+    work: impl FnOnce() -> Result<T, ureq::Error>,
+) -> Result<T, ureq::Error> {
+    let begun = SystemClock.now().mono;
+    let done = work().map_err(|error| Unconnected::mark(stage, error))?;
+    if SystemClock.now().mono.since(begun) > *timeout.after {
+        return Err(Unconnected::mark(stage, ureq::Error::Timeout(timeout.reason)));
+    }
+    Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_took_too_long_without_noticing_is_not_gone_on_with() {
+        let timeout = |millis| NextTimeout {
+            after: Duration::from_millis(millis).into(),
+            reason: ureq::Timeout::Global,
+            ..NextTimeout::default()
+        };
+        let slept = || -> Result<(), ureq::Error> {
+            sleep(Duration::from_millis(20));
+            Ok(())
+        };
+        assert!(in_time(Stage::Connecting, timeout(60_000), slept).is_ok());
+        let late = in_time(Stage::Connecting, timeout(10), slept).unwrap_err();
+        let (stage, error) = Unconnected::within(&late).expect("nothing was sent");
+        assert_eq!(stage, Stage::Connecting);
+        assert!(matches!(error, ureq::Error::Timeout(ureq::Timeout::Global)), "{error}");
     }
 }

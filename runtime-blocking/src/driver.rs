@@ -1,6 +1,7 @@
 //! The loop: perform commands, feed results back, sleep.
 
 use std::any::Any;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -13,7 +14,7 @@ use doorkey_core::find::nobody_finds;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use doorkey_core::machine::{Driven, Logic, Machine, Outcome};
 use doorkey_core::secret::Entropy;
-use doorkey_core::store::StoreOp;
+use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use doorkey_core::time::Timestamp;
 use doorkey_core::trace::Observer;
 use doorkey_host::limits::LONGEST_SLEEP;
@@ -251,41 +252,56 @@ impl<'a> Driver<'a> {
                 let waits_since = (self.requests_pending > 0).then(|| SystemClock.now().mono);
                 self.requests_pending += 1;
                 let job = (id, request, limit, waits_since);
-                self.requests.submit(&self.results, self.run, job);
+                if let Err(e) = self.requests.submit(&self.results, self.run, job) {
+                    let failure = RequestFailure { kind: FailureKind::NotSent, detail: e.to_string() };
+                    self.report(Event::RequestFailed { id, failure });
+                }
             }
             Command::Store { id, op } => {
                 self.stores_pending += 1;
-                self.stores.submit(&self.results, self.run, (id, op));
+                if let Err(e) = self.stores.submit(&self.results, self.run, (id, op)) {
+                    let failure = StoreFailure { kind: StoreFailureKind::Refused, detail: e.to_string() };
+                    self.report(Event::Store { id, answer: StoreAnswer::Failed(failure) });
+                }
             }
             Command::OpenPage { id, url } => {
                 let (browser, results, run) = (self.browser.clone(), self.results.clone(), self.run);
-                thread::spawn(move || {
+                let opens = begin(move || {
                     let event = match browser.open(&url) {
                         Ok(()) => Event::PageOpened { id },
                         Err(reason) => Event::PageNotOpened { id, reason },
                     };
                     let _ = results.send(Input::Event(run, event));
                 });
+                if let Err(e) = opens {
+                    self.report(Event::PageNotOpened { id, reason: e.to_string() });
+                }
             }
             Command::Ask { id, question } => {
                 let Some(surface) = &mut self.surface else {
                     return self.report(Event::Answered { id, yes: false });
                 };
                 let (answer, results, run) = (surface.ask(question), self.results.clone(), self.run);
-                thread::spawn(move || {
+                let asks = begin(move || {
                     let yes = catch_unwind(AssertUnwindSafe(answer)).unwrap_or_default();
-                    results.send(Input::Event(run, Event::Answered { id, yes }))
+                    let _ = results.send(Input::Event(run, Event::Answered { id, yes }));
                 });
+                if asks.is_err() {
+                    self.report(Event::Answered { id, yes: false });
+                }
             }
             Command::Choose { id, choices } => {
                 let Some(surface) = &mut self.surface else {
                     return self.report(Event::Chosen { id, index: None });
                 };
                 let (choice, results, run) = (surface.choose(&choices), self.results.clone(), self.run);
-                thread::spawn(move || {
+                let asks = begin(move || {
                     let index = catch_unwind(AssertUnwindSafe(choice)).unwrap_or_default();
-                    results.send(Input::Event(run, Event::Chosen { id, index }))
+                    let _ = results.send(Input::Event(run, Event::Chosen { id, index }));
                 });
+                if asks.is_err() {
+                    self.report(Event::Chosen { id, index: None });
+                }
             }
             Command::Listen { id, address } => {
                 let (results, run) = (self.results.clone(), self.run);
@@ -349,10 +365,17 @@ fn send(
     }
 }
 
+/// Does this on a thread of its own.
+fn begin(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().spawn(work).map(drop)
+}
+
 /// A thread that works off one kind of job, in order; started with the first one.
 enum Helper<J> {
     Idle(Option<Work<J>>),
     Running(Sender<(u32, J)>),
+    /// The system had no thread to give.
+    Missing,
 }
 
 /// What a helper does from its first job to its last.
@@ -371,17 +394,27 @@ impl<J: Send + 'static> Helper<J> {
         })))
     }
 
-    fn submit(&mut self, results: &Sender<Input>, run: u32, job: J) {
+    /// Hands a job in.
+    ///
+    /// # Errors
+    /// There is nobody to do it.
+    fn submit(&mut self, results: &Sender<Input>, run: u32, job: J) -> io::Result<()> {
         if let Self::Idle(work) = self
             && let Some(work) = work.take()
         {
             let (jobs, queue) = mpsc::channel();
             let results = results.clone();
-            thread::spawn(move || work(queue, results));
+            *self = Self::Missing;
+            begin(move || work(queue, results))?;
             *self = Self::Running(jobs);
         }
-        if let Self::Running(jobs) = self {
-            let _ = jobs.send((run, job));
+        match self {
+            Self::Running(jobs) => {
+                // What panicked has said so.
+                let _ = jobs.send((run, job));
+                Ok(())
+            }
+            Self::Idle(_) | Self::Missing => Err(io::Error::other("the system has no thread to give")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Where requests meet the service, one after another.
 
 use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::moment::DAY;
 use crate::options::{Access, AccessLog, Options};
 use crate::pensar;
 use crate::place::Place;
+use crate::serve_error::ServeError;
 use crate::service::Service;
 use crate::state::State;
 use crate::state_file::{Ports, Saved, StateFile};
@@ -43,10 +45,13 @@ struct Inner {
 
 impl Desk {
     /// Opens the state, if it is kept in a file, and all doors.
-    pub(crate) fn open(options: Options) -> io::Result<(Self, [Door; 6])> {
+    pub(crate) fn open(options: Options) -> Result<(Self, [Door; 6]), ServeError> {
+        let state_path = options.state.clone().unwrap_or_default();
+        let unusable = |why: io::Error| ServeError::State(state_path.clone(), why);
         let mut clock = options.clock.map_or_else(|| Clock::new(options.speed), Clock::Told);
-        let mut file = options.state.as_deref().map(StateFile::open).transpose()?;
-        let events = options.events.as_deref().map(Events::open).transpose()?;
+        let mut file = options.state.as_deref().map(StateFile::open).transpose().map_err(unusable)?;
+        let open = |path: &Path| Events::open(path).map_err(|why| ServeError::Events(path.to_owned(), why));
+        let events = options.events.as_deref().map(open).transpose()?;
         let wanted = Ports {
             api: options.api_port,
             app: options.app_port,
@@ -56,11 +61,11 @@ impl Desk {
             workos: options.workos_port,
         };
         let mut doors = Doors { shareable: file.is_some(), wanted, saved: None };
-        let locked = file.as_ref().map(StateFile::lock).transpose()?;
+        let locked = file.as_ref().map(StateFile::lock).transpose().map_err(unusable)?;
         let mut state = None;
         if let Some(file) = &mut file {
-            let alone = file.announce()?;
-            if let Some(saved) = file.load()? {
+            let alone = file.announce().map_err(unusable)?;
+            if let Some(saved) = file.load().map_err(unusable)? {
                 clock.catch_up(saved.now);
                 doors.saved = Some((saved.ports, alone));
                 state = Some(saved.state);
@@ -79,10 +84,11 @@ impl Desk {
         };
         let state = match state {
             Some(state) => state,
-            None => State::new(random_seed()?),
+            None => State::new(random_seed().map_err(ServeError::System)?),
         };
         if let Some(file) = &mut file {
-            file.save(&Saved::new(clock.now().as_unix_millis(), ports, state.clone()))?;
+            let saved = Saved::new(clock.now().as_unix_millis(), ports, state.clone());
+            file.save(&saved).map_err(unusable)?;
         }
         drop(locked);
         let inner = Inner {
@@ -213,7 +219,7 @@ struct Doors {
 }
 
 impl Doors {
-    fn open(&self) -> io::Result<[Door; 6]> {
+    fn open(&self) -> Result<[Door; 6], ServeError> {
         let (saved, alone) = self.saved.unwrap_or_default();
         let saved = saved.to_array().map(|port| (port != 0).then_some((port, alone)));
         let [api, app, pensar_api, gateway, console, workos] = self.wanted.to_array();
@@ -228,8 +234,8 @@ impl Doors {
         ])
     }
 
-    fn open_one(&self, wanted: u16, saved: Option<(u16, bool)>) -> io::Result<Door> {
-        match saved {
+    fn open_one(&self, wanted: u16, saved: Option<(u16, bool)>) -> Result<Door, ServeError> {
+        let opened = match saved {
             Some((port, false)) if wanted == 0 || wanted == port => {
                 Door::open_shared(port).or_else(|_| Door::open_shareable(wanted))
             }
@@ -239,7 +245,11 @@ impl Doors {
             }
             _ if self.shareable => Door::open_shareable(wanted),
             _ => Door::open(wanted),
-        }
+        };
+        opened.map_err(|why| match wanted {
+            0 => ServeError::System(why),
+            port => ServeError::Port(port, why),
+        })
     }
 }
 

@@ -43,7 +43,8 @@ impl Refusal {
 
 /// A JSON answer that nobody may keep.
 pub(crate) fn json_response(status: u16, body: &Value) -> HttpResponse {
-    HttpResponse::new(status, body.to_string())
+    // Writing a value into memory has no way to fail.
+    HttpResponse::new(status, serde_json::to_vec(body).unwrap_or_default())
         .header("content-type", "application/json")
         .header("cache-control", "no-store")
         .header("x-content-type-options", "nosniff")

@@ -33,6 +33,7 @@
 
 mod account;
 mod api;
+mod asked;
 mod bearer;
 mod clock;
 mod config;
@@ -60,6 +61,7 @@ mod person;
 mod place;
 mod ratchet;
 mod rule;
+mod serve_error;
 mod server;
 mod service;
 mod session;
@@ -77,6 +79,7 @@ pub use grade::{Evidence, Finding, Grade, Verdict};
 pub use options::{Access, AccessLog, Options, TimeSource};
 pub use person::{LastPage, Person, PersonError};
 pub use rule::{Level, Rule, Words};
+pub use serve_error::ServeError;
 pub use server::{Announcement, Environment, Running, Urls, serve};
 pub use service::Service;
 pub use state::State;

@@ -20,6 +20,7 @@ use crate::door::Door;
 use crate::grade::Grade;
 use crate::options::Options;
 use crate::pensar;
+use crate::serve_error::ServeError;
 
 /// The most connections at once; one more is closed at once. Below the descriptors that a process may usually ask for.
 const MOST_CONNECTIONS: usize = 16_000;
@@ -29,7 +30,7 @@ const MOST_CONNECTIONS: usize = 16_000;
 /// # Errors
 /// If a port that was asked for is taken, the state cannot be loaded or saved, or the system has no randomness or
 /// thread to give.
-pub fn serve(options: Options) -> io::Result<Running> {
+pub fn serve(options: Options) -> Result<Running, ServeError> {
     let (desk, doors) = Desk::open(options)?;
     let desk = Arc::new(desk);
     let [api, app, pensar_api, gateway, console, workos] = doors.each_ref().map(|door| door.base.clone());
@@ -37,7 +38,8 @@ pub fn serve(options: Options) -> io::Result<Running> {
     let served = Arc::clone(&desk);
     let thread = std::thread::Builder::new()
         .name("sandbox".to_owned())
-        .spawn(move || run(doors, &served, &stopped))?;
+        .spawn(move || run(doors, &served, &stopped))
+        .map_err(ServeError::System)?;
     Ok(Running { api, app, pensar_api, gateway, console, workos, desk, stop, thread: Some(thread) })
 }
 

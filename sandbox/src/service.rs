@@ -1,18 +1,17 @@
 //! The service: one pure function on one state.
 
-use doorkey_core::http::{HttpRequest, HttpResponse, Method};
+use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::secret::Secret;
 use doorkey_core::time::WallTime;
 use doorkey_core::url::Url;
 
+use crate::asked::Asked;
 use crate::bearer::bearer;
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::envelope::Refusal;
 use crate::fault::{Answer, Fault};
 use crate::grade::Grade;
 use crate::moment::Moment;
-use crate::pairing::is_device_id;
 use crate::pensar::TokenRequest;
 use crate::place::Place;
 use crate::rule::Rule;
@@ -77,7 +76,7 @@ impl Service {
 
     /// Answers one request at `now`, which is the sandbox's own time and never goes back.
     pub fn handle(&mut self, now: WallTime, request: &HttpRequest) -> HttpResponse {
-        self.whole(Moment::from(now), request).0
+        self.whole(Moment::from(now), &Asked::read(request, &self.config)).0
     }
 
     /// The same where `fault` happens, if the request is not for a page.
@@ -92,48 +91,47 @@ impl Service {
         request: &HttpRequest,
         fault: Option<Fault>,
     ) -> (Answer, Option<TokenRequest>) {
-        let place = self.config.place_of(request);
-        let fault = fault.filter(|_| place.is_some_and(Place::is_for_programs));
+        let asked = &Asked::read(request, &self.config);
+        let place = asked.place;
+        let fault = fault.filter(|_| asked.is_for_programs());
         let now = Moment::from(now);
         let (answer, noted) = match fault {
             None | Some(Fault::StrictPoll) => {
-                let (response, noted) = self.whole(now, request);
+                let (response, noted) = self.whole(now, asked);
                 (Answer::Whole(response), noted)
             }
             Some(Fault::Slow) => {
-                let (response, noted) = self.whole(now, request);
+                let (response, noted) = self.whole(now, asked);
                 (Answer::Late(response), noted)
             }
             Some(Fault::Truncate) => {
-                let (response, noted) = self.respond(now, request);
+                let (response, noted) = self.respond(now, asked);
                 (Answer::Cut(response), noted)
             }
-            Some(Fault::LostAnswer) => (Answer::Lost, self.respond(now, request).1),
-            Some(Fault::Reset) => (Answer::Reset, self.not_handled(now, request)),
+            Some(Fault::LostAnswer) => (Answer::Lost, self.respond(now, asked).1),
+            Some(Fault::Reset) => (Answer::Reset, self.not_handled(now, asked)),
             Some(Fault::TooManyRequests) => {
                 let seconds = self.config.quirks.retry_after;
                 let response = match place {
                     Some(Place::Api) | None => Refusal::too_fast(seconds).into_response(request, now),
                     Some(_) => pensar::too_fast(seconds),
                 };
-                self.instead(place, now, request, response)
+                self.instead(now, asked, response)
             }
-            Some(Fault::HtmlError) => self.instead(place, now, request, proxy_error()),
+            Some(Fault::HtmlError) => self.instead(now, asked, proxy_error()),
             Some(Fault::Redirect) => {
                 let target = self.config.app.join(pages::REDIRECTED);
                 let response = HttpResponse::new(307, "").header("location", target.to_string());
-                self.instead(place, now, request, response)
+                self.instead(now, asked, response)
             }
             Some(Fault::SlowDown) => {
-                if let Some(place) = place {
-                    pensar::slow_down(place, &mut self.state, request);
-                }
-                let (response, noted) = self.whole(now, request);
+                pensar::slow_down(&mut self.state, asked);
+                let (response, noted) = self.whole(now, asked);
                 (Answer::Whole(response), noted)
             }
         };
         if fault.is_some_and(Fault::is_trouble) {
-            self.watch_trouble(now, request);
+            self.watch_trouble(now, asked);
         }
         (answer, noted)
     }
@@ -146,41 +144,38 @@ impl Service {
 
     /// Takes note that the answer to a request, given out as whole, did not reach the client after all.
     pub fn undelivered(&mut self, request: &HttpRequest) {
-        if let Some(place) = self.config.place_of(request) {
-            pensar::undelivered(place, &mut self.state, request);
-        }
+        pensar::undelivered(&mut self.state, &Asked::read(request, &self.config));
     }
 
     /// Answers without having handled anything.
     fn instead(
         &mut self,
-        place: Option<Place>,
         now: Moment,
-        request: &HttpRequest,
+        asked: &Asked<'_>,
         response: HttpResponse,
     ) -> (Answer, Option<TokenRequest>) {
-        let noted = self.not_handled(now, request);
-        let response = dated(place, now, response);
-        self.watch_answer(now, request, &response);
+        let noted = self.not_handled(now, asked);
+        let response = dated(asked.place, now, response);
+        self.watch_answer(now, asked, &response);
         (Answer::Whole(response), noted)
     }
 
     /// What a request asks for.
     pub(crate) fn asking(&self, request: &HttpRequest) -> Option<Asking> {
-        let place = self.config.place_of(request)?;
-        if place == Place::Api && polling_device(request).is_some() {
+        let asked = Asked::read(request, &self.config);
+        if asked.device.is_some() {
             let id = request.url.query_value("device_id")?;
             let link =
                 self.config.app.join(pages::PAIR).with("device_id", id).with("device_name", "examined");
             return Some(Asking::Poll { link: Some(link) });
         }
-        if pensar::is_poll(place, request) {
+        if asked.presented.device_code.is_some() {
             return Some(Asking::Poll { link: None });
         }
-        if pensar::is_refresh(place, request) {
+        if asked.presented.refresh_token.is_some() {
             return Some(Asking::Refresh);
         }
-        (place.is_for_programs() && bearer(request).is_some()).then_some(Asking::Api)
+        (asked.is_for_programs() && bearer(request).is_some()).then_some(Asking::Api)
     }
 
     /// Revokes all sessions of Pensar's.
@@ -189,31 +184,26 @@ impl Service {
     }
 
     /// Answers, and takes note that the answer reaches the client.
-    fn whole(&mut self, now: Moment, request: &HttpRequest) -> (HttpResponse, Option<TokenRequest>) {
-        let (response, noted) = self.respond(now, request);
-        self.watch_answer(now, request, &response);
+    fn whole(&mut self, now: Moment, asked: &Asked<'_>) -> (HttpResponse, Option<TokenRequest>) {
+        let (response, noted) = self.respond(now, asked);
+        self.watch_answer(now, asked, &response);
         (response, noted)
     }
 
-    fn respond(&mut self, now: Moment, request: &HttpRequest) -> (HttpResponse, Option<TokenRequest>) {
+    fn respond(&mut self, now: Moment, asked: &Asked<'_>) -> (HttpResponse, Option<TokenRequest>) {
         self.state.sweep(now, &self.config);
-        self.watch_request(now, request);
-        let place = self.config.place_of(request);
-        let (response, noted) = self.respond_at(place, now, request);
+        self.watch_request(now, asked);
+        let (response, noted) = self.respond_at(now, asked);
         if let Some(noted) = &noted {
             self.state.pensar.count(noted.outcome);
         }
-        (dated(place, now, response), noted)
+        (dated(asked.place, now, response), noted)
     }
 
-    fn respond_at(
-        &mut self,
-        place: Option<Place>,
-        now: Moment,
-        request: &HttpRequest,
-    ) -> (HttpResponse, Option<TokenRequest>) {
+    fn respond_at(&mut self, now: Moment, asked: &Asked<'_>) -> (HttpResponse, Option<TokenRequest>) {
         let Self { config, state } = self;
-        let pages = match (place, &config.pensar) {
+        let request = asked.request;
+        let pages = match (asked.place, &config.pensar) {
             (Some(Place::App), _) => {
                 Pages { site: Site::Pentify, base: &config.app, get: pages::get, post: pages::post }
             }
@@ -222,7 +212,7 @@ impl Service {
             }
             (Some(Place::Api), _) => return (api::respond(state, config, now, request), None),
             (Some(place), Some(pensar)) => {
-                return pensar::respond(place, state, config, pensar, now, request);
+                return pensar::respond(place, state, config, pensar, now, asked);
             }
             // A name that was made to point here by somebody else's DNS is not ours (RFC 9110 §15.5.20).
             _ => {
@@ -234,66 +224,41 @@ impl Service {
     }
 
     /// Takes note of a request that a fault keeps from being handled.
-    fn not_handled(&mut self, now: Moment, request: &HttpRequest) -> Option<TokenRequest> {
-        self.watch_request(now, request);
-        let place = self.config.place_of(request)?;
-        let noted = pensar::not_handled(place, &self.state.pensar, request)?;
+    fn not_handled(&mut self, now: Moment, asked: &Asked<'_>) -> Option<TokenRequest> {
+        self.watch_request(now, asked);
+        let noted = pensar::not_handled(&self.state.pensar, asked)?;
         self.state.pensar.count(noted.outcome);
         Some(noted)
     }
 
-    fn watch_request(&mut self, now: Moment, request: &HttpRequest) {
-        let place = self.config.place_of(request);
-        let seen = Seen { request, now, speed: self.config.speed };
-        self.state.watch.asked(place, seen);
-        match place {
-            Some(Place::Api) => {
-                if let Some(device) = polling_device(request) {
-                    self.state.watch.polled(device, seen);
-                }
-            }
-            Some(place) => pensar::watch_request(place, &mut self.state, seen),
-            None => {}
+    fn watch_request(&mut self, now: Moment, asked: &Asked<'_>) {
+        let seen = Seen { asked, now, speed: self.config.speed };
+        self.state.watch.asked(seen);
+        if let Some(device) = asked.device {
+            self.state.watch.polled(device, seen);
         }
+        pensar::watch_request(&mut self.state, seen);
     }
 
     /// Notes an answer that reaches the client whole.
-    fn watch_answer(&mut self, now: Moment, request: &HttpRequest, response: &HttpResponse) {
-        let seen = Seen { request, now, speed: self.config.speed };
-        let place = self.config.place_of(request);
-        if place.is_some_and(Place::is_for_programs) && (300..400).contains(&response.status) {
+    fn watch_answer(&mut self, now: Moment, asked: &Asked<'_>, response: &HttpResponse) {
+        let seen = Seen { asked, now, speed: self.config.speed };
+        if asked.is_for_programs() && (300..400).contains(&response.status) {
             self.state.watch.occasion(Rule::RedirectFollowed);
         }
-        match place {
-            Some(Place::Api) => {
-                if let Some(device) = polling_device(request) {
-                    self.state.watch.answered(device, &Said::of(response), now, seen.speed);
-                }
-            }
-            Some(place) => pensar::watch_answer(place, &mut self.state, seen, response),
-            None => {}
+        if let Some(device) = asked.device {
+            self.state.watch.answered(device, &Said::of(response), now, seen.speed);
         }
+        pensar::watch_answer(&mut self.state, seen, response);
     }
 
     /// Notes that a request had no answer, or one that says nothing of what it asked.
-    fn watch_trouble(&mut self, now: Moment, request: &HttpRequest) {
-        let seen = Seen { request, now, speed: self.config.speed };
-        match self.config.place_of(request) {
-            Some(Place::Api) => {
-                if let Some(device) = polling_device(request) {
-                    self.state.watch.troubled(device, now);
-                }
-            }
-            Some(place) => pensar::watch_trouble(place, &mut self.state, seen),
-            None => {}
+    fn watch_trouble(&mut self, now: Moment, asked: &Asked<'_>) {
+        if let Some(device) = asked.device {
+            self.state.watch.troubled(device, now);
         }
+        pensar::watch_trouble(&mut self.state, Seen { asked, now, speed: self.config.speed });
     }
-}
-
-/// The device that a well-formed poll is about.
-fn polling_device(request: &HttpRequest) -> Option<Digest> {
-    let device_id = request.url.query_value("device_id").filter(|id| is_device_id(id))?;
-    (request.url.path() == api::POLL && request.method == Method::Get).then(|| Digest::of(device_id))
 }
 
 /// What a proxy in front of a service says when the service is away.

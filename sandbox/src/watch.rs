@@ -1,13 +1,14 @@
 //! Watching clients for what [`Grade`] reports.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::text::harmless;
 use serde::{Deserialize, Serialize};
 
+use crate::asked::Asked;
 use crate::config::Speed;
-use crate::credential::{Credential, credentials_in};
+use crate::credential::{Credential, credentials_in, has_credential};
 use crate::digest::Digest;
 use crate::grade::{Evidence, Finding, Grade};
 use crate::moment::{Moment, SECOND};
@@ -49,7 +50,7 @@ pub(crate) struct Watch {
 /// A request, and when it came.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen<'a> {
-    pub(crate) request: &'a HttpRequest,
+    pub(crate) asked: &'a Asked<'a>,
     pub(crate) now: Moment,
     pub(crate) speed: Speed,
 }
@@ -146,7 +147,8 @@ impl Said {
 impl Watch {
     /// What is known at `now`, the end of all that clients will do. What only silence shows counts from then.
     pub(crate) fn grade(&self, now: Moment, speed: Speed) -> Grade {
-        let mut watch = self.clone();
+        let (broken, occasions) = (self.broken.clone(), self.occasions.clone());
+        let mut watch = Self { requests: self.requests, broken, occasions, ..Self::default() };
         let devices = self.devices.values().filter_map(|device| device.silence(now, speed));
         let codes = self.codes.silence(now, speed);
         for silence in devices.chain(codes).chain(self.tokens.silence(now, speed)) {
@@ -180,23 +182,24 @@ impl Watch {
         self.occasions.clear();
     }
 
-    /// Something asked there; `None` is any place under a name that is not ours.
-    pub(crate) fn asked(&mut self, place: Option<Place>, seen: Seen<'_>) {
-        let request = seen.request;
-        if place.is_some_and(Place::is_for_programs) {
+    /// Something asked.
+    pub(crate) fn asked(&mut self, seen: Seen<'_>) {
+        let Asked { request, place, .. } = *seen.asked;
+        if seen.asked.is_for_programs() {
             self.requests += 1;
         }
         let in_url = self.look_at_url(seen);
         let (in_headers, in_body) = welcome_at(place);
-        let body = credentials_in(&String::from_utf8_lossy(request.body.as_bytes()));
-        let headers: BTreeSet<_> =
-            request.headers.iter().flat_map(|(_, value)| credentials_in(value.expose())).collect();
-        if in_url || !headers.is_empty() || !body.is_empty() {
+        let body = String::from_utf8_lossy(request.body.as_bytes());
+        let mut body = credentials_in(&body).peekable();
+        let headers = request.headers.iter().flat_map(|(_, value)| credentials_in(value.expose()));
+        let mut headers = headers.peekable();
+        if in_url || headers.peek().is_some() || body.peek().is_some() {
             self.occasion(Rule::TokenInUrl);
             self.occasion(Rule::TokenToWrongHost);
         }
-        if headers.iter().any(|credential| !in_headers.contains(credential))
-            || body.iter().any(|credential| !in_body.contains(credential))
+        if headers.any(|credential| !in_headers.contains(&credential))
+            || body.any(|credential| !in_body.contains(&credential))
             || in_headers.is_empty() && request.header_value("authorization").is_some()
         {
             let host = harmless(request.header_value("host").unwrap_or_default());
@@ -315,10 +318,10 @@ impl Watch {
 
     /// Whether a credential was in the URL.
     fn look_at_url(&mut self, seen: Seen<'_>) -> bool {
-        let url = &seen.request.url;
-        let has_one = |text: &str| !credentials_in(text).is_empty();
-        let query = url.query().iter().any(|(name, value)| has_one(name) || has_one(value.expose()));
-        let found = query || has_one(url.path());
+        let url = &seen.asked.request.url;
+        let mut query = url.query().iter();
+        let in_query = query.any(|(name, value)| has_credential(name) || has_credential(value.expose()));
+        let found = in_query || has_credential(url.path());
         if found {
             self.broke(Rule::TokenInUrl, seen, || "a key or token was in the URL".to_owned());
         }
@@ -335,7 +338,7 @@ impl Watch {
         let broken = self.broken.entry(rule).or_insert_with(|| Broken {
             count: 0,
             first: found(),
-            request: described(seen.request),
+            request: described(seen.asked.request),
             at: seen.now,
         });
         broken.count += 1;
@@ -356,7 +359,7 @@ pub(crate) fn real_age(from: Moment, to: Moment, speed: Speed) -> u64 {
 /// Method and place of a request, without anything that is secret.
 fn described(request: &HttpRequest) -> String {
     let path = request.url.path();
-    let path = if credentials_in(path).is_empty() { path } else { "/…" };
+    let path = if has_credential(path) { "/…" } else { path };
     harmless(&format!("{} {}{path}", request.method.as_str(), request.url.origin()))
 }
 

@@ -40,6 +40,7 @@ mod unix {
     use std::path::{Path, PathBuf};
 
     use doorkey_core::store::{StoreFailure, StoreFailureKind};
+    use doorkey_core::text::quoted;
     use nix::fcntl::OFlag;
     use nix::unistd::{User, geteuid};
 
@@ -73,7 +74,8 @@ mod unix {
             let path = shown(path);
             let mode = found.mode() & 0o7777;
             return Err(refused(format!(
-                "{path} is open to other users (mode {mode:04o}); close it with: chmod 600 {path}"
+                "{path} is open to other users (mode {mode:04o}); close it with: chmod 600 {}",
+                quoted(&path)
             )));
         }
         Ok(())
@@ -109,7 +111,8 @@ mod unix {
         if found.mode() & WRITE_ACCESS != 0 {
             let folder = shown(folder);
             return Err(refused(format!(
-                "other users may write to the folder {folder}; close it with: chmod 700 {folder}"
+                "other users may write to the folder {folder}; close it with: chmod 700 {}",
+                quoted(&folder)
             )));
         }
         Ok(())

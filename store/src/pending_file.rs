@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::{failure, io_failure, shown};
 use crate::ownership::{ANY_ACCESS, check_file, create_folders, identity, private_options};
-use crate::private_file::{folder_of, read_private, sync_folder, unreadable};
+use crate::private_file::{folder_of, read_private, replace, sync_folder, unreadable};
 
 /// The longest handle.
 const LONGEST_HANDLE: usize = 64;
@@ -48,18 +48,18 @@ impl PendingFile {
         entries.filter_map(|entry| Self::new(folder, entry.file_name().to_str()?)).collect()
     }
 
-    /// Writes a new one, durably.
+    /// Writes a new one, durably. Nobody sees a part of it.
     ///
     /// # Errors
     /// `Refused` if there is one already, or it cannot be written.
     pub fn create(&self, text: &Secret) -> Result<(), StoreFailure> {
         create_folders(folder_of(&self.path))?;
-        let written = private_options().write(true).create_new(true).open(&self.path).and_then(|mut file| {
-            file.write_all(text.expose_secret().as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(|cause| io_failure("write", &self.path, &cause))?;
-        sync_folder(folder_of(&self.path))
+        // A handle is drawn by chance: nobody else makes this one meanwhile.
+        if self.path.exists() {
+            let cause = io::ErrorKind::AlreadyExists.into();
+            return Err(io_failure("write", &self.path, &cause));
+        }
+        replace(&self.path, text.expose_secret().as_bytes())
     }
 
     /// What is in it, without taking it; `None` if it is not there.

@@ -170,7 +170,8 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn replace(path: &Path, content: &[u8]) -> Result<(), StoreFailure> {
+/// Puts a new file, written durably, in the place of what is there or not. Only for who is alone.
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), StoreFailure> {
     if content.len() > LONGEST {
         return Err(failure(
             StoreFailureKind::Refused,

@@ -18,6 +18,8 @@ pub struct Disk {
     pub plaintext: Option<Record>,
     /// Comes to light when `plaintext` is removed.
     pub behind_plaintext: Option<Record>,
+    /// Another program writes `plaintext` anew whenever it is removed.
+    pub plaintext_comes_back: bool,
     /// Who holds the lock.
     pub lock: Option<usize>,
     /// Every operation on a backend fails like this.
@@ -32,6 +34,8 @@ pub struct Disk {
     pub late_write: bool,
     /// Writes are reported as done, and are not.
     pub forgets_writes: bool,
+    /// Credentials are kept as text, as in any place that outlives a process.
+    pub keeps_text: bool,
 }
 
 /// An emergency file.
@@ -105,6 +109,7 @@ impl Disk {
             StoreOp::ReadPlaintext => found(self.plaintext.as_ref()),
             StoreOp::RemovePlaintext { expected } => match self.plaintext.as_ref().map(Record::version) {
                 Some(version) if version != expected => StoreAnswer::Conflict,
+                _ if self.plaintext_comes_back => StoreAnswer::Done,
                 _ => {
                     self.plaintext = self.behind_plaintext.take();
                     StoreAnswer::Done
@@ -129,14 +134,18 @@ impl Disk {
                     }
                     *before -= 1;
                 }
-                if self.records.get(&backend).map(Record::version) != expected {
+                let held = self.records.get(&backend);
+                if held.map(Record::version) != expected {
                     return StoreAnswer::Conflict;
                 }
                 if self.forgets_writes {
                     return StoreAnswer::Done;
                 }
-                let written = self.records.insert(backend, record.clone());
-                check_successor(written.as_ref(), &record);
+                check_successor(held, &record);
+                // It is written and read, if not kept as it is.
+                let text = self.keeps_text.then(|| record.encode());
+                let kept = text.map_or(record, |text| Record::decode(&text).expect("it can be read"));
+                self.records.insert(backend, kept);
                 if std::mem::take(&mut self.late_write) {
                     return failed(StoreFailureKind::TimedOut);
                 }

@@ -1,4 +1,4 @@
-//! `doorkey`: the sandbox, and the replay of traces.
+//! `doorkey`: a login with any OAuth issuer, the sandbox, and the replay of traces.
 
 use std::process::ExitCode;
 

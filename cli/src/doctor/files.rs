@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use doorkey_core::failure::Exit;
-use doorkey_core::text::harmless;
+use doorkey_core::text::{harmless, quoted};
 use doorkey_store::{
     Access, Fault, Flaw, home_of_effective_user, inspect_file, inspect_folder, inspect_owner, inspect_room,
 };
@@ -157,7 +157,7 @@ fn judge(folder: &Path, faults: &[Fault]) -> Vec<Finding> {
             Exit::Store,
             "left_by_sudo",
             format!("{}{more} belongs to root: a command was once run by sudo", shown(&first.path)),
-            format!("take it back with: sudo chown -R \"$(id -u)\" {}", shown(top)),
+            format!("take it back with: sudo chown -R \"$(id -u)\" {}", quoted(&shown(top))),
         ));
     }
     if findings.is_empty() {
@@ -217,6 +217,13 @@ mod tests {
         let found = judge(Path::new("/home/me/.config/x"), &[at("a"), at("b"), at("c")]);
         assert!(found[0].message.starts_with("/home/me/.config/x/a and 2 more"), "{found:?}");
         assert!(found[0].advice().unwrap().remedy.ends_with(" /home/me/.config/x"), "{found:?}");
+    }
+
+    #[test]
+    fn a_remedy_is_typed_as_it_stands() {
+        let folder = "/home/me/My Files; x";
+        let found = judge(Path::new(folder), &[fault(&format!("{folder}/a"), Flaw::OwnedByRoot)]);
+        assert!(found[0].advice().unwrap().remedy.ends_with(" '/home/me/My Files; x'"), "{found:?}");
     }
 
     #[test]

@@ -2,17 +2,20 @@
 
 use doorkey_core::failure::Exit;
 use doorkey_core::record::{Backend, Record, Slot};
+use doorkey_core::rotation::Journal;
 use doorkey_core::store::{Ledger, StoreAnswer, StoreOp};
+use doorkey_core::verdict::no_renewal;
 
 use super::Login;
 use super::credentials::{Held, of};
 use super::finding::{Check, Finding};
 use crate::surface::name;
+use crate::token::left_of;
 
 /// Looks at what was found of one login, and for what may be left of it elsewhere.
 pub fn look(login: &mut Login, ledger: &Ledger, held: &[Held]) -> Vec<Finding> {
     let mut findings = entries(login, ledger, held);
-    findings.extend(copied(login, held));
+    findings.extend(ending(login, ledger, held));
     findings.extend(plain_file(login));
     findings.extend(emergency(login));
     findings.extend(plain_settings(login));
@@ -39,13 +42,28 @@ fn entries(login: &Login, ledger: &Ledger, held: &[Held]) -> Vec<Finding> {
     findings
 }
 
-fn copied(login: &Login, held: &[Held]) -> Option<Finding> {
-    let machine = login.service.machine_id.as_deref();
-    let mut records = held.iter().flat_map(|(_, records)| records);
-    records.any(|(_, record)| is_copied(record, machine)).then(|| {
-        let message = "this session was made on another machine; renewing it here would end it there";
-        let remedy = format!("{} on this machine", login.service.login_command());
-        Finding::problem(Check::Credentials, Exit::Store, "copied_home", of(login, message), remedy)
+/// A session that ends with its access token, or has.
+fn ending(login: &Login, ledger: &Ledger, held: &[Held]) -> Option<Finding> {
+    let records =
+        held.iter().flat_map(|(backend, records)| records.iter().map(move |entry| (*backend, entry)));
+    let mut used =
+        records.filter(|(backend, (slot, record))| !is_stale(ledger, held, *backend, slot, record));
+    used.find_map(|(_, (_, record))| {
+        let failure = no_renewal(&login.service, record)?;
+        let rotation = record.rotation.as_ref()?;
+        let lives = rotation
+            .access
+            .as_ref()
+            .is_some_and(|access| left_of(&login.service, access).is_none_or(|left| !left.is_zero()));
+        let remedy = failure.next.unwrap_or_else(|| login.service.login_command());
+        let message = of(login, &failure.message);
+        match rotation.journal {
+            // As its issuer wants it, until it is over.
+            Journal::Unrenewable if lives => None,
+            // The person is signed out, and knows it.
+            Journal::Revoking => Some(Finding::warning(Check::Credentials, failure.code, message, remedy)),
+            _ => Some(Finding::problem(Check::Credentials, Exit::Store, failure.code, message, remedy)),
+        }
     })
 }
 
@@ -106,11 +124,6 @@ fn is_stale(ledger: &Ledger, held: &[Held], backend: Backend, slot: &Slot, recor
     waits || ledger.backend.is_some_and(newer)
 }
 
-fn is_copied(record: &Record, machine: Option<&str>) -> bool {
-    let made_on = record.rotation.as_ref().and_then(|rotation| rotation.machine.as_deref());
-    made_on.zip(machine).is_some_and(|(made_on, machine)| made_on != machine)
-}
-
 #[cfg(test)]
 mod tests {
     use doorkey_core::record::Generation;
@@ -142,14 +155,5 @@ mod tests {
             assert_eq!(stale(&ledger, &both, Backend::Keychain), waits);
             assert!(!stale(&ledger, &both, Backend::File));
         }
-    }
-
-    #[test]
-    fn a_session_of_another_machine_is_told_where_both_are_known() {
-        let mut session = Record::bare_refresh(Secret::from("token"));
-        assert!(!is_copied(&session, Some("one")), "any may renew it");
-        session.rotation.as_mut().unwrap().machine = Some("one".into());
-        assert!(!is_copied(&session, Some("one")) && !is_copied(&session, None));
-        assert!(is_copied(&session, Some("two")));
     }
 }

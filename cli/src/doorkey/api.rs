@@ -117,8 +117,7 @@ fn explain(failure: Failure, service: &Service, origin: &Origin) -> Failure {
     if failure.code != ORIGIN_NOT_ALLOWED {
         return failure;
     }
-    let login = service.login_command();
-    let login = harmless(login.trim_start_matches("run ").trim_matches('`'));
+    let login = harmless(&service.login_line());
     failure.next(format!(
         "to allow it, add \"{origin}\" to `api` of the profile in config.toml, or run `{login} --api {origin}`"
     ))

@@ -1,7 +1,6 @@
 //! The command line of `doorkey`.
 
 #[cfg(feature = "issuers")]
-#[cfg(feature = "issuers")]
 use clap::Args;
 use clap::{Parser, Subcommand};
 #[cfg(feature = "issuers")]
@@ -9,6 +8,7 @@ use std::ffi::OsString;
 
 #[cfg(feature = "issuers")]
 use crate::trace::Trace;
+use crate::usage::GLOBAL;
 
 /// doorkey: a login for command-line programs, with any OAuth issuer
 #[derive(Debug, Parser)]
@@ -20,15 +20,15 @@ use crate::trace::Trace;
 )]
 pub struct Cli {
     /// Print JSON on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Use this profile instead of the active one
     #[cfg(feature = "issuers")]
-    #[arg(long, global = true, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub profile: Option<String>,
     /// Draw nothing over itself: plain lines, for screen readers and logs
     #[cfg(feature = "issuers")]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub plain: bool,
     /// Where to write what happens.
     #[cfg(feature = "issuers")]
@@ -49,7 +49,7 @@ pub enum Command {
     /// Run the sandbox: the service's pages and API on loopback
     #[cfg(feature = "sandbox")]
     Sandbox(super::sandbox::Args),
-    /// Feed a trace back to the machine that left it, and compare
+    /// Feed a trace back to the machines that left it, and compare
     Replay(super::replay::Args),
     /// Describe the command line
     #[cfg(feature = "manual")]
@@ -70,7 +70,7 @@ pub enum Issuers {
         /// Its name
         name: String,
     },
-    /// Show how a profile's session stands, without asking anybody
+    /// Show how a profile's session stands; only --check asks its issuer
     Status(Status),
     /// Print the access token, renewed if need be, and nothing else
     Token,

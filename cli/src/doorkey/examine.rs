@@ -13,6 +13,8 @@ use doorkey_sandbox::exam::{Played, Report, Run, Situation, Step};
 use doorkey_sandbox::{Announcement, Grade, serve};
 
 use super::client::{self, Home};
+use crate::exec::not_started;
+use crate::sandbox::{not_served, trouble};
 
 /// Somebody's client, and how it is run.
 pub struct Examinee<'a> {
@@ -52,11 +54,9 @@ impl Examinee<'_> {
     }
 
     fn play(&self, situation: Situation, stop: &AtomicBool) -> Result<End, Failure> {
-        let trouble =
-            |e: io::Error| Failure::new(Exit::Internal, "sandbox", format!("the sandbox failed: {e}"));
-        let running = serve(situation.options()).map_err(trouble)?;
+        let running = serve(situation.options()).map_err(|e| not_served(&e))?;
         let announced = running.announcement();
-        let home = Home::new(situation.id()).map_err(trouble)?;
+        let home = Home::new(situation.id()).map_err(failed)?;
         let (mut runs, mut said) = (Vec::new(), None);
         for step in situation.steps() {
             let ended = match (step, self.then) {
@@ -74,7 +74,7 @@ impl Examinee<'_> {
             }
             runs.extend(ended);
         }
-        let grade = running.grade().map_err(trouble)?;
+        let grade = running.grade().map_err(failed)?;
         running.stop();
         let played = Played { situation, title: situation.title(), requests: grade.requests, runs, said };
         Ok(End { played, grade })
@@ -96,12 +96,12 @@ impl Examinee<'_> {
                 Some(line) => client::shell(line, &variables),
                 None => login(self.login, &variables)?,
             };
-            home.settle(&mut command).map_err(|e| not_started(&e))?;
-            children.push(command.spawn().map_err(|e| not_started(&e))?);
+            home.settle(&mut command).map_err(failed)?;
+            children.push(command.spawn().map_err(|e| not_started(command.get_program(), &e))?);
         }
         let until = Instant::now() + self.limit;
         let ended = children.iter_mut().map(|child| client::wait(child, Some(until), stop));
-        ended.collect::<io::Result<_>>().map_err(|e| not_started(&e))
+        ended.collect::<io::Result<_>>().map_err(failed)
     }
 }
 
@@ -115,14 +115,6 @@ pub fn login(words: &[OsString], variables: &[(&str, &str)]) -> Result<Command, 
             .next("name the command that logs in after `--`"));
     };
     Ok(client::command(program, args, variables))
-}
-
-/// The client cannot be started.
-pub fn not_started(why: &io::Error) -> Failure {
-    let code =
-        if why.kind() == io::ErrorKind::NotFound { "command_not_found" } else { "command_not_started" };
-    Failure::new(Exit::Usage, code, format!("the client cannot be started: {why}"))
-        .next("name the command that logs in after `--`, as you would type it")
 }
 
 fn sleep(time: Duration, stop: &AtomicBool) {
@@ -141,6 +133,11 @@ fn absent(report: &Report) -> Failure {
     )
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failed(why: io::Error) -> Failure {
+    trouble(&why.to_string())
+}
+
 fn panicked() -> Failure {
-    Failure::new(Exit::Internal, "sandbox", "the sandbox failed: a thread panicked")
+    trouble("a thread panicked")
 }

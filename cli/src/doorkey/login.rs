@@ -62,7 +62,7 @@ pub fn login(issuing: &Issuing<'_>, profiles: &Profiles<'_>, args: &Login) -> Re
     };
     let kept = run.log_in(Task::SignIn { options, pending: None }, SignIn::new(options))?;
     profiles.file.keep(&profile)?;
-    report::signed_in(printer, &service, &profile, &kept);
+    report::signed_in(printer, &service, &profile, &kept, profiles.environment);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -72,9 +72,9 @@ pub fn main() -> ExitCode {
         Command::Sandbox(args) => sandbox::run(&args, printer),
         Command::Replay(args) => replay::run(&args, printer),
         #[cfg(feature = "manual")]
-        Command::Manual(manual) => manual::run(&manual, command()),
+        Command::Manual(manual) => manual::run(&manual, command(), printer),
     };
-    done.unwrap_or_else(|failure| printer.failure(&failure))
+    printer.end(done)
 }
 
 /// cargo runs its credential providers with nothing but this argument.

@@ -62,7 +62,7 @@ pub fn finish(issuing: &Issuing<'_>, profiles: &Profiles<'_>, handle: &str) -> R
                 .file
                 .keep(&profile.joined_with(profiles.settings.profile(&profile.name).ok().flatten()))?;
             claim.remove().map_err(store_failure)?;
-            report::signed_in(printer, &service, &profile, &kept);
+            report::signed_in(printer, &service, &profile, &kept, profiles.environment);
             Ok(ExitCode::SUCCESS)
         }
         Err(failure) => {
@@ -87,9 +87,10 @@ fn read(text: &Secret) -> Option<(PendingGrant, Result<Profile, Failure>)> {
 /// What nobody has finished in time is no use to anybody.
 fn forget_what_is_over(folder: &std::path::Path) {
     for file in PendingFile::all(folder) {
-        // Looked at first: whoever finishes one that is not over must not find it taken.
+        // Looked at first: whoever finishes one that is not over must not find it taken. What cannot be read may be of a
+        // newer version.
         let is_over = |text: &Secret| {
-            read(text).is_none_or(|(grant, _)| grant.left(SystemClock.now(), &boot_id()).is_zero())
+            read(text).is_some_and(|(grant, _)| grant.left(SystemClock.now(), &boot_id()).is_zero())
         };
         if file.read().ok().flatten().is_some_and(|text| is_over(&text))
             && let Ok(Some(claim)) = file.claim()

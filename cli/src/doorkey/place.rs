@@ -189,13 +189,17 @@ impl<'a> Profiles<'a> {
 
     /// Twice for a file that is still to be made: whoever mistypes then could never open it.
     fn ask_for_passphrase(&self) -> Result<Secret, Failure> {
-        let typed = read_hidden(&self.watch, "Passphrase of the credentials (not shown): ")?;
+        let ask = |prompt| {
+            read_hidden(&self.watch, prompt)
+                .map_err(|failure| failure.next("run it at a terminal, or name a `key_file` in config.toml"))
+        };
+        let typed = ask("Passphrase of the credentials (not shown): ")?;
         if typed.expose_secret().is_empty() {
             return Err(Failure::new(Exit::Usage, "no_passphrase", "an empty passphrase protects nothing")
                 .next("think of one, or name a `key_file` in config.toml"));
         }
         if !self.folder.join("credentials.enc").exists() {
-            let again = read_hidden(&self.watch, "The same again: ")?;
+            let again = ask("The same again: ")?;
             if again != typed {
                 return Err(Failure::new(
                     Exit::Usage,

@@ -4,20 +4,21 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use doorkey_core::connection::{ConnectionReport, ConnectionState};
-use doorkey_core::disconnect::{Cleared, Place};
+use doorkey_core::disconnect::Place;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
 use doorkey_core::record::Record;
 use doorkey_core::revoke::Revocation;
-use doorkey_core::rotation::Journal;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::sign_out::SignedOut;
 use doorkey_core::text::harmless;
+use doorkey_core::verdict::no_renewal;
 use serde_json::{Value, json};
 
+use crate::cleared::cleared_json;
 use crate::environment::Environment;
-use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW};
+use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW, check_json, sentence};
 use crate::sources::{self, both_left, span};
 use crate::surface::name;
 use crate::token::{access_of, left_of};
@@ -39,7 +40,18 @@ pub struct About {
 pub type Told = Result<(Profile, ConnectionReport), Failure>;
 
 /// The end of a login.
-pub fn signed_in(printer: Printer, service: &Service, profile: &Profile, kept: &Kept) {
+pub fn signed_in(
+    printer: Printer,
+    service: &Service,
+    profile: &Profile,
+    kept: &Kept,
+    environment: &Environment,
+) {
+    show_signed_in(printer, service, profile, kept);
+    warn_of_what_hides(printer, &profile.name, environment);
+}
+
+fn show_signed_in(printer: Printer, service: &Service, profile: &Profile, kept: &Kept) {
     let access = access_of(&kept.record);
     let left = access.and_then(|access| left_of(service, access));
     if printer.json {
@@ -49,7 +61,7 @@ pub fn signed_in(printer: Printer, service: &Service, profile: &Profile, kept: &
             "issuer": profile.oauth.issuer,
             "backend": kept.backend.as_str(),
             "expires_in": left.map(|left| left.as_secs()),
-            "renewable": is_renewable(&kept.record),
+            "renewable": is_renewable(service, &kept.record),
         }));
         return;
     }
@@ -58,7 +70,7 @@ pub fn signed_in(printer: Printer, service: &Service, profile: &Profile, kept: &
         printer.line(&format!("  Profile: {}", harmless(&profile.name)));
     }
     printer.line(&format!("  Tokens: in the {}", name(kept.backend)));
-    if !is_renewable(&kept.record) {
+    if !is_renewable(service, &kept.record) {
         let ends = left.map_or_else(String::new, |left| format!("; this session ends in {}", span(left)));
         printer.warning(&format!("the issuer gave no refresh token{ends}"));
         printer.next("ask for one, at many issuers with `--scope offline_access`, and sign in again");
@@ -90,11 +102,18 @@ pub fn switched(printer: Printer, profile: &str, environment: &Environment) {
     } else {
         printer.line(&format!("{GREEN}✓{RESET} {} is the active profile", harmless(profile)));
     }
-    if environment.get(TOKEN).is_some() {
-        printer.warning(&format!("{TOKEN} is set and will be used instead"));
-    }
-    if let Some(other) = environment.get("DOORKEY_PROFILE").filter(|other| *other != profile) {
-        printer.warning(&format!("DOORKEY_PROFILE is set to {:?} and will be used instead", harmless(other)));
+    warn_of_what_hides(printer, profile, environment);
+}
+
+/// What the next command will use instead of this profile, which has just become the active one.
+fn warn_of_what_hides(printer: Printer, profile: &str, environment: &Environment) {
+    let token = environment.get(TOKEN).map(|_| format!("{TOKEN} is set and will be used instead"));
+    let other = environment.get("DOORKEY_PROFILE").filter(|other| *other != profile);
+    let other = other
+        .map(|other| format!("DOORKEY_PROFILE is set to {:?} and will be used instead", harmless(other)));
+    for warning in [token, other].into_iter().flatten() {
+        printer.warning(&warning);
+        printer.next("unset it, or name the profile with --profile");
     }
 }
 
@@ -112,7 +131,8 @@ pub fn status(
         printer.json(&status_json(service, profile, report, about));
     } else {
         show_status(printer, service, profile, report);
-        show_rest(printer, about);
+        let said_next = report.credential.is_err() || ending(service, report).is_some();
+        show_rest(printer, about, said_next);
     }
     match (refused.or(report.credential.as_ref().err()), word) {
         (Some(failure), _) => ExitCode::from(failure.exit.code()),
@@ -153,6 +173,17 @@ pub fn list(printer: Printer, active: Option<&str>, lines: &[(&str, Told)]) {
         };
         printer.line(&format!("{mark} {}{rest}", harmless(profile)));
     }
+}
+
+/// A logout where there is no profile to sign out of.
+pub fn nobody_signed_in(printer: Printer) -> ExitCode {
+    if printer.json {
+        printer.json(&json!({"event": "signed_out", "profile": null, "was_signed_in": false,
+            "revocation": "not_asked", "reason": null, "places": []}));
+    } else {
+        printer.line("Not signed in; nothing to forget");
+    }
+    ExitCode::SUCCESS
 }
 
 /// The end of a logout, and the exit code that goes with it.
@@ -250,8 +281,15 @@ fn show_status(printer: Printer, service: &Service, profile: &Profile, report: &
                     Some(left) => format!("  Access token: good for {}", span(left)),
                 });
             }
-            if !is_renewable(&kept.record) {
+            if !is_renewable(service, &kept.record) {
                 printer.line(&format!("  {YELLOW}It cannot be renewed; a new login will be needed{RESET}"));
+            }
+            if let Some(why) = ending(service, report) {
+                printer.line(&format!("  {}", why.message));
+                printer.line(&format!(
+                    "{DIM}  → {RESET}{}",
+                    why.next.unwrap_or_else(|| service.login_command())
+                ));
             }
             if report.state == ConnectionState::Recovering {
                 printer.line("  A renewal was interrupted; the next command finds out what came of it");
@@ -279,11 +317,16 @@ fn show_status(printer: Printer, service: &Service, profile: &Profile, report: &
     }
 }
 
-fn show_rest(printer: Printer, about: &About) {
+fn show_rest(printer: Printer, about: &About, said_next: bool) {
     match &about.check {
         None => {}
         Some(Ok(())) => printer.line("  Check: a token can be had"),
-        Some(Err(failure)) => printer.line(&format!("  Check: {YELLOW}{}{RESET}", failure.message)),
+        Some(Err(failure)) => {
+            printer.line(&format!("  Check: {YELLOW}{}{RESET}", sentence(failure)));
+            if let Some(next) = failure.next.as_ref().filter(|_| !said_next) {
+                printer.line(&format!("{DIM}  → {RESET}{next}"));
+            }
+        }
     }
     show_revocation(printer, &about.revocation);
     if let Some(variable) = about.hidden_by {
@@ -296,6 +339,9 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, 
     let kept = report.credential.as_ref().ok();
     let access = kept.and_then(|kept| access_of(&kept.record));
     let [mono, wall] = access.map_or([None, None], |access| both_left(service, access));
+    let ending = ending(service, report);
+    let reason =
+        |failure: &Failure| json!({"code": failure.code, "message": failure.message, "next": failure.next});
     let seconds = |left: Option<Duration>| left.map(|left| left.as_secs());
     let fingerprint = |token: &Secret| token.fingerprint().as_str().to_owned();
     let elsewhere = report.elsewhere.iter().map(|(backend, look)| match look {
@@ -313,7 +359,7 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, 
         "state": state(report),
         "backend": kept.map(|kept| kept.backend.as_str()),
         "generation": kept.and_then(|kept| kept.record.generation.as_ref()).map(ToString::to_string),
-        "renewable": kept.map(|kept| is_renewable(&kept.record)),
+        "renewable": kept.map(|kept| is_renewable(service, &kept.record)),
         "expires_in": seconds(access.and_then(|access| left_of(service, access))),
         "expires_in_since_receipt": seconds(mono),
         "expires_in_by_wall_clock": seconds(wall),
@@ -321,16 +367,11 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, 
         "stored_fingerprint": kept.map(|kept| fingerprint(&kept.record.token)),
         "in_emergency_file": report.in_emergency_file,
         "hidden_by": about.hidden_by,
-        "check": about.check.as_ref().map(|check| match check {
-            Ok(()) => json!({"accepted": true}),
-            Err(failure) => json!({"accepted": false, "code": failure.code, "message": failure.message}),
-        }),
+        "check": about.check.as_ref().map(check_json),
         "revocation": revocation_words(&about.revocation).0,
         "elsewhere": elsewhere.collect::<Vec<_>>(),
         "sources": report.sources.as_ref().map(|looked| sources::to_json(service, looked)),
-        "reason": report.credential.as_ref().err().map(|failure| {
-            json!({"code": failure.code, "message": failure.message, "next": failure.next})
-        }),
+        "reason": report.credential.as_ref().err().or(ending.as_ref()).map(reason),
     })
 }
 
@@ -347,26 +388,20 @@ fn state(report: &ConnectionReport) -> &'static str {
     }
 }
 
-fn cleared_json((place, cleared): &(Place, Cleared)) -> Value {
-    let (result, reason) = match cleared {
-        Cleared::Empty => ("empty", None),
-        Cleared::Removed => ("removed", None),
-        Cleared::Absent(failure) | Cleared::Failed(failure) => {
-            (failure.kind.as_str(), Some(harmless(failure.parts().0)))
-        }
-    };
-    json!({"place": place_name(*place), "result": result, "reason": reason})
-}
-
 fn place_name(place: Place) -> &'static str {
     match place {
         Place::Backend(backend) => backend.as_str(),
-        Place::Emergency => "emergency-file",
+        Place::Emergency => "emergency file",
         Place::Settings => "settings",
     }
 }
 
-fn is_renewable(record: &Record) -> bool {
-    let journal = record.rotation.as_ref().map(|rotation| &rotation.journal);
-    matches!(journal, Some(Journal::Settled | Journal::Spending(_)))
+fn is_renewable(service: &Service, record: &Record) -> bool {
+    record.rotation.is_some() && no_renewal(service, record).is_none()
+}
+
+/// Why the session has ended, or is about to.
+fn ending(service: &Service, report: &ConnectionReport) -> Option<Failure> {
+    let ends = matches!(report.state, ConnectionState::Ending | ConnectionState::Expired);
+    no_renewal(service, &report.credential.as_ref().ok().filter(|_| ends)?.record)
 }

@@ -22,6 +22,9 @@ use crate::signals::Watch;
 use crate::surface::Qr;
 use crate::token::Found;
 use crate::trace::Trace;
+use crate::usage::misplaced;
+#[cfg(feature = "doctor")]
+use crate::usage::passed_over;
 
 use super::args::{Issuers, Status};
 use super::place::{Profiles, unknown};
@@ -80,6 +83,9 @@ pub fn run(
     match command {
         Issuers::Login(args) => login::login(&issuing, &profiles, &args),
         Issuers::List => list(&issuing, &profiles),
+        Issuers::Switch { .. } if profiles.is_named_by_flag() => {
+            Err(misplaced("--profile", "doorkey switch", "name the profile once, as `doorkey switch NAME`"))
+        }
         Issuers::Switch { name } => {
             if profiles.settings.profile(&name)?.is_none() {
                 return Err(unknown(&name));
@@ -94,7 +100,8 @@ pub fn run(
         Issuers::Api(args) => api::api(&issuing, &profiles, &args),
         Issuers::Credential { protocol } => credential::run(&issuing, profiles, &protocol),
         #[cfg(feature = "doctor")]
-        Issuers::Doctor(_) => Ok(ExitCode::SUCCESS),
+        Issuers::Doctor(_) => Err(passed_over()),
+        Issuers::Logout { .. } if profiles.chosen().is_none() => Ok(report::nobody_signed_in(printer)),
         Issuers::Logout { revoke } => {
             let profile = profiles.current()?;
             let run = issuing.run(profiles.place(&profile)?);

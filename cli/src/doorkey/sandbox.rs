@@ -11,14 +11,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use doorkey_core::failure::{Exit, Failure};
-use doorkey_sandbox::exam::Situation;
+use doorkey_sandbox::exam::{Run, Situation};
 use doorkey_sandbox::pensar::Settings;
 use doorkey_sandbox::{AccessLog, Announcement, FaultSpec, Options, Running, Speed, serve};
 use serde::Serialize;
 
 use super::examine::{self, Examinee};
 use super::{client, graded};
+use crate::exec::not_started;
 use crate::printer::{DIM, Printer, RESET};
+use crate::sandbox::{not_served, trouble};
 
 /// Arguments of `sandbox`.
 #[derive(Debug, clap::Args)]
@@ -78,7 +80,7 @@ pub struct Args {
     /// Keep the state in this file
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// At the end print what clients did wrong, and fail if they did
+    /// At the end print what clients did wrong, and fail if they did (1)
     #[arg(long)]
     grade: bool,
     /// Put a client into every situation that a rule is about, by running it again and again, and print its grade. It logs in
@@ -104,7 +106,8 @@ pub struct Args {
     /// Print every request and the status of its answer on standard error, without its query
     #[arg(long)]
     access_log: bool,
-    /// A client to run: the sandbox ends with it
+    /// A client to run: the sandbox ends with it, and with its exit code, unless --grade finds a broken rule (1). What --limit or a
+    /// signal cuts short is no failure
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
@@ -122,14 +125,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Serves until a signal comes, the time is over or the client has ended.
 ///
 /// # Errors
-/// If it or the client cannot be started; with `--grade` or `--examine`, if a client broke a rule.
+/// If it or the client cannot be started, or a signal killed the client; with `--grade` or `--examine`, if a client broke a rule.
 pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
     // Before anybody is told that it runs, and may end it.
     let wait = crate::signals::catch();
     if args.examine {
         return examine(args, wait, printer);
     }
-    let running = serve(options(args, printer)).map_err(|e| trouble(&e))?;
+    let running = serve(options(args, printer)).map_err(|e| not_served(&e))?;
     let announcement = running.announcement();
     printer.json(&serde_json::to_value(&announcement).unwrap_or_default());
     if args.command.is_empty() {
@@ -138,16 +141,23 @@ pub fn run(args: &Args, printer: Printer) -> Result<ExitCode, Failure> {
             printer.message(&format!("export {variable}={value}"));
         }
     }
-    attend(args, &announcement, wait)?;
-    grade(args, running, printer)
+    let ended = attend(args, &announcement, wait)?;
+    grade(args, running, printer)?;
+    // What --limit or a signal ended has ended as it was meant to.
+    match ended {
+        None | Some(Run::TimedOut) => Ok(ExitCode::SUCCESS),
+        Some(Run::Exited(code)) => Ok(u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)),
+        Some(Run::Killed) => Err(Failure::new(Exit::Internal, "client_killed", "a signal killed the client")
+            .next("see what it said; the sandbox itself is well")),
+    }
 }
 
-fn grade(args: &Args, running: Running, printer: Printer) -> Result<ExitCode, Failure> {
-    let grade = args.grade.then(|| running.grade()).transpose().map_err(|e| trouble(&e))?;
+fn grade(args: &Args, running: Running, printer: Printer) -> Result<(), Failure> {
+    let grade = args.grade.then(|| running.grade()).transpose().map_err(|e| trouble(&e.to_string()))?;
     running.stop();
-    let Some(grade) = grade else { return Ok(ExitCode::SUCCESS) };
+    let Some(grade) = grade else { return Ok(()) };
     data(printer, &grade);
-    graded::grade(printer, &grade).map(|()| ExitCode::SUCCESS)
+    graded::grade(printer, &grade)
 }
 
 fn examine(args: &Args, wait: impl FnOnce() + Send + 'static, printer: Printer) -> Result<ExitCode, Failure> {
@@ -166,16 +176,16 @@ fn examine(args: &Args, wait: impl FnOnce() + Send + 'static, printer: Printer) 
     graded::report(printer, &report).map(|()| ExitCode::SUCCESS)
 }
 
-/// Waits for the end: of the client if there is one, of the time, or by a signal.
+/// Waits for the end: of the client if there is one, which is told, of the time, or by a signal.
 fn attend(
     args: &Args,
     announcement: &Announcement,
     wait: impl FnOnce() + Send + 'static,
-) -> Result<(), Failure> {
+) -> Result<Option<Run>, Failure> {
     let limit = limit(args);
     if args.command.is_empty() && limit.is_none() {
         wait();
-        return Ok(());
+        return Ok(None);
     }
     let stop = Arc::<AtomicBool>::default();
     let ((tell, heard), stopped) = (mpsc::channel(), Arc::clone(&stop));
@@ -188,14 +198,14 @@ fn attend(
     if args.command.is_empty() {
         // Either way it is the end.
         let _ = heard.recv_timeout(limit.unwrap_or(Duration::MAX));
-        return Ok(());
+        return Ok(None);
     }
     let mut client = examine::login(&args.command, &announcement.env.pairs())?;
     // Standard output is for data of ours.
     client.stdin(Stdio::inherit()).stdout(io::stderr());
-    let mut child = client.spawn().map_err(|e| examine::not_started(&e))?;
+    let mut child = client.spawn().map_err(|e| not_started(client.get_program(), &e))?;
     let until = limit.map(|limit| Instant::now() + limit);
-    client::wait(&mut child, until, &stop).map(|_| ()).map_err(|e| trouble(&e))
+    client::wait(&mut child, until, &stop).map(Some).map_err(|e| trouble(&e.to_string()))
 }
 
 /// A report for machines, unless only a person looks.
@@ -207,10 +217,6 @@ fn data(printer: Printer, report: &impl Serialize) {
 
 fn limit(args: &Args) -> Option<Duration> {
     args.limit.map(|seconds| Duration::from_secs(seconds.into()))
-}
-
-fn trouble(why: &io::Error) -> Failure {
-    Failure::new(Exit::Internal, "sandbox", format!("the sandbox failed: {why}"))
 }
 
 fn situation(name: &str) -> Result<Situation, String> {

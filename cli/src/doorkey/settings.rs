@@ -58,11 +58,13 @@ impl SettingsFile {
     /// Reads it.
     ///
     /// # Errors
-    /// It cannot be read, or is not TOML.
+    /// It cannot be read, is not TOML, or has a setting that nobody knows or of another kind: who wrote it wants something, and
+    /// as unset it would be done otherwise, tokens kept as plain text, say.
     pub fn read(&self) -> Result<Settings, Failure> {
         let text = self.file.read().map_err(store_failure)?;
         let document =
             parse(text.expose_secret()).map_err(|why| store_failure(self.file.unreadable(&why)))?;
+        check(&document)?;
         Ok(Settings { document })
     }
 
@@ -253,6 +255,25 @@ fn parse(text: &str) -> Result<DocumentMut, String> {
     })
 }
 
+/// Whether every setting is one of ours, and of its kind. What a profile says is looked at when it is used: one that cannot be
+/// must not hide the others.
+fn check(document: &DocumentMut) -> Result<(), Failure> {
+    for (key, item) in document.iter() {
+        let kind = match key {
+            ACTIVE | STORE | KEY_FILE if item.is_str() => continue,
+            PROFILES if item.is_table_like() => continue,
+            ACTIVE | STORE | KEY_FILE => "is no text",
+            PROFILES => "is no table of profiles",
+            _ => "is no setting that there is",
+        };
+        let what = format!("`{}` in config.toml {kind}", harmless(key));
+        return Err(
+            Failure::new(Exit::Usage, "unusable_setting", what).next("correct or remove it, then try again")
+        );
+    }
+    Ok(())
+}
+
 /// Into a table.
 fn write(entry: &mut Item, oauth: &OAuth) {
     let url = |url: Option<&Url>| url.map(|url| url.expose().expose_secret().to_owned());
@@ -316,6 +337,11 @@ fn read(entry: &Item) -> Result<OAuth, String> {
         let texts = list.into_iter().flatten().map(|item| item.as_str().ok_or_else(no_list));
         texts.collect::<Result<Vec<_>, _>>()
     };
+    let switch = |key: &str| {
+        let switch =
+            entry.get(key).map(|item| item.as_bool().ok_or(format!("{key} is neither true nor false")));
+        switch.transpose()
+    };
     let origin = |text| Origin::parse(text).map_err(|e| format!("{API}: {e}"));
     Ok(OAuth {
         issuer: Some(text(ISSUER)?.ok_or("it has no issuer")?),
@@ -323,7 +349,7 @@ fn read(entry: &Item) -> Result<OAuth, String> {
         device_authorization_endpoint: url(DEVICE_AUTHORIZATION)?,
         revocation_endpoint: url(REVOCATION)?,
         scope: text(SCOPE)?,
-        names_issuer: entry.get(NAMES_ISSUER).and_then(Item::as_bool).unwrap_or_default(),
+        names_issuer: switch(NAMES_ISSUER)?.unwrap_or_default(),
         page_hosts: texts(PAGE_HOSTS)?.into_iter().map(str::to_ascii_lowercase).collect(),
         resources: texts(API)?.into_iter().map(origin).collect::<Result<_, _>>()?,
         client_id: text(CLIENT_ID)?,
@@ -365,6 +391,45 @@ mod tests {
         profile.oauth.scope = Some("openid".into());
         let changed = WRITTEN.replace("\"cli\" #", "\"other\" #") + "scope = \"openid\"\n";
         assert_eq!(kept(WRITTEN, &profile), changed);
+    }
+
+    /// Why a text cannot be used; `None` if it can.
+    fn refused(text: &str) -> Option<Failure> {
+        check(&parse(text).unwrap()).err()
+    }
+
+    #[test]
+    fn what_is_of_another_kind_or_nobodys_is_told_by_its_name() {
+        assert_eq!(refused(WRITTEN), None);
+        assert_eq!(refused("store = \"plain-file\"\nkey_file = \"/k\"\nprofiles.work.issuer = \"x\""), None);
+        for (text, key) in [
+            ("store = [\"encrypted-file\"]", "`store`"),
+            ("store = true", "`store`"),
+            ("[store]\nis = \"encrypted-file\"", "`store`"),
+            ("active = 1", "`active`"),
+            ("key_file = [\"/k\"]", "`key_file`"),
+            ("profiles = []", "`profiles`"),
+            ("[[profiles]]\nissuer = \"https://a.example\"", "`profiles`"),
+            ("stores = \"encrypted-file\"", "`stores`"),
+            ("Store = \"encrypted-file\"", "`Store`"),
+        ] {
+            let failure = refused(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!((failure.exit, &*failure.code), (Exit::Usage, "unusable_setting"), "{text}");
+            assert!(failure.message.contains(key) && failure.next.is_some(), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn whether_an_issuer_names_itself_is_yes_or_no() {
+        for (said, named) in [("true", Some(true)), ("false", Some(false)), ("\"true\"", None), ("1", None)] {
+            let text = WRITTEN.to_owned() + "names_issuer = " + said;
+            let settings = Settings { document: parse(&text).unwrap() };
+            match (settings.profile("work"), named) {
+                (Ok(Some(profile)), Some(named)) => assert_eq!(profile.oauth.names_issuer, named),
+                (Err(failure), None) => assert!(failure.message.contains("names_issuer"), "{failure:?}"),
+                (other, _) => panic!("{said}: {other:?}"),
+            }
+        }
     }
 
     #[test]

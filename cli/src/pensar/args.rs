@@ -4,6 +4,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::trace::Trace;
+use crate::usage::GLOBAL;
 
 /// Pensar Apex: connect this machine to Pensar Console
 #[derive(Parser)]
@@ -15,14 +16,14 @@ use crate::trace::Trace;
 )]
 pub struct Cli {
     /// Print JSON on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Use the embedded sandbox instead of Pensar, with a credential store of its own
     #[cfg(feature = "sandbox")]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub sandbox: bool,
     /// Draw nothing over itself: plain lines, for screen readers and logs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub plain: bool,
     /// Where to write what happens.
     #[command(flatten)]

@@ -5,15 +5,17 @@ use std::process::ExitCode;
 use doorkey_core::connect::Connected;
 use doorkey_core::connection::{ConnectionReport, ConnectionState};
 use doorkey_core::disconnect::{Cleared, Disconnected, Place};
-use doorkey_core::failure::Exit;
+use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
 use doorkey_core::record::{Record, Slot};
 use doorkey_core::service::{PENSAR_API, Service};
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 use doorkey_core::text::harmless;
+use doorkey_core::verdict::no_renewal;
 use serde_json::{Value, json};
 
 use super::words::{advice, balance_line, billing_json, workspace_json, workspace_line};
+use crate::cleared::cleared_json;
 use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
 use crate::sources;
 use crate::surface::name;
@@ -141,8 +143,9 @@ fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
     }
     let next = match &report.credential {
         Err(failure) => failure.next.clone(),
-        Ok(_) if matches!(report.state, ConnectionState::Expired | ConnectionState::Ending) => {
-            Some(service.login_command())
+        Ok(_) if ends(report) => {
+            let why = ending(service, report).and_then(|failure| failure.next);
+            Some(why.unwrap_or_else(|| service.login_command()))
         }
         Ok(kept) if kept.record.workspace.is_none() => {
             Some(format!("{} to choose a workspace", service.login_command()))
@@ -156,6 +159,7 @@ fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
 
 fn status_json(service: &Service, report: &ConnectionReport) -> Value {
     let kept = report.credential.as_ref().ok();
+    let ending = ending(service, report);
     let elsewhere = report.elsewhere.iter().map(|(backend, look)| {
         let (state, stale, reason) = match look {
             Ok(records) => ("ok", Some(is_stale(records)), None),
@@ -179,9 +183,18 @@ fn status_json(service: &Service, report: &ConnectionReport) -> Value {
         "elsewhere": elsewhere.collect::<Vec<_>>(),
         "sources": report.sources.as_ref().map(|looked| sources::to_json(service, looked)),
         "api": service.api.origin().to_string(),
-        "reason": report.credential.as_ref().err().map(|failure| json!({"code": failure.code,
+        "reason": report.credential.as_ref().err().or(ending.as_ref()).map(|failure| json!({"code": failure.code,
             "message": failure.message, "next": failure.next})),
     })
+}
+
+fn ends(report: &ConnectionReport) -> bool {
+    matches!(report.state, ConnectionState::Expired | ConnectionState::Ending)
+}
+
+/// Why the session has ended, or is about to.
+fn ending(service: &Service, report: &ConnectionReport) -> Option<Failure> {
+    no_renewal(service, &report.credential.as_ref().ok().filter(|_| ends(report))?.record)
 }
 
 /// Whether anything but the mark of a logout lies there.
@@ -210,22 +223,6 @@ fn show_cleared(printer: Printer, service: &Service, disconnected: &Disconnected
         let next = next.map_or_else(|| remedy(failure).to_owned(), harmless);
         printer.next(&format!("{next}, then run `{} login logout` again", service.command));
     }
-}
-
-fn cleared_json((place, cleared): &(Place, Cleared)) -> Value {
-    let (state, reason) = match cleared {
-        Cleared::Empty => ("empty", None),
-        Cleared::Removed => ("removed", None),
-        Cleared::Absent(failure) | Cleared::Failed(failure) => {
-            (failure.kind.as_str(), Some(harmless(&failure.detail)))
-        }
-    };
-    let place = match place {
-        Place::Backend(backend) => backend.as_str(),
-        Place::Emergency => "emergency_file",
-        Place::Settings => "settings",
-    };
-    json!({"place": place, "state": state, "reason": reason})
 }
 
 fn place_name(place: Place) -> &'static str {

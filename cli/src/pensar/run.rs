@@ -20,6 +20,8 @@ use crate::printer::Printer;
 use crate::run::Run;
 use crate::surface::Qr;
 use crate::token::Found;
+#[cfg(any(feature = "doctor", feature = "manual"))]
+use crate::usage::passed_over;
 
 use super::args::{Auth, AuthCommand, Cli, Command, ConnectArgs, Login, Other, StatusArgs};
 #[cfg(feature = "screen")]
@@ -39,7 +41,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
     let Some(command) = cli.command else { return without_command(&cli, environment, printer) };
     #[cfg(feature = "manual")]
     if let Command::Manual(manual) = &command {
-        return manual::run(manual, super::command());
+        return manual::run(manual, super::command(), printer);
     }
     #[cfg(feature = "doctor")]
     if let Command::Doctor(args) = command {
@@ -80,14 +82,14 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             Ok(credits::show(printer, &service, &told, args.open.then_some(&browser)))
         }
         #[cfg(feature = "doctor")]
-        Command::Doctor(_) => Ok(ExitCode::SUCCESS),
+        Command::Doctor(_) => Err(passed_over()),
         Command::Token => Ok(Found::find(run, Given::default())?.print(printer)),
         Command::Exec(args) => {
             let found = Found::find(run, Given::default())?;
             exec::exec(&args, "PENSAR_ACCESS_TOKEN", &found.token)
         }
         #[cfg(feature = "manual")]
-        Command::Manual(_) => Ok(ExitCode::SUCCESS),
+        Command::Manual(_) => Err(passed_over()),
     }
 }
 

@@ -4,6 +4,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
 use crate::trace::Trace;
+use crate::usage::GLOBAL;
 
 /// The Pentify Terminal: sign in, and use the API.
 #[derive(Parser)]
@@ -14,21 +15,21 @@ use crate::trace::Trace;
     PENTIFY_API_URL, PENTIFY_APP_URL, BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY."
 )]
 pub struct Cli {
-    /// Use this API token instead of PENTIFY_API_TOKEN and the stored one (visible in the process list)
-    #[arg(long, global = true, value_name = "TOKEN")]
+    /// Use this API token instead of PENTIFY_API_TOKEN and the stored one (visible in the process list); for commands that use one
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "TOKEN")]
     pub api_token: Option<String>,
     /// A workspace, by slug or name; other commands than login and logout use its token for this call only
-    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub workspace: Option<String>,
     /// Print JSON on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
     /// Use the embedded sandbox instead of Pentify, with a credential store of its own
     #[cfg(feature = "sandbox")]
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub sandbox: bool,
     /// Draw nothing over itself: plain lines, for screen readers and logs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub plain: bool,
     /// Where to write what happens.
     #[command(flatten)]

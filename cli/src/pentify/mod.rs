@@ -28,10 +28,7 @@ pub fn main() -> ExitCode {
     let printer = Printer { json: cli.json };
     let mut environment = Environment::read();
     environment.plain = cli.plain;
-    match run::run(cli, &environment, printer) {
-        Ok(code) => code,
-        Err(failure) => printer.failure(&failure),
-    }
+    printer.end(run::run(cli, &environment, printer))
 }
 
 /// The command line's definition, for completions and manual pages.

@@ -18,7 +18,7 @@ use doorkey_core::text::harmless;
 use doorkey_core::token::shown_prefix;
 use serde_json::{Value, json};
 
-use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW};
+use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW, check_json, sentence};
 use crate::surface::name;
 
 /// The end of a login.
@@ -107,7 +107,7 @@ pub fn status(printer: Printer, service: &Service, status: &StatusReport, explai
             ));
         }
         Err(failure) => {
-            printer.line(&format!("{YELLOW}✗{RESET} {}", failure.message));
+            printer.line(&format!("{YELLOW}✗{RESET} {}", sentence(failure)));
             if let Some(next) = &failure.next {
                 printer.line(&format!("{DIM}  → {RESET}{next}"));
             }
@@ -116,7 +116,7 @@ pub fn status(printer: Printer, service: &Service, status: &StatusReport, explai
     match &status.check {
         Some(Ok(())) => printer.line(&format!("  check:  {} accepts it", service.name)),
         Some(Err(failure)) => {
-            printer.line(&format!("  check:  {YELLOW}{}{RESET}", failure.message));
+            printer.line(&format!("  check:  {YELLOW}{}{RESET}", sentence(failure)));
             if let Some(next) = &failure.next {
                 printer.line(&format!("{DIM}  → {RESET}{next}"));
             }
@@ -192,10 +192,7 @@ fn status_json(service: &Service, status: &StatusReport) -> Value {
         "workspace": winner.and_then(|winner| workspace_json(winner.record.workspace.as_ref())),
         "key": winner.map(|winner| json!({"prefix": shown_prefix(&winner.record.token)})),
         "api": service.api.origin().to_string(),
-        "check": status.check.as_ref().map(|check| match check {
-            Ok(()) => json!({"accepted": true}),
-            Err(failure) => json!({"accepted": false, "code": failure.code, "message": failure.message}),
-        }),
+        "check": status.check.as_ref().map(check_json),
         "reason": status.winner.as_ref().err().map(|failure| json!({"code": failure.code, "message": failure.message, "next": failure.next})),
         "stores": stores,
     })

@@ -29,6 +29,9 @@ use crate::run::Run;
 use crate::signals::Watch;
 use crate::surface::Qr;
 use crate::token::Found;
+use crate::usage::misplaced;
+#[cfg(any(feature = "doctor", feature = "manual"))]
+use crate::usage::passed_over;
 
 use super::args::{ApiArgs, AuthCommand, Cli, Command, LoginArgs, LogoutArgs, ScansCommand, StatusArgs};
 use super::place;
@@ -48,7 +51,7 @@ const PATH_EXAMPLE: &str = "write it like `pentify api GET /v1/scans`";
 pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<ExitCode, Failure> {
     #[cfg(feature = "manual")]
     if let Command::Manual(manual) = &cli.command {
-        return manual::run(manual, super::command());
+        return manual::run(manual, super::command(), printer);
     }
     #[cfg(feature = "doctor")]
     if let Command::Doctor(args) = cli.command {
@@ -59,6 +62,7 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
         doctor::only_the_real(&cli.trace, sandbox)?;
         return Ok(doctor::run(args, environment, printer, subject(environment, USER_AGENT)));
     }
+    check_flags(&cli)?;
     let runs = if let Command::Exec(args) = &cli.command { Some(args) } else { None };
     let session = Session {
         given: Given {
@@ -94,10 +98,32 @@ pub fn run(cli: Cli, environment: &Environment, printer: Printer) -> Result<Exit
             exec::exec(&args, "PENTIFY_API_TOKEN", &found.token)
         }
         #[cfg(feature = "doctor")]
-        Command::Doctor(_) => Ok(ExitCode::SUCCESS),
+        Command::Doctor(_) => Err(passed_over()),
         #[cfg(feature = "manual")]
-        Command::Manual(_) => Ok(ExitCode::SUCCESS),
+        Command::Manual(_) => Err(passed_over()),
     }
+}
+
+/// Whoever names a token or a workspace wants it to count.
+fn check_flags(cli: &Cli) -> Result<(), Failure> {
+    let command = match &cli.command {
+        Command::Login(_) => "pentify login",
+        Command::Logout(_) => "pentify logout",
+        Command::Auth { .. } => "pentify auth use-token",
+        _ => return Ok(()),
+    };
+    if cli.api_token.is_some() {
+        let next = "leave it out; a token that you have is stored by `pentify auth use-token -`";
+        return Err(misplaced("--api-token", command, next));
+    }
+    if cli.workspace.is_some() && matches!(cli.command, Command::Auth { .. }) {
+        return Err(misplaced(
+            "--workspace",
+            command,
+            "leave it out: the token says which workspace it is for",
+        ));
+    }
+    Ok(())
 }
 
 /// One command at work.

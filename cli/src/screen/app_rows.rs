@@ -18,6 +18,7 @@ use super::look::{Look, Rows, cut, width};
 use super::prompt::COMMANDS;
 use super::terminal::{Frame, Size};
 use crate::pensar::advice;
+use crate::printer::sentence;
 use crate::surface::name;
 
 impl App {
@@ -226,11 +227,10 @@ fn failed(rows: &mut Rows, failure: &Failure, job: Job, service: &Service) {
     let cross = rows.look.sign("✗", "x");
     rows.text(&format!("{cross} {what}"), Style::new().red().bold());
     rows.blank();
-    let id = failure.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
-    rows.text(&format!("{}{id}", failure.message), Style::new());
+    rows.text(&sentence(failure), Style::new());
     if let Some(next) = &failure.next {
         // Nobody has to leave for that.
-        rows.next(&next.replace(&format!("run `{} {}`", service.command, service.login), "use /login"));
+        rows.next(&next.replace(&service.login_command(), "use /login"));
     }
     rows.blank();
     rows.keys(&[("Enter", "try again"), ("Esc", "back")]);

@@ -36,8 +36,7 @@ pub enum Effect {
 /// The login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    service: String,
-    device: String,
+    service: Service,
     /// Whether links are drawn as QR codes.
     qr: Qr,
     step: Step,
@@ -56,7 +55,7 @@ impl Login {
     /// A login that has just begun.
     pub fn new(service: &Service, qr: Qr) -> Self {
         let step = Step::Working(format!("Contacting {}", service.name));
-        Self { service: service.name.to_string(), device: service.device_name.clone(), qr, step }
+        Self { service: service.clone(), qr, step }
     }
 
     /// Whether something is asked of the person, or shown.
@@ -71,7 +70,7 @@ impl Login {
 
     /// A notice came. `false`: it is not about a page.
     pub fn hear(&mut self, now: Now, notice: &Notice) -> bool {
-        if let Some(page) = Page::of(now, notice, &self.device) {
+        if let Some(page) = Page::of(now, notice, &self.service.device_name) {
             self.step = Step::Page(Box::new(page));
             return true;
         }
@@ -136,7 +135,7 @@ impl Login {
                     (KeyCode::Esc, _) | (_, Some('n')) => false,
                     _ => return None,
                 };
-                self.step = Step::Working(format!("Contacting {}", self.service));
+                self.step = Step::Working(format!("Contacting {}", self.service.name));
                 Some(Effect::Answer(yes))
             }
         }

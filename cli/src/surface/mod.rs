@@ -142,7 +142,7 @@ impl Surface for Lines {
         if !self.person.terminal {
             return Box::new(|| false);
         }
-        let Some(Asked { text, otherwise }) = Asked::of(question, &self.service.name) else {
+        let Some(Asked { text, otherwise }) = Asked::of(question, &self.service) else {
             return Box::new(|| false);
         };
         let choice = if otherwise { "[Y/n]" } else { "[y/N]" };

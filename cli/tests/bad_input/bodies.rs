@@ -120,7 +120,7 @@ pub fn rows() -> Vec<Row> {
             exit: 9,
             code: "refused",
 
-            stderr: "error: Pentify refused the request (HTTP 409)",
+            stderr: "error: Pentify refused the request (HTTP 409)\n  → look at how things stand now, then try again",
             ..ROW
         },
         Row {

@@ -78,7 +78,7 @@ pub fn rows() -> Vec<Row> {
             exit: 9,
             code: "refused",
 
-            stderr: "error: Pentify refused the request (HTTP 403)",
+            stderr: "error: Pentify refused the request (HTTP 403)\n  → ask for the right to do that, or sign in as somebody who has it",
             ..ROW
         },
         Row {
@@ -92,7 +92,7 @@ pub fn rows() -> Vec<Row> {
             exit: 9,
             code: "unprocessable",
 
-            stderr: "error: Pentify refused the request (HTTP 422, unprocessable)",
+            stderr: "error: Pentify refused the request (HTTP 422, unprocessable)\n  → correct the request, then try again",
             ..ROW
         },
         Row {
@@ -101,7 +101,7 @@ pub fn rows() -> Vec<Row> {
             exit: 9,
             code: "not_found",
 
-            stderr: "error: Pentify refused the request (HTTP 404)",
+            stderr: "error: Pentify refused the request (HTTP 404)\n  → check the path, and PENTIFY_API_URL",
             ..ROW
         },
         Row {

@@ -18,7 +18,7 @@ pub fn rows() -> Vec<Row> {
             exit: 9,
             code: "bad\u{fffd}[2J",
 
-            stderr: "error: Pentify refused the request (HTTP 422, bad�[2J): �]0;pwned��31m �txt.exe  error: signed out (request req_7)",
+            stderr: "error: Pentify refused the request (HTTP 422, bad�[2J): �]0;pwned��31m �txt.exe  error: signed out (request req_7)\n  → correct the request, then try again",
             ..ROW
         },
         Row {
@@ -27,7 +27,7 @@ pub fn rows() -> Vec<Row> {
             exit: 9,
             code: "long",
 
-            stderr: "error: Pentify refused the request (HTTP 422, long): aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… (request req_7)",
+            stderr: "error: Pentify refused the request (HTTP 422, long): aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa… (request req_7)\n  → correct the request, then try again",
             ..ROW
         },
         Row {

@@ -150,6 +150,26 @@ fn a_session_of_another_machine() {
     setup.doctor(&["--offline"]).expect(6, &["copied_home"]);
 }
 
+#[test]
+fn a_session_that_is_not_renewed_any_more() {
+    use doorkey_core::rotation::Journal;
+    for (name, journal, exit, codes) in [
+        ("refused", Journal::Refused { interrupted: false }, 6, &["session_expired"][..]),
+        ("interrupted", Journal::Refused { interrupted: true }, 6, &["rotation_interrupted"]),
+        ("revoking", Journal::Revoking, 0, &["(revocation_pending)"]),
+        ("settled", Journal::Settled, 0, &[]),
+    ] {
+        let setup = Setup::new(name);
+        let mut record = setup.record();
+        record.rotation.as_mut().unwrap().journal = journal;
+        setup.put(
+            "credentials",
+            &format!(r#"{{"v":1,"records":{{"work":{}}}}}"#, record.encode().expose_secret()),
+        );
+        setup.doctor(&["--offline"]).expect(exit, codes);
+    }
+}
+
 /// FUSE, whose locks hold here alone.
 #[test]
 fn a_folder_that_other_machines_use() {

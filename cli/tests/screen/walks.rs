@@ -249,6 +249,19 @@ fn who_is_not_connected_is_told_what_connects() {
 }
 
 #[test]
+fn nobody_has_to_leave_to_sign_in_again() {
+    for service in [service(), service().sandboxed()] {
+        let (mut app, _) = App::new(service.clone());
+        app.done(looked(ConnectionState::None));
+        press(&mut app, "/login\n");
+        let next = format!("{} again", service.login_command());
+        let failure = Failure::new(Exit::Denied, "access_denied", "this login was denied").next(next);
+        app.done(failed(Job::Connect, failure));
+        assert!(sees(&app, "use /login again") && !sees(&app, "pensar login"));
+    }
+}
+
+#[test]
 fn leaving_waits_for_the_machine_that_runs() {
     let (mut app, _) = App::new(service());
     assert_eq!(press(&mut app, "/quit\n"), Some(Wish::Effect(Effect::Cancel)));

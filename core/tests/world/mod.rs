@@ -71,6 +71,8 @@ pub struct World {
     pub meddling_with_writes: Option<Meddling>,
     /// Another program writes into the keychain whenever we have looked.
     pub rival: bool,
+    /// What a store says to its failures.
+    pub detail: &'static str,
     /// Whether the person answers the keychain's prompt.
     pub unseals: bool,
     /// Between all that happens there are wake-ups too early, and answers to commands of long ago.
@@ -111,6 +113,7 @@ impl World {
             meddling: None,
             meddling_with_writes: None,
             rival: false,
+            detail: "it is so",
             unseals: false,
             noisy: false,
             draws: 0,
@@ -265,8 +268,10 @@ impl World {
     }
 
     fn store(&mut self, op: StoreOp) -> StoreAnswer {
-        let failed =
-            |kind| StoreAnswer::Failed(StoreFailure { kind, detail: format!("it is {}", kind.as_str()) });
+        let detail = self.detail;
+        let failed = |kind: StoreFailureKind| {
+            StoreAnswer::Failed(StoreFailure { kind, detail: format!("{}: {detail}", kind.as_str()) })
+        };
         let backend = match &op {
             StoreOp::ReadLedger => return StoreAnswer::Ledger(self.ledger.clone()),
             StoreOp::WriteLedger(ledger) => {

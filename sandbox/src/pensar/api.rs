@@ -3,11 +3,11 @@
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use serde_json::{Value, json};
 
-use super::body::Body;
 use super::caller::Caller;
 use super::refusal::{INVALID_TOKEN, NOT_FOUND, Refusal, WRONG_METHOD};
 use super::workos::CLIENT_ID;
 use super::{Desk, legacy, pages, selection};
+use crate::asked::Asked;
 use crate::credential::SIGNING_KEY;
 use crate::digest::Digest;
 use crate::envelope::json_response;
@@ -24,16 +24,17 @@ pub(super) const NO_WORKSPACE: Refusal =
     Refusal::new(404, "workspace_not_found", "There is no such workspace, or you are no member of it.");
 
 /// Answers a request to the API.
-pub(super) fn respond(desk: &mut Desk<'_>, request: &HttpRequest) -> HttpResponse {
+pub(super) fn respond(desk: &mut Desk<'_>, asked: &Asked<'_>) -> HttpResponse {
+    let Asked { request, presented, .. } = asked;
     let legacy = desk.pensar.settings.legacy;
     let answer = match (request.url.path(), request.method) {
         (CONFIG, _) if legacy => Err(NOT_FOUND),
         (legacy::CODE | legacy::TOKEN, _) if !legacy => Err(NOT_FOUND),
-        (legacy::CODE, Method::Post) => legacy::authorize(desk, request),
-        (legacy::TOKEN, Method::Post) => legacy::token(desk, request),
+        (legacy::CODE, Method::Post) => legacy::authorize(desk, presented),
+        (legacy::TOKEN, Method::Post) => legacy::token(desk, presented),
         (CONFIG, Method::Get) => Ok(json!({"workosClientId": CLIENT_ID})),
         (WORKSPACES, Method::Get) => workspaces(desk, request),
-        (SELECT, Method::Post) => select(desk, request),
+        (SELECT, Method::Post) => select(desk, asked),
         (SELECTION, Method::Post) => open_selection(desk, request),
         (SELECTION, Method::Get) => selection(desk, request),
         (VALIDATE, Method::Get) => validate(desk, request),
@@ -56,11 +57,10 @@ fn workspaces(desk: &Desk<'_>, request: &HttpRequest) -> Result<Value, Refusal> 
 }
 
 /// The terminal settles on a workspace.
-fn select(desk: &mut Desk<'_>, request: &HttpRequest) -> Result<Value, Refusal> {
+fn select(desk: &mut Desk<'_>, asked: &Asked<'_>) -> Result<Value, Refusal> {
     let state = &desk.state.pensar;
-    let caller = Caller::of(request, state, desk.now)?;
-    let body = Body::of(request)?;
-    let id = body.text("workspaceId")?;
+    let caller = Caller::of(asked.request, state, desk.now)?;
+    let id = asked.presented.body()?.text("workspaceId")?;
     let mut usable = state.workspaces.values().filter(|workspace| caller.may_use(workspace));
     let workspace = usable.find(|workspace| workspace.id == id).cloned().ok_or(NO_WORKSPACE)?;
     let mut answer = json!({

@@ -1,13 +1,11 @@
 //! The older way of logging in: device codes of the API's own, which end in an API key.
 
-use doorkey_core::http::HttpRequest;
 use serde_json::{Value, json};
 
 use super::api_key::ApiKey;
-use super::body::Body;
 use super::device::Phase;
 use super::refusal::Refusal;
-use super::{Desk, pages};
+use super::{Desk, Presented, pages};
 use crate::digest::Digest;
 use crate::moment::{Moment, SECOND};
 use crate::state::State;
@@ -20,8 +18,8 @@ pub(super) const TOKEN: &str = "/auth/device/token";
 const REPEAT: u64 = 30 * SECOND;
 
 /// A terminal begins.
-pub(super) fn authorize(desk: &mut Desk<'_>, request: &HttpRequest) -> Result<Value, Refusal> {
-    Body::of(request)?;
+pub(super) fn authorize(desk: &mut Desk<'_>, presented: &Presented) -> Result<Value, Refusal> {
+    presented.body()?;
     let settings = &desk.pensar.settings;
     let State { ratchet, pensar, watch, .. } = &mut *desk.state;
     let codes = pensar.open_device(ratchet, settings, true, desk.now);
@@ -39,9 +37,8 @@ pub(super) fn authorize(desk: &mut Desk<'_>, request: &HttpRequest) -> Result<Va
 }
 
 /// A terminal asks whether its code was approved. Whatever the answer is, its status is 200.
-pub(super) fn token(desk: &mut Desk<'_>, request: &HttpRequest) -> Result<Value, Refusal> {
-    let body = Body::of(request)?;
-    let code = body.text("deviceCode")?;
+pub(super) fn token(desk: &mut Desk<'_>, presented: &Presented) -> Result<Value, Refusal> {
+    let code = presented.body()?.text("deviceCode")?;
     let now = desk.now;
     let State { ratchet, pensar, .. } = &mut *desk.state;
     let device = pensar.devices.get_mut(&Digest::of(code)).filter(|device| device.legacy);
@@ -80,12 +77,6 @@ pub(super) fn token(desk: &mut Desk<'_>, request: &HttpRequest) -> Result<Value,
         "signingKey": desk.signing_key(&account, &workspace.id),
         "gatewayUrl": desk.pensar.gateway.origin().to_string(),
     }))
-}
-
-/// The device code that a request polls for.
-pub(super) fn polled_code(request: &HttpRequest) -> Option<Digest> {
-    let body = Body::of(request).ok().filter(|_| request.url.path() == TOKEN)?;
-    body.text("deviceCode").ok().map(Digest::of)
 }
 
 /// Whether a key that was given out at `at` is given out again.

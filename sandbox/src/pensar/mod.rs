@@ -14,6 +14,7 @@ mod legacy;
 mod money;
 mod pages;
 mod person;
+mod presented;
 mod refusal;
 mod rotation;
 mod selection;
@@ -24,10 +25,10 @@ mod user_code;
 mod workos;
 mod workspace;
 
-use doorkey_core::http::{HttpRequest, HttpResponse};
+use doorkey_core::http::HttpResponse;
 
+use crate::asked::Asked;
 use crate::config::Config as Whole;
-use crate::digest::Digest;
 use crate::moment::Moment;
 use crate::place::Place;
 use crate::rule::Rule;
@@ -44,6 +45,7 @@ pub(crate) use api::WORKSPACES as RESOURCE;
 
 pub(crate) use code_watch::CodeWatch;
 pub(crate) use pages::{get, post};
+pub(crate) use presented::Presented;
 pub(crate) use refusal::too_fast;
 pub(crate) use state::State;
 pub(crate) use token_watch::TokenWatch;
@@ -55,33 +57,34 @@ pub(crate) fn respond(
     config: &Whole,
     pensar: &Config,
     now: Moment,
-    request: &HttpRequest,
+    asked: &Asked<'_>,
 ) -> (HttpResponse, Option<TokenRequest>) {
     let mut desk = Desk { state, config, pensar, now };
     match place {
-        Place::WorkOs => workos::respond(&mut desk, request),
-        Place::Gateway => (gateway::respond(&mut desk, request), None),
-        _ => (api::respond(&mut desk, request), None),
+        Place::WorkOs => workos::respond(&mut desk, asked),
+        Place::Gateway => (gateway::respond(&mut desk, asked.request), None),
+        _ => (api::respond(&mut desk, asked), None),
     }
 }
 
 /// What is known of a request for tokens that a fault kept from being handled.
-pub(crate) fn not_handled(place: Place, state: &State, request: &HttpRequest) -> Option<TokenRequest> {
-    (place == Place::WorkOs).then(|| workos::not_handled(state, request)).flatten()
+pub(crate) fn not_handled(state: &State, asked: &Asked<'_>) -> Option<TokenRequest> {
+    (asked.place == Some(Place::WorkOs)).then(|| workos::not_handled(state, asked)).flatten()
 }
 
 /// Has a poll for a device code answered with `slow_down`, if nobody has decided about the code.
-pub(crate) fn slow_down(place: Place, state: &mut WholeState, request: &HttpRequest) {
-    let code = polled_code(place, request);
+pub(crate) fn slow_down(state: &mut WholeState, asked: &Asked<'_>) {
+    let code = asked.presented.device_code;
     if let Some(device) = code.and_then(|code| state.pensar.devices.get_mut(&code)) {
         device.hurry();
     }
 }
 
 /// A program asked.
-pub(crate) fn watch_request(place: Place, state: &mut WholeState, seen: Seen<'_>) {
+pub(crate) fn watch_request(state: &mut WholeState, seen: Seen<'_>) {
+    let asked = seen.asked;
     let watch = &mut state.watch;
-    if let Some(code) = polled_code(place, seen.request) {
+    if let Some(code) = asked.presented.device_code {
         for shown in watch.codes.polled(code, seen) {
             watch.occasion(shown.rule);
             if let Some(how) = shown.broken {
@@ -89,84 +92,59 @@ pub(crate) fn watch_request(place: Place, state: &mut WholeState, seen: Seen<'_>
             }
         }
     }
-    if let Some(token) = presented_token(place, seen.request)
-        && let Some(how) = watch.tokens.sent(Digest::of(&token), seen)
+    if let Some(token) = asked.presented.refresh_token
+        && let Some(how) = watch.tokens.sent(token, seen)
     {
         watch.broke(Rule::RefreshAfterRefusal, seen, || how);
     }
-    if place == Place::WorkOs && workos::is_for_a_client(seen.request) {
+    if asked.place == Some(Place::WorkOs) && workos::is_for_a_client(asked.request) {
         watch.occasion(Rule::ClientNotNamed);
-        if let Some(how) = workos::misnamed_client(seen.request) {
+        if let Some(how) = workos::misnamed_client(&asked.presented) {
             watch.broke(Rule::ClientNotNamed, seen, || how.to_owned());
         }
     }
 }
 
 /// An answer reached a program whole.
-pub(crate) fn watch_answer(place: Place, state: &mut WholeState, seen: Seen<'_>, response: &HttpResponse) {
-    let Seen { request, now, speed } = seen;
+pub(crate) fn watch_answer(state: &mut WholeState, seen: Seen<'_>, response: &HttpResponse) {
+    let Seen { asked, now, speed } = seen;
     let watch = &mut state.watch;
-    if let Some(code) = polled_code(place, request) {
+    if let Some(code) = asked.presented.device_code {
         let occasion = watch.codes.answered(code, Said::of(response), now, speed);
         if let Some(rule) = occasion {
             watch.occasion(rule);
         }
-    } else if let Some(token) = presented_token(place, request) {
-        let name = Digest::of(&token);
+    } else if let Some(token) = asked.presented.refresh_token {
         if response.status == 200 {
-            watch.tokens.answered(name);
-            state.pensar.note_delivery(&token, true);
+            watch.tokens.answered(token);
+            state.pensar.note_delivery(token, true);
         } else if refusal::is(INVALID_GRANT, response) {
-            watch.tokens.refused(name, now);
+            watch.tokens.refused(token, now);
             watch.occasion(Rule::RefreshAfterRefusal);
         }
     }
 }
 
 /// A program had no answer, or one that says nothing of what it asked.
-pub(crate) fn watch_trouble(place: Place, state: &mut WholeState, seen: Seen<'_>) {
+pub(crate) fn watch_trouble(state: &mut WholeState, seen: Seen<'_>) {
     let watch = &mut state.watch;
-    if let Some(code) = polled_code(place, seen.request) {
+    if let Some(code) = seen.asked.presented.device_code {
         if watch.codes.troubled(code) {
             watch.occasion(Rule::LoginGivenUp);
         }
-    } else if let Some(token) = presented_token(place, seen.request) {
-        watch.tokens.troubled(Digest::of(&token), seen.now);
+    } else if let Some(token) = seen.asked.presented.refresh_token {
+        watch.tokens.troubled(token, seen.now);
         watch.occasion(Rule::SessionLost);
     }
 }
 
 /// An answer that was counted as whole did not reach its program after all.
-pub(crate) fn undelivered(place: Place, state: &mut WholeState, request: &HttpRequest) {
-    if let Some(code) = polled_code(place, request) {
+pub(crate) fn undelivered(state: &mut WholeState, asked: &Asked<'_>) {
+    if let Some(code) = asked.presented.device_code {
         state.watch.codes.undelivered(code);
-    } else if let Some(token) = presented_token(place, request) {
-        state.pensar.note_delivery(&token, false);
+    } else if let Some(token) = asked.presented.refresh_token {
+        state.pensar.note_delivery(token, false);
     }
-}
-
-/// Whether a request polls for a device code.
-pub(crate) fn is_poll(place: Place, request: &HttpRequest) -> bool {
-    polled_code(place, request).is_some()
-}
-
-/// Whether a request presents a refresh token.
-pub(crate) fn is_refresh(place: Place, request: &HttpRequest) -> bool {
-    presented_token(place, request).is_some()
-}
-
-/// The device code that a request polls for.
-fn polled_code(place: Place, request: &HttpRequest) -> Option<Digest> {
-    match place {
-        Place::WorkOs => workos::polled_code(request),
-        Place::PensarApi => legacy::polled_code(request),
-        _ => None,
-    }
-}
-
-/// The refresh token that a request presents.
-fn presented_token(place: Place, request: &HttpRequest) -> Option<String> {
-    (place == Place::WorkOs).then(|| workos::presented_token(request)).flatten()
 }
 
 /// All that answering a program needs.

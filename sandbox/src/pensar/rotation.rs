@@ -109,15 +109,16 @@ impl State {
         (id, pair)
     }
 
-    /// Takes a refresh token.
+    /// Takes a refresh token, whose SHA-256 is `name`.
     pub(super) fn refresh(
         &mut self,
         ratchet: &mut Ratchet,
         settings: &Settings,
         token: &str,
+        name: Digest,
         now: Moment,
     ) -> Refreshed {
-        let Some((id, number)) = self.place_of(token) else { return Refreshed::Unknown };
+        let Some((id, number)) = self.place_of(name) else { return Refreshed::Unknown };
         let Some(mut family) = self.families.get(&id).cloned() else { return Refreshed::Unknown };
         if family.revoked.is_some() {
             return Refreshed::Revoked;
@@ -142,12 +143,12 @@ impl State {
     }
 
     /// The family of a refresh token, and its number in it.
-    pub(super) fn place_of(&self, token: &str) -> Option<(Digest, u64)> {
-        self.tokens.get(&Digest::of(token)).map(|token| (token.family, token.number))
+    pub(super) fn place_of(&self, token: Digest) -> Option<(Digest, u64)> {
+        self.tokens.get(&token).map(|token| (token.family, token.number))
     }
 
     /// Whether a token of the family of this one was spent before.
-    pub(super) fn was_refreshed(&self, token: &str) -> bool {
+    pub(super) fn was_refreshed(&self, token: Digest) -> bool {
         let family = self.place_of(token).and_then(|(id, _)| self.families.get(&id));
         family.is_some_and(|family| family.last.is_some())
     }
@@ -160,7 +161,7 @@ impl State {
     }
 
     /// Notes whether the answer to a refresh token reached its client whole.
-    pub(super) fn note_delivery(&mut self, token: &str, delivered: bool) {
+    pub(super) fn note_delivery(&mut self, token: Digest, delivered: bool) {
         let Some((id, number)) = self.place_of(token) else { return };
         if let Some(family) = self.families.get_mut(&id)
             && family.number == number + 1

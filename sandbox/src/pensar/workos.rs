@@ -6,13 +6,13 @@
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
 use serde_json::{Value, json};
 
-use super::body::Body;
 use super::device::Phase;
-use super::refusal::{INVALID_CLIENT, INVALID_GRANT, NOT_FOUND, Refusal, WRONG_METHOD};
+use super::refusal::{INVALID_CLIENT, INVALID_GRANT, INVALID_REQUEST, NOT_FOUND, Refusal, WRONG_METHOD};
 use super::rotation::{Pair, Refreshed};
 use super::state::State;
 use super::token_request::{Grant, Outcome, TokenRequest};
-use super::{Desk, pages};
+use super::{Desk, Presented, pages};
+use crate::asked::Asked;
 use crate::digest::Digest;
 use crate::envelope::json_response;
 use crate::rule::Rule;
@@ -22,7 +22,7 @@ use crate::watch::Seen;
 /// Where a device code is asked for.
 const DEVICE: &str = "/user_management/authorize/device";
 /// The token endpoint.
-const AUTHENTICATE: &str = "/user_management/authenticate";
+pub(super) const AUTHENTICATE: &str = "/user_management/authenticate";
 /// What is said about the server (RFC 8414 §3, OpenID Connect Discovery 1.0 §4).
 const METADATA: [&str; 2] = ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"];
 /// Names the device grant (RFC 8628 §3.4).
@@ -39,14 +39,14 @@ const EXPIRED: Refusal = Refusal::new(400, "expired_token", "The time of this co
 const UNSUPPORTED: Refusal = Refusal::new(400, "unsupported_grant_type", "This grant is not known.");
 
 /// Answers a request to WorkOS, and says what a request for tokens came to.
-pub(super) fn respond(desk: &mut Desk<'_>, request: &HttpRequest) -> (HttpResponse, Option<TokenRequest>) {
+pub(super) fn respond(desk: &mut Desk<'_>, asked: &Asked<'_>) -> (HttpResponse, Option<TokenRequest>) {
     let knows_devices = !desk.pensar.settings.legacy;
-    let (answer, told) = match (request.url.path(), request.method) {
+    let (answer, told) = match (asked.request.url.path(), asked.request.method) {
         (path, Method::Get) if knows_devices && METADATA.contains(&path) => (Ok(metadata(desk)), None),
-        (DEVICE, Method::Post) if knows_devices => (authorize_device(desk, request), None),
+        (DEVICE, Method::Post) if knows_devices => (authorize_device(desk, &asked.presented), None),
         (AUTHENTICATE, Method::Post) => {
-            let mut told = told(&desk.state.pensar, request, Outcome::InvalidRequest);
-            (authenticate(desk, request, &mut told), Some(told))
+            let mut told = told(&desk.state.pensar, &asked.presented, Outcome::InvalidRequest);
+            (authenticate(desk, asked, &mut told), Some(told))
         }
         (AUTHENTICATE, _) => (Err(WRONG_METHOD), None),
         (DEVICE, _) if knows_devices => (Err(WRONG_METHOD), None),
@@ -57,21 +57,10 @@ pub(super) fn respond(desk: &mut Desk<'_>, request: &HttpRequest) -> (HttpRespon
 }
 
 /// What is known of a request for tokens before it is handled; `None` if it is another request.
-pub(super) fn not_handled(state: &State, request: &HttpRequest) -> Option<TokenRequest> {
+pub(super) fn not_handled(state: &State, asked: &Asked<'_>) -> Option<TokenRequest> {
+    let Asked { request, presented, .. } = asked;
     let is_one = request.url.path() == AUTHENTICATE && request.method == Method::Post;
-    is_one.then(|| told(state, request, Outcome::NotHandled))
-}
-
-/// The device code that a request polls for.
-pub(super) fn polled_code(request: &HttpRequest) -> Option<Digest> {
-    let body = Body::of_oauth(request).ok().filter(|_| request.url.path() == AUTHENTICATE)?;
-    body.text("device_code").ok().map(Digest::of)
-}
-
-/// The refresh token that a request presents.
-pub(super) fn presented_token(request: &HttpRequest) -> Option<String> {
-    let body = Body::of_oauth(request).ok().filter(|_| request.url.path() == AUTHENTICATE)?;
-    body.text("refresh_token").ok().map(str::to_owned)
+    is_one.then(|| told(state, presented, Outcome::NotHandled))
 }
 
 /// Whether a request asks for a code or for tokens, so that its client has to be named.
@@ -80,23 +69,21 @@ pub(super) fn is_for_a_client(request: &HttpRequest) -> bool {
 }
 
 /// What is wrong with how such a request names its client.
-pub(super) fn misnamed_client(request: &HttpRequest) -> Option<&'static str> {
-    let body = Body::of_oauth(request).ok();
-    match body.as_ref().and_then(|body| body.text("client_id").ok()) {
+pub(super) fn misnamed_client(presented: &Presented) -> Option<&'static str> {
+    match presented.body().and_then(|body| body.text("client_id")).ok() {
         None => Some("there is no client_id in the body"),
         Some(id) if id != CLIENT_ID => Some("the client_id is not the one that this client was given"),
         Some(_) => None,
     }
 }
 
-fn told(state: &State, request: &HttpRequest, outcome: Outcome) -> TokenRequest {
-    let body = Body::of_oauth(request).ok();
-    let grant = body.as_ref().and_then(|body| match body.text("grant_type").ok()? {
-        DEVICE_GRANT => Some(Grant::DeviceCode),
-        "refresh_token" => Some(Grant::RefreshToken),
+fn told(state: &State, presented: &Presented, outcome: Outcome) -> TokenRequest {
+    let grant = match presented.body().and_then(|body| body.text("grant_type")) {
+        Ok(DEVICE_GRANT) => Some(Grant::DeviceCode),
+        Ok("refresh_token") => Some(Grant::RefreshToken),
         _ => None,
-    });
-    let place = body.as_ref().and_then(|body| state.place_of(body.text("refresh_token").ok()?));
+    };
+    let place = presented.refresh_token.and_then(|token| state.place_of(token));
     TokenRequest {
         id: state.tally.values().sum::<u64>() + 1,
         grant,
@@ -107,8 +94,8 @@ fn told(state: &State, request: &HttpRequest, outcome: Outcome) -> TokenRequest 
     }
 }
 
-fn authorize_device(desk: &mut Desk<'_>, request: &HttpRequest) -> Result<Value, Refusal> {
-    if Body::of_oauth(request)?.text("client_id")? != CLIENT_ID {
+fn authorize_device(desk: &mut Desk<'_>, presented: &Presented) -> Result<Value, Refusal> {
+    if presented.body()?.text("client_id")? != CLIENT_ID {
         return Err(INVALID_CLIENT);
     }
     let settings = &desk.pensar.settings;
@@ -143,20 +130,20 @@ fn metadata(desk: &Desk<'_>) -> Value {
     })
 }
 
-fn authenticate(
-    desk: &mut Desk<'_>,
-    request: &HttpRequest,
-    told: &mut TokenRequest,
-) -> Result<Value, Refusal> {
-    let body = Body::of_oauth(request)?;
+fn authenticate(desk: &mut Desk<'_>, asked: &Asked<'_>, told: &mut TokenRequest) -> Result<Value, Refusal> {
+    let presented = &asked.presented;
+    let body = presented.body()?;
     if body.text("client_id")? != CLIENT_ID {
         told.outcome = Outcome::InvalidClient;
         return Err(INVALID_CLIENT);
     }
     body.text("grant_type")?;
     let mut answer = match told.grant {
-        Some(Grant::DeviceCode) => exchange(desk, body.text("device_code")?, told),
-        Some(Grant::RefreshToken) => refresh(desk, body.text("refresh_token")?, told, request),
+        Some(Grant::DeviceCode) => exchange(desk, presented.device_code.ok_or(INVALID_REQUEST)?, told),
+        Some(Grant::RefreshToken) => {
+            let name = presented.refresh_token.ok_or(INVALID_REQUEST)?;
+            refresh(desk, body.text("refresh_token")?, name, told, asked)
+        }
         None => Err(UNSUPPORTED),
     }?;
     if body.is_form {
@@ -167,9 +154,9 @@ fn authenticate(
 }
 
 /// A terminal asks whether its device code was approved (RFC 8628 §3.4, §3.5).
-fn exchange(desk: &mut Desk<'_>, device_code: &str, told: &mut TokenRequest) -> Result<Value, Refusal> {
+fn exchange(desk: &mut Desk<'_>, device_code: Digest, told: &mut TokenRequest) -> Result<Value, Refusal> {
     let WholeState { ratchet, pensar, .. } = &mut *desk.state;
-    let device = pensar.devices.get_mut(&Digest::of(device_code)).filter(|device| !device.legacy);
+    let device = pensar.devices.get_mut(&device_code).filter(|device| !device.legacy);
     let (outcome, refusal) = match device {
         None => (Outcome::Invalid, INVALID_GRANT),
         Some(device) => {
@@ -201,31 +188,29 @@ fn exchange(desk: &mut Desk<'_>, device_code: &str, told: &mut TokenRequest) -> 
 fn refresh(
     desk: &mut Desk<'_>,
     token: &str,
+    name: Digest,
     told: &mut TokenRequest,
-    request: &HttpRequest,
+    asked: &Asked<'_>,
 ) -> Result<Value, Refusal> {
-    let seen = Seen { request, now: desk.now, speed: desk.config.speed };
+    let seen = Seen { asked, now: desk.now, speed: desk.config.speed };
     let WholeState { ratchet, pensar, watch, .. } = &mut *desk.state;
-    let which = format!(
-        "family {}, refresh token {}",
-        told.family.as_deref().unwrap_or("?"),
-        told.number.unwrap_or_default()
-    );
-    if pensar.was_refreshed(token) {
+    let (family, number) = (told.family.as_deref().unwrap_or("?"), told.number.unwrap_or_default());
+    let which = || format!("family {family}, refresh token {number}");
+    if pensar.was_refreshed(name) {
         watch.occasion(Rule::RefreshReplayed);
     }
-    let (outcome, pair) = match pensar.refresh(ratchet, &desk.pensar.settings, token, desk.now) {
+    let (outcome, pair) = match pensar.refresh(ratchet, &desk.pensar.settings, token, name, desk.now) {
         Refreshed::Rotated(pair) => (Outcome::Rotated, Some(pair)),
         Refreshed::Repeated { pair, raced } => {
             if raced {
                 watch.broke(Rule::RefreshRaced, seen, || {
-                    format!("{which}: presented again though its answer had been delivered")
+                    format!("{}: presented again though its answer had been delivered", which())
                 });
             }
             (Outcome::Repeated, Some(pair))
         }
         Refreshed::Reuse => {
-            watch.broke(Rule::RefreshReplayed, seen, || format!("{which}: had been spent before"));
+            watch.broke(Rule::RefreshReplayed, seen, || format!("{}: had been spent before", which()));
             (Outcome::ReuseRevoked, None)
         }
         Refreshed::Revoked => (Outcome::Revoked, None),

@@ -9,7 +9,7 @@ use doorkey_core::http::{HttpRequest, Method};
 use doorkey_core::secret::Secret;
 use doorkey_core::time::WallTime;
 use doorkey_sandbox::{
-    Access, AccessLog, LastPage, Options, Person, PersonError, Running, TimeSource, serve,
+    Access, AccessLog, LastPage, Options, Person, PersonError, Running, ServeError, TimeSource, serve,
 };
 
 use crate::world::*;
@@ -123,7 +123,7 @@ fn a_stopped_server_lets_go_of_its_ports() {
     let (api, app) = (running.api.origin().port(), running.app.origin().port());
     let mut open = connect(&running.api);
     let taken = serve(Options { api_port: api, ..Options::default() });
-    assert_eq!(taken.unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+    assert!(matches!(taken.unwrap_err(), ServeError::Port(port, _) if port == api));
     running.stop();
     assert_eq!(open.read(&mut [0]).unwrap_or(0), 0, "connections are closed");
     let again = serve(Options { api_port: api, app_port: app, ..Options::default() }).unwrap();

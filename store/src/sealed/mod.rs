@@ -10,6 +10,7 @@
 
 mod header;
 mod key;
+mod stack;
 
 use std::fmt;
 use std::path::Path;
@@ -26,6 +27,7 @@ use zeroize::Zeroizing;
 
 use self::header::{Cost, Derivation, Header, SALT, Unusable, split};
 use self::key::{Key, derive};
+use self::stack::wiping_stack;
 use crate::envelope::{Envelope, Purpose};
 use crate::failure::{failure, shown};
 use crate::private_file::{explain, unreadable};
@@ -77,25 +79,10 @@ impl Sealer {
         Ok(derived)
     }
 
-    fn derived(&self) -> MutexGuard<'_, Option<(Header, Key)>> {
-        // It is only ever replaced as a whole.
-        self.derived.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Envelope for Sealer {
-    fn has_key(&self) -> bool {
-        self.given.is_some()
-    }
-
-    fn make_ready(&self, path: &Path) -> Result<(), StoreFailure> {
-        self.ready(path).map(drop)
-    }
-
-    fn seal(&self, path: &Path, purpose: Purpose, text: &Secret) -> Result<Secret, StoreFailure> {
+    fn sealed(&self, path: &Path, purpose: Purpose, text: &[u8]) -> Result<Secret, StoreFailure> {
         let derived = self.ready(path)?;
         let Some((header, key)) = derived.as_ref() else { return Err(unsealable(path)) };
-        let (mut line, text) = (header.text(purpose), text.expose_secret().as_bytes());
+        let mut line = header.text(purpose);
         let nonce = random::<NONCE>()?;
         // One allocation of the right size: growing would leave copies of the text behind.
         let mut body = Zeroizing::new(Vec::with_capacity(NONCE + text.len() + TAG));
@@ -110,7 +97,7 @@ impl Envelope for Sealer {
         Ok(Secret::new(line))
     }
 
-    fn open(&self, path: &Path, purpose: Purpose, line: &str) -> Result<Secret, StoreFailure> {
+    fn opened(&self, path: &Path, purpose: Purpose, line: &str) -> Result<Secret, StoreFailure> {
         let given = self.given(path)?;
         let (header, authenticated, body) = split(line, purpose).map_err(|why| unusable(path, why))?;
         let malformed = || explain(path, UnreadableRecord::Malformed);
@@ -128,6 +115,29 @@ impl Envelope for Sealer {
         // Only now: nobody without the key decides what is derived anew for the next text that is sealed.
         *derived = Some((header, key));
         str::from_utf8(text).map(Secret::from).map_err(|_| malformed())
+    }
+
+    fn derived(&self) -> MutexGuard<'_, Option<(Header, Key)>> {
+        // It is only ever replaced as a whole.
+        self.derived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Envelope for Sealer {
+    fn has_key(&self) -> bool {
+        self.given.is_some()
+    }
+
+    fn make_ready(&self, path: &Path) -> Result<(), StoreFailure> {
+        wiping_stack(|| self.ready(path).map(drop))
+    }
+
+    fn seal(&self, path: &Path, purpose: Purpose, text: &Secret) -> Result<Secret, StoreFailure> {
+        wiping_stack(|| self.sealed(path, purpose, text.expose_secret().as_bytes()))
+    }
+
+    fn open(&self, path: &Path, purpose: Purpose, line: &str) -> Result<Secret, StoreFailure> {
+        wiping_stack(|| self.opened(path, purpose, line))
     }
 
     fn sealed_length(&self, bytes: usize) -> usize {

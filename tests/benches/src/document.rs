@@ -18,6 +18,15 @@ pub(crate) fn write(tables: &[(&str, String)]) {
     fs::write(PATH, text).unwrap();
 }
 
+/// The first table under a name, its head first.
+pub(crate) fn rows(name: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(PATH).unwrap();
+    let (_, from) = text.split_once(&format!("<!-- {name} -->\n")).unwrap();
+    let lines = from.lines().take_while(|line| line.starts_with('|'));
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    lines.filter(|line| !line.starts_with("|---")).map(cells).collect()
+}
+
 /// A table in Markdown.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let line = |cells: Vec<&str>| format!("| {} |\n", cells.join(" | "));

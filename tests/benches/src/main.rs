@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints its tables")]
 
+mod charts;
 mod crates;
 mod document;
 mod flight;
@@ -84,9 +85,16 @@ fn main() {
     };
     let (flags, names): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|arg| arg.starts_with("--"));
     let unknown = |name: &&String| TABLES.iter().all(|(table, _)| table != name);
-    if let Some(odd) = flags.iter().find(|flag| *flag != "--write").or(names.iter().find(unknown)) {
+    if let Some(odd) = flags
+        .iter()
+        .find(|flag| !["--write", "--charts"].contains(&flag.as_str()))
+        .or(names.iter().find(unknown))
+    {
         eprintln!("there is no table or option {odd:?}");
         std::process::exit(2);
+    }
+    if flags.iter().any(|flag| flag == "--charts") {
+        return charts::draw();
     }
     let wanted = |name: &str| {
         names.is_empty() || names.iter().any(|asked| asked == name)
@@ -105,5 +113,6 @@ fn main() {
     }
     if !flags.is_empty() {
         document::write(&tables);
+        charts::draw();
     }
 }

@@ -108,11 +108,16 @@ impl Bounds {
             Self::new("interrupts", Troubles { crashes: 1, losses: 1, interrupts: 1, ..none }),
             Self::new("strangers", Troubles { crashes: 1, losses: 1, strangers: 1, ..none }),
             Self::new("three", Troubles { crashes: 1, losses: 1, ..none }).sessions(3),
+            Self::new("three, stores", Troubles { losses: 1, stores: 1, ..none }).sessions(3),
+            Self::new("three, clocks", Troubles { crashes: 1, jumps: 1, ..none }).sessions(3),
+            Self::new("everything", Troubles { crashes: 1, losses: 1, stores: 1, jumps: 1, ..none }),
             Self::new("login, logout, crash", Troubles { crashes: 1, ..none }).login().logout(),
             Self::new("login, logout, loss", Troubles { losses: 1, ..none }).login().logout(),
         ];
         let last_resorts = Self::new("last resorts", Troubles { losses: 4, ..none }).alone(5).strict().dead();
-        std::iter::once(last_resorts).chain(bounds.into_iter().flat_map(Self::at_each_issuer)).collect()
+        // Nothing goes wrong: no issuer and no token makes a difference.
+        let many = Self::new("three, login, logout", none).sessions(3).login().logout();
+        [last_resorts, many].into_iter().chain(bounds.into_iter().flat_map(Self::at_each_issuer)).collect()
     }
 
     fn at_two_issuers(self) -> [Self; 2] {

@@ -59,6 +59,8 @@ pub struct Process {
 pub struct Flight {
     pub id: CommandId,
     pub request: HttpRequest,
+    /// The refresh token that the request presents.
+    pub presented: Option<Secret>,
     pub response: HttpResponse,
 }
 

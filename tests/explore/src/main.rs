@@ -52,17 +52,21 @@ fn progress() -> impl FnMut(usize, usize, usize) {
 
 /// Nothing may be broken.
 fn sound(args: &Args) -> bool {
-    let mut all_hold = true;
+    let (mut all_hold, mut explorations, mut states, mut transitions) = (true, 0_u64, 0, 0);
     let bounds = if args.long { Bounds::long() } else { Bounds::quick() };
     let wanted = |bounds: &Bounds| args.name.as_deref().is_none_or(|name| name == bounds.name);
     for bounds in bounds.into_iter().filter(wanted) {
         let explored = explore(bounds, progress());
         println!("{explored}");
+        explorations += 1;
+        states += explored.states;
+        transitions += explored.transitions;
         if explored.broken.is_some() {
             show(args, &explored);
             all_hold = false;
         }
     }
+    println!("{explorations} explorations, {states} states, {transitions} transitions");
     all_hold
 }
 

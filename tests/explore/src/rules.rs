@@ -23,6 +23,14 @@ const ARRIVAL: Duration = Duration::from_secs(1);
 /// How often a token of unknown fate may be risked.
 const RISKS: u8 = 3;
 
+/// Where a record is written.
+pub enum Kept {
+    /// Where it belongs, over a record of this login.
+    InPlace { over: Option<String> },
+    /// In the emergency file.
+    InEmergency,
+}
+
 impl World {
     pub fn ghost(&mut self) -> &mut Ghost {
         self.ghost.change()
@@ -52,14 +60,14 @@ impl World {
         self.bounds.troubles.delays > 0 || self.bounds.troubles.jumps > 0
     }
 
-    /// Whether the token of a request has left before.
-    pub fn was_sent(&self, request: &HttpRequest) -> bool {
-        presented(request).is_some_and(|token| self.ghost.sent.contains_key(&token))
+    /// Whether the token that a request presents has left before.
+    pub fn was_sent(&self, token: Option<&Secret>) -> bool {
+        token.is_some_and(|token| self.ghost.sent.contains_key(token))
     }
 
     /// A request for tokens leaves: is it right to send it (invariants 4, 5, 7 to 10, 12)?
-    pub fn check_request(&self, who: usize, request: &HttpRequest) -> Checked {
-        let Some(token) = presented(request) else { return Ok(()) };
+    pub fn check_request(&self, who: usize, presented: Option<&Secret>) -> Checked {
+        let Some(token) = presented else { return Ok(()) };
         let holds = self.disk.lock == Some(who);
         Violation::unless(holds, 4, || format!("{who} refreshes without the lock"))?;
         Violation::unless(!self.disk.shared, 4, || format!("{who} refreshes what another computer may"))?;
@@ -69,12 +77,12 @@ impl World {
         let Some(record) = self.disk.records.get(&BACKEND) else {
             return Err(Violation::new(5, format!("{who} sends a token that is not stored")));
         };
-        let stored = record.token == token;
+        let stored = record.token == *token;
         Violation::unless(stored, 5, || format!("{who} sends another token than is stored now"))?;
         let rotation = record.rotation.as_ref();
         let spending = rotation.is_some_and(|rotation| matches!(rotation.journal, Journal::Spending(_)));
         Violation::unless(spending, 7, || format!("{who} sends a token, and the journal does not say so"))?;
-        let refused = self.ghost.refused.contains(&token);
+        let refused = self.ghost.refused.contains(token);
         Violation::unless(!refused, 9, || format!("{who} sends a token that was refused"))?;
         let access = rotation.and_then(|rotation| rotation.access.as_ref());
         let (now, boot) = (self.now(), &*self.service.boot_id);
@@ -87,7 +95,7 @@ impl World {
             Some(Journal::Spending(spending)) => spending.started.boot == boot || !self.may_have_slept(),
             _ => true,
         };
-        if let Some(sent) = self.ghost.sent.get(&token)
+        if let Some(sent) = self.ghost.sent.get(token)
             && timed
             && !self.is_within_grace(*sent)
         {
@@ -101,8 +109,8 @@ impl World {
     }
 
     /// A request for tokens has left, and may have arrived.
-    pub fn has_left(&mut self, request: &HttpRequest) {
-        let Some(token) = presented(request) else { return };
+    pub fn has_left(&mut self, presented: Option<Secret>) {
+        let Some(token) = presented else { return };
         let now = WALL + self.millis;
         let risk = self.ghost.sent.get(&token).is_some_and(|sent| !self.is_within_grace(*sent));
         let sent = self.ghost().sent.entry(token).or_insert(Sent { first: now, risked: 0 });
@@ -126,21 +134,26 @@ impl World {
     }
 
     /// An answer reaches a process.
-    pub fn heard(&mut self, who: usize, request: &HttpRequest, response: &HttpResponse) {
+    pub fn heard(
+        &mut self,
+        who: usize,
+        request: &HttpRequest,
+        presented: Option<Secret>,
+        response: &HttpResponse,
+    ) {
         if !is_token_request(request) {
             return;
         }
-        let body: serde_json::Value = serde_json::from_slice(response.body.as_bytes()).unwrap_or_default();
         let login = self.newest().and_then(login_of).map(str::to_owned).unwrap_or_default();
         let process = self.process(who);
         if response.status == 200 {
             process.pair_of = Some(login);
-            match body.get("refresh_token").and_then(|_| presented(request)) {
+            match presented {
                 Some(_) => self.pairs.refreshes += 1,
                 None => self.pairs.logins += 1,
             }
-        } else if body["error"] == "invalid_grant" {
-            process.refused = presented(request);
+        } else if is_refusal(response) {
+            process.refused = presented;
         }
     }
 
@@ -231,13 +244,7 @@ impl World {
     }
 
     /// What a store answered: does it fit what nobody else can have done (invariant 5), and what becomes of the pair?
-    pub fn check_answer(
-        &mut self,
-        who: usize,
-        op: &StoreOp,
-        answer: &StoreAnswer,
-        before: Option<String>,
-    ) -> Checked {
+    pub fn check_answer(&mut self, who: usize, kept: Option<Kept>, answer: &StoreAnswer) -> Checked {
         let conflict = *answer == StoreAnswer::Conflict;
         let lied_to = self.ghost.excuses.stranger || self.ghost.excuses.forgotten;
         let late = self.process(who).troubled;
@@ -247,16 +254,18 @@ impl World {
         if *answer != StoreAnswer::Done {
             return Ok(());
         }
-        match op {
-            StoreOp::Write { record, .. } => self.written(who, record, before),
-            StoreOp::WriteEmergency(_) => self.process(who).pair_of = None,
-            _ => {}
+        match kept {
+            Some(Kept::InPlace { over }) => self.written(who, over),
+            Some(Kept::InEmergency) => self.process(who).pair_of = None,
+            None => {}
         }
         Ok(())
     }
 
-    fn written(&mut self, who: usize, record: &Record, before: Option<String>) {
-        let login = login_of(record).map(str::to_owned);
+    /// A record was written over this login's.
+    fn written(&mut self, who: usize, before: Option<String>) {
+        let Some(record) = self.disk.records.get(&BACKEND) else { return };
+        let (login, ended) = (login_of(record).map(str::to_owned), record.is_tombstone());
         let settled = record.rotation.as_ref().is_some_and(|rotation| rotation.journal == Journal::Settled);
         let process = self.process(who);
         if settled {
@@ -266,11 +275,11 @@ impl World {
         if let Some(token) = process.refused.take() {
             self.ghost().refused.insert(token);
         }
-        if !record.is_tombstone() && login.as_ref().is_some_and(|login| self.ghost.over.contains(login)) {
+        if !ended && login.as_ref().is_some_and(|login| self.ghost.over.contains(login)) {
             // A login that has written itself once more, over another that came between.
             self.ghost().over.retain(|over| Some(over) != login.as_ref());
         }
-        if record.is_tombstone() {
+        if ended {
             self.ghost().over.extend(login);
         } else if before != login {
             self.ghost().over.extend(before);
@@ -399,8 +408,14 @@ impl Process {
     }
 }
 
+/// Whether the issuer does not accept what was presented.
+fn is_refusal(response: &HttpResponse) -> bool {
+    let body: serde_json::Value = serde_json::from_slice(response.body.as_bytes()).unwrap_or_default();
+    body["error"] == "invalid_grant"
+}
+
 /// The refresh token that a request presents.
-fn presented(request: &HttpRequest) -> Option<Secret> {
+pub fn presented(request: &HttpRequest) -> Option<Secret> {
     let body: serde_json::Value = serde_json::from_slice(request.body.as_bytes()).ok()?;
     Some(Secret::from(body["refresh_token"].as_str()?))
 }

@@ -7,12 +7,13 @@ use doorkey_core::event::Event;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use doorkey_core::machine::Disposition;
 use doorkey_core::notice::Notice;
+use doorkey_core::secret::Secret;
 use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 
 use crate::action::{StoreTrouble, WayTrouble};
 use crate::client::{Client, Flight, Process};
 use crate::ghost::Violation;
-use crate::rules::login_of;
+use crate::rules::{Kept, login_of, presented};
 use crate::world::{BACKEND, World};
 
 /// Whether it went as it must.
@@ -81,8 +82,9 @@ impl World {
                 self.tell(who, Event::Store { id, answer })?;
             }
             Some(Command::Send { id, request, .. }) => {
-                self.check_request(who, &request)?;
-                return self.arrive(who, id, request);
+                let presented = presented(&request);
+                self.check_request(who, presented.as_ref())?;
+                return self.arrive(who, id, request, presented);
             }
             Some(other) => panic!("{other:?} is done at once"),
         }
@@ -139,7 +141,8 @@ impl World {
         let Some(Command::Send { id, request, .. }) = self.process(who).head.take() else {
             panic!("nothing is sent")
         };
-        self.check_request(who, &request)?;
+        let presented = presented(&request);
+        self.check_request(who, presented.as_ref())?;
         let event = match trouble {
             WayTrouble::NotSent => Event::RequestFailed { id, failure: lost(FailureKind::NotSent) },
             WayTrouble::Throttled => {
@@ -147,7 +150,7 @@ impl World {
                 Event::Response { id, response }
             }
             _ => {
-                self.has_left(&request);
+                self.has_left(presented);
                 Event::RequestFailed { id, failure: lost(FailureKind::AnswerLost) }
             }
         };
@@ -198,8 +201,9 @@ impl World {
     /// An invariant does not hold.
     pub fn kill_sending(&mut self, who: usize) -> Checked {
         let Some(request) = self.process(who).token_request().cloned() else { panic!("nothing is sent") };
-        self.check_request(who, &request)?;
-        self.has_left(&request);
+        let presented = presented(&request);
+        self.check_request(who, presented.as_ref())?;
+        self.has_left(presented);
         self.orphans.push(Rc::new(request));
         self.kill(who);
         Ok(())
@@ -284,9 +288,15 @@ impl World {
     }
 
     /// The request reaches the issuer, whose answer is on its way then.
-    fn arrive(&mut self, who: usize, id: CommandId, request: HttpRequest) -> Checked {
-        let excused = self.is_excused() || self.was_sent(&request);
-        self.has_left(&request);
+    fn arrive(
+        &mut self,
+        who: usize,
+        id: CommandId,
+        request: HttpRequest,
+        presented: Option<Secret>,
+    ) -> Checked {
+        let excused = self.is_excused() || self.was_sent(presented.as_ref());
+        self.has_left(presented.clone());
         let response = self.ask(&request);
         self.check_grade(excused)?;
         self.note(|| format!("the issuer answers {}", response.status));
@@ -294,13 +304,13 @@ impl World {
         if response.status == 200 {
             self.ghost().minted = Some(minted);
         }
-        self.process(who).flight = Some(Flight { id, request, response });
+        self.process(who).flight = Some(Flight { id, request, presented, response });
         Ok(())
     }
 
     fn deliver(&mut self, who: usize, flight: Flight) -> Checked {
-        let Flight { id, request, response } = flight;
-        self.heard(who, &request, &response);
+        let Flight { id, request, presented, response } = flight;
+        self.heard(who, &request, presented, &response);
         self.tell(who, Event::Response { id, response })?;
         self.run_ahead(who)
     }
@@ -308,9 +318,16 @@ impl World {
     fn perform(&mut self, who: usize, op: StoreOp) -> Result<StoreAnswer, Violation> {
         self.check_op(who, &op)?;
         let changes = !is_read(&op);
-        let before = self.disk.records.get(&BACKEND).and_then(login_of).map(str::to_owned);
-        let answer = self.disk.change().perform(who, op.clone());
-        self.check_answer(who, &op, &answer, before)?;
+        let kept = match op {
+            StoreOp::Write { .. } => {
+                let login = self.disk.records.get(&BACKEND).and_then(login_of);
+                Some(Kept::InPlace { over: login.map(str::to_owned) })
+            }
+            StoreOp::WriteEmergency(_) => Some(Kept::InEmergency),
+            _ => None,
+        };
+        let answer = self.disk.change().perform(who, op);
+        self.check_answer(who, kept, &answer)?;
         if changes {
             self.forget_the_past();
         }

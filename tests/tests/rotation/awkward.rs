@@ -15,7 +15,7 @@ use doorkey_tests::mishap::Mishap;
 use crate::world::{LIFETIME, World, expired, good, holds_session};
 
 /// Answers that say nothing definite.
-const UNCLEAR: [Mishap; 7] = [
+const UNCLEAR: [Mishap; 9] = [
     Mishap::AnswerLost,
     Mishap::Intercepted(400, "<html>Bad Request</html>"),
     Mishap::Intercepted(400, ""),
@@ -23,6 +23,9 @@ const UNCLEAR: [Mishap; 7] = [
     Mishap::Intercepted(503, "<html>Service Unavailable</html>"),
     Mishap::Intercepted(200, "<html>Please accept our terms</html>"),
     Mishap::Intercepted(500, r#"{"error":"server_error"}"#),
+    // Tokens of which one cannot be sent.
+    Mishap::Intercepted(200, r#"{"access_token":"access-1","refresh_token":"two words"}"#),
+    Mishap::Intercepted(200, r#"{"access_token":"access-1","refresh_token":["refresh-1"]}"#),
 ];
 
 #[test]

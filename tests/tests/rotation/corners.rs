@@ -294,17 +294,40 @@ fn an_interrupted_status_does_not_tear_a_renewal() {
     good(world.token());
 }
 
-#[test]
-fn a_spent_token_that_another_program_put_back_is_not_sent() {
+/// Renewed once; then another program has written its file again, with the refresh token that it knew.
+fn put_back() -> World {
     let mut world = expired(0);
     let spent = world.record().token.clone();
     good(world.token());
     let now = world.record().clone();
     assert_eq!(now.rotation.as_ref().unwrap().spent, [spent.fingerprint()]);
-    // Another program writes its file again with the refresh token that it knew.
     let text = now.encode().expose_secret().replace(now.token.expose_secret(), spent.expose_secret());
     world.disk.records.insert(Backend::File, Record::decode(&Secret::from(text.as_str())).unwrap());
+    world
+}
+
+#[test]
+fn a_spent_token_that_was_put_back_is_not_sent_after_its_refusal() {
+    let mut world = put_back();
+    good(world.token());
+    assert_eq!(world.refreshes, 1, "while the access token lives nothing is risked");
     assert_eq!(world.broken_rules(Rule::RefreshReplayed), 0);
+    world.sleep(LIFETIME);
+    for _ in 0..5 {
+        assert_eq!(world.token().unwrap_err().code, "rotation_interrupted");
+        assert_eq!(world.refreshes, 2, "the issuer has refused it");
+    }
+}
+
+#[test]
+fn a_spent_token_that_was_put_back_is_sent_three_times_if_nobody_answers() {
+    let mut world = put_back();
+    world.sleep(LIFETIME);
+    world.mishaps.extend(std::iter::repeat_n(Mishap::Intercepted(503, ""), 10));
+    for _ in 0..5 {
+        world.token().unwrap_err();
+    }
+    assert_eq!((world.mishaps.len(), world.refreshes), (7, 1));
 }
 
 #[test]

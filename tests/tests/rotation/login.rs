@@ -5,12 +5,12 @@ use std::time::Duration;
 use doorkey_core::billing::Advice;
 use doorkey_core::connect::{Connect, ConnectOptions, Connected};
 use doorkey_core::credits::{Credits, CreditsReport};
-use doorkey_core::disconnect::{Disconnect, Disconnected};
+use doorkey_core::disconnect::{Disconnect, Disconnected, Place};
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
 use doorkey_core::money::Money;
 use doorkey_core::notice::Notice;
-use doorkey_core::record::Backend;
+use doorkey_core::record::{Backend, Record};
 use doorkey_core::store::StoreFailureKind;
 use doorkey_core::task::Task;
 use doorkey_sandbox::pensar::{Outcome, account};
@@ -186,6 +186,29 @@ fn connected_already_it_is_not_done_again_unless_asked_for() {
 }
 
 #[test]
+fn a_session_that_another_program_stored_gets_its_workspace() {
+    let mut world = World::new(grace(20), Backend::File);
+    let theirs = Record::bare_refresh(world.record().token.clone());
+    world.disk.records.insert(Backend::File, theirs);
+    let connected = connect(&mut world, account::SOLO, options()).unwrap();
+    assert_eq!((slug(&connected), world.pages.len()), (Some("acme"), 0), "no need to sign in again");
+    assert_eq!(*world.record(), connected.kept.record);
+}
+
+#[test]
+fn what_cannot_stand_in_a_header_is_no_id_of_a_workspace() {
+    for id in ["w\u{e9}", "w\n", "w 1", ""] {
+        let mut world = World::new(grace(20), Backend::File);
+        let theirs = Record::bare_refresh(world.record().token.clone());
+        world.disk.records.insert(Backend::File, theirs);
+        world.disk.ledger.workspace_id = Some(id.into());
+        // The gateway wants to be told of one, and says so.
+        assert!(credits(&mut world).unwrap_err().message.contains("HTTP 400"), "{id:?}");
+        assert_eq!(world.record().workspace.as_ref().unwrap().id, None, "{id:?}");
+    }
+}
+
+#[test]
 fn killed_anywhere_a_login_can_be_repeated() {
     for killed_after in 0..200 {
         let mut world = World::signed_out(grace(20));
@@ -213,17 +236,14 @@ fn killed_anywhere_a_logout_can_be_repeated_and_then_nothing_is_left() {
         // A piece in every place.
         let stale = world.sign_in(5);
         world.disk.records.insert(Backend::File, stale);
-        world.disk.plaintext = Some(doorkey_core::record::Record::bare_refresh("old".into()));
-        world.disk.behind_plaintext = Some(doorkey_core::record::Record::bare("old-key".into()));
+        world.disk.plaintext = Some(Record::bare_refresh("old".into()));
+        world.disk.behind_plaintext = Some(Record::bare("old-key".into()));
         let pid = world.start_with(Task::Disconnect, Disconnect::default(), nobody);
         world.run_for(pid, killed_after);
         let done = world.has_ended(pid);
         world.kill(pid);
         disconnect(&mut world).unwrap();
-        assert!(
-            world.disk.records.values().all(doorkey_core::record::Record::is_tombstone),
-            "{killed_after}"
-        );
+        assert!(world.disk.records.values().all(Record::is_tombstone), "{killed_after}");
         assert_eq!((&world.disk.plaintext, &world.disk.emergency), (&None, &None), "{killed_after}");
         assert!(!world.disk.ledger.session);
         assert_eq!(world.token().unwrap_err().code, "not_signed_in");
@@ -244,6 +264,22 @@ fn a_place_that_cannot_be_cleared_is_told() {
     world.disk.broken.clear();
     assert!(disconnect(&mut world).unwrap().was_connected());
     assert!(world.record().is_tombstone());
+}
+
+#[test]
+fn plain_text_that_comes_back_again_and_again_ends_no_command_late() {
+    let mut world = World::new(grace(20), Backend::File);
+    world.disk.plaintext = Some(Record::bare_refresh("old".into()));
+    world.disk.plaintext_comes_back = true;
+    let disconnected = disconnect(&mut world).unwrap();
+    assert_eq!(disconnected.failed().map(|(place, _)| place).collect::<Vec<_>>(), [Place::Settings]);
+    assert!(world.record().is_tombstone(), "all the rest is cleared");
+
+    let mut world = World::signed_out(grace(20));
+    world.disk.plaintext = Some(Record::bare_refresh("old".into()));
+    world.disk.plaintext_comes_back = true;
+    let forced = ConnectOptions { force: true, ..options() };
+    assert_eq!(slug(&connect(&mut world, account::SOLO, forced).unwrap()), Some("acme"));
 }
 
 #[test]

@@ -105,6 +105,44 @@ fn a_login_as_someone_else_while_the_answer_was_on_its_way_wins() {
 }
 
 #[test]
+fn another_program_that_writes_the_spent_token_again_costs_no_pair() {
+    for strict in [0, 20] {
+        for bare in [true, false] {
+            let mut world = expired(strict);
+            let before = world.record().clone();
+            let pid = world.start();
+            until_answered(&mut world, pid);
+            // It knows nothing of our lock, and of no newer token.
+            let theirs = if bare { Record::bare_refresh(before.token.clone()) } else { before };
+            world.disk.records.insert(Backend::File, theirs.clone());
+            let bearer = good(world.finish(pid));
+            assert!(world.accepts(&bearer));
+            assert_ne!(world.record().token, theirs.token);
+            assert_eq!(good(world.token()), bearer, "it is what is stored");
+            world.sleep(LIFETIME);
+            good(world.token());
+            assert_eq!(world.refreshes, 2);
+            assert!(world.issuer.grade().is_clean());
+        }
+    }
+}
+
+#[test]
+fn after_a_refusal_a_newer_login_is_used_whosever_it_is() {
+    let mut world = expired(0);
+    world.mishaps.push_back(Mishap::Intercepted(400, r#"{"error":"invalid_grant"}"#));
+    let pid = world.start();
+    while !matches!(world.record().rotation.as_ref().unwrap().journal, Journal::Refused { .. }) {
+        assert_eq!(world.run_for(pid, 1), 1);
+    }
+    let other = world.sign_in(9);
+    world.disk.records.insert(Backend::File, other.clone());
+    let bearer = good(world.finish(pid));
+    assert_eq!(bearer.token(), doorkey_core::bearer::bearer_of(&other));
+    assert_eq!((world.refreshes, world.record()), (0, &other), "it is as it was stored");
+}
+
+#[test]
 fn a_login_between_the_look_and_the_lock_is_simply_used() {
     for after in 0..8 {
         let mut world = expired(0);

@@ -138,7 +138,7 @@ impl World {
             issuer: Service::new(config, [7; 32]),
             millis: 0,
             wall_offset: 0,
-            disk: Disk::default(),
+            disk: Disk { keeps_text: true, ..Disk::default() },
             processes: Vec::new(),
             person: Somebody::SOLO,
             pages: Vec::new(),
@@ -357,6 +357,7 @@ impl World {
     }
 
     fn send(&mut self, id: CommandId, request: &HttpRequest, limit: Duration) -> Event {
+        assert!(request.to_http().is_ok(), "what no transport can send: {request:?}");
         let is_token_request = request.url.path() == "/user_management/authenticate";
         if !is_token_request {
             let response = match self.api_says {

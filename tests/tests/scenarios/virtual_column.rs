@@ -40,7 +40,7 @@ impl VirtualColumn {
         let mut column = Self {
             world: World::before(&scenario.steps[0]),
             issuer: Service::new(scenario.site.config(places), [7; 32]),
-            disk: Disk::default(),
+            disk: Disk { keeps_text: true, ..Disk::default() },
             shelf: matches!(scenario.site, Site::Pentify { .. }).then(Shelf::default),
             browser: Browser::Unwanted,
             jitter_seeds: jitter_seeds.into(),
