@@ -515,6 +515,37 @@ fn a_client_that_the_issuer_does_not_know_keeps_its_live_token() {
 }
 
 #[test]
+fn a_refresh_token_of_another_program_becomes_a_login_of_its_own() {
+    let mut world = aged(DEAD, renewed);
+    world.service.bare_issuer.clone_from(&world.service.issuer);
+    put(&mut world, Record::bare_refresh(Secret::from("refresh-1")));
+    assert_eq!(token(&mut world).unwrap(), "access-2");
+    let generation = held(&world).generation.clone().unwrap();
+    assert_eq!(generation.counter, 2, "its journal was the first write");
+    // Found, asked for with what was drawn, and read again under the lock.
+    assert_eq!(count(&world, |op| matches!(op, StoreOp::ReadLedger)), 3);
+}
+
+#[test]
+fn wake_ups_too_early_and_answers_of_long_ago_change_nothing() {
+    let mut world = aged(DEAD, refused);
+    world.noisy = true;
+    assert_eq!(code(&mut world), (Exit::NotSignedIn, "session_expired".into()));
+    assert_eq!((sent(&world, DEAD), world.millis - DEAD), (vec![0], 2_000));
+
+    let mut world = aged(DEAD, busy("120"));
+    world.noisy = true;
+    assert_eq!(code(&mut world).1, "session_not_renewed");
+    assert_eq!(sent(&world, DEAD), [0, 120_000, 240_000]);
+
+    let mut world = aged(DEAD, renewed);
+    world.noisy = true;
+    world.service.bare_issuer.clone_from(&world.service.issuer);
+    put(&mut world, Record::bare_refresh(Secret::from("refresh-1")));
+    assert_eq!(token(&mut world).unwrap(), "access-2");
+}
+
+#[test]
 fn nothing_stored_is_not_signed_in() {
     let mut world = aged(0, nobody);
     world.stores.get_mut(&Backend::File).unwrap().clear();

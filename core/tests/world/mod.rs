@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use doorkey_core::command::Command;
+use doorkey_core::command::{Command, CommandId};
 use doorkey_core::event::Event;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
-use doorkey_core::machine::{Logic, Machine, Outcome};
+use doorkey_core::machine::{Disposition, Logic, Machine, Outcome};
 use doorkey_core::notice::Notice;
 use doorkey_core::record::{Backend, Generation, Record, Slot, Workspace};
 use doorkey_core::secret::{Entropy, Secret};
@@ -75,6 +75,8 @@ pub struct World {
     pub detail: &'static str,
     /// Whether the person answers the keychain's prompt.
     pub unseals: bool,
+    /// Between all that happens there are wake-ups too early, and answers to commands of long ago.
+    pub noisy: bool,
     draws: u8,
 }
 
@@ -113,6 +115,7 @@ impl World {
             rival: false,
             detail: "it is so",
             unseals: false,
+            noisy: false,
             draws: 0,
         }
     }
@@ -135,6 +138,9 @@ impl World {
         let mut queue = std::collections::VecDeque::new();
         loop {
             let now = self.now();
+            if self.noisy && !matches!(event, Event::Started { .. }) {
+                self.disturb(&mut machine, &mut recorder, &mut lines);
+            }
             let disposition = machine.handle_event(now, event.clone());
             let commands: Vec<Command> = std::iter::from_fn(|| machine.poll_command()).collect();
             lines.push(recorder.line(now, &event, disposition, &commands));
@@ -180,11 +186,31 @@ impl World {
                     None => {
                         let (at, _) =
                             machine.poll_timeout().unwrap_or_else(|| panic!("it waits for nothing"));
+                        if self.noisy {
+                            self.disturb(&mut machine, &mut recorder, &mut lines);
+                        }
                         self.millis = self.millis.max(at.as_millis());
                         break Event::Woke;
                     }
                 }
             };
+        }
+    }
+
+    /// What changes nothing at this time, and brings no command.
+    fn disturb<L: Logic>(&self, machine: &mut Machine<L>, recorder: &mut Recorder, lines: &mut Vec<String>) {
+        let (now, id) = (self.now(), CommandId(u32::MAX));
+        let due = machine.poll_timeout().is_some_and(|(at, _)| at <= now.mono);
+        let early = (!due).then_some(Event::Woke);
+        let late = [
+            Event::Store { id, answer: StoreAnswer::Done },
+            Event::Entropy { id, entropy: Entropy::new([77; 32]) },
+        ];
+        for event in early.into_iter().chain(late) {
+            let disposition = machine.handle_event(now, event.clone());
+            assert!(matches!(disposition, Disposition::Ignored(_)), "{event:?}");
+            assert_eq!(machine.poll_command(), None, "{event:?}");
+            lines.push(recorder.line(now, &event, disposition, &[]));
         }
     }
 
