@@ -10,6 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use sealed::Sealed;
+use sealed::hostile::Answer;
+use sealed::issuer::{Home, Issuer};
 
 const PENTIFY: &str = env!("CARGO_BIN_EXE_pentify");
 const PENSAR: &str = env!("CARGO_BIN_EXE_pensar");
@@ -92,4 +94,25 @@ fn a_command_that_is_run_inherits_no_file() {
     };
     assert!(run.status.success(), "{run:?}");
     assert_eq!(open(&run), open(&own));
+}
+
+/// Who decides for an encrypted file does not expect to find the tokens of before in a plain one.
+#[test]
+fn a_store_that_is_not_used_any_more_keeps_no_login() {
+    let issuer = Issuer::start(|_| Answer::json(404, "{}"));
+    let mut home = Home::new("threats-former-store");
+    let folder = home.sealed.home.join(".config/doorkey");
+    fs::create_dir_all(&folder).unwrap();
+    let key = folder.join("key");
+    fs::write(&key, "k".repeat(32)).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(folder.join("config.toml"), format!("key_file = {key:?}\n")).unwrap();
+    home.login(&issuer, &[]);
+    let plain = || fs::read_to_string(folder.join("credentials")).unwrap_or_default();
+    assert!(plain().contains("refresh-"), "{}", plain());
+    home.sealed.set("DOORKEY_STORE", "encrypted-file");
+    home.login(&issuer, &[]);
+    assert!(folder.join("credentials.enc").exists());
+    assert!(!plain().contains("refresh-"), "{}", plain());
+    home.doorkey(&["token"]).expect(0);
 }

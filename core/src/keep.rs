@@ -240,9 +240,10 @@ impl Keep {
         }
         let mut stale: VecDeque<Unsettled> = core::mem::take(&mut self.ledger.unsettled).into();
         let failed = |backend: &Backend| self.failed.iter().any(|(failed, _)| failed == backend);
-        let others =
-            cx.service.backends.iter().copied().filter(|backend| *backend != home && !failed(backend));
-        for backend in others {
+        // One that is not to be used any more may hold the login before, which nobody would look for there again.
+        let former = self.ledger.backend.filter(|former| !cx.service.backends.contains(former));
+        let others = cx.service.backends.iter().copied().chain(former);
+        for backend in others.filter(|backend| *backend != home && !failed(backend)) {
             let slots = self.slots(cx).into_iter();
             stale.extend(slots.map(|slot| Unsettled { backend, slot, version: None }));
         }
