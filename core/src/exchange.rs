@@ -239,6 +239,9 @@ fn refusal(service: &Service, host: &Origin, response: &HttpResponse) -> Failure
             format!("{name} refused the request (HTTP {status}{}){said}", in_words(code)),
         )
         .next(match status {
+            _ if code == Some("target_not_verified") => {
+                format!("verify at {} that the target is yours, then try again", service.app.origin())
+            }
             403 => "ask for the right to do that, or sign in as somebody who has it".to_owned(),
             404 => format!("check the path, and {}", service.api_variable),
             409 => "look at how things stand now, then try again".to_owned(),
