@@ -278,9 +278,9 @@ fn a_program_in_the_background_leaves_the_terminal_alone() {
     terminal.wait_for("it stopped");
     let child = child_of(&terminal);
     terminal.wait_until(|_| state_of(child) == 'T');
-    terminal.type_in("go\n");
-    // Continued, it asks for the terminal, and is stopped again.
+    // Continued, it asks for the terminal, and is stopped again: that may be over before anybody looks.
     let switches = switches_of(child);
+    terminal.type_in("go\n");
     terminal.wait_until(|_| switches_of(child) > switches && state_of(child) == 'T');
     assert_nothing_left(&terminal, "background");
     assert_eq!(terminal.screen().split("it stopped").nth(1).unwrap().matches("view").count(), 0);
