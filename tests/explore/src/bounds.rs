@@ -74,10 +74,18 @@ impl Bounds {
         Self { seeded: Some(mistake), ..self }
     }
 
-    /// What is explored in seconds: what is smallest comes first.
+    /// What is explored in seconds.
     pub fn quick() -> Vec<Self> {
+        let mut all: Vec<Self> = Self::small().into_iter().flat_map(Self::at_two_issuers).collect();
+        // Nothing goes wrong: no issuer and no token makes a difference.
+        all.push(Self::new("login and logout", Troubles::default()).login().logout());
+        all
+    }
+
+    /// One thing goes wrong, or two: what is smallest comes first.
+    fn small() -> [Self; 8] {
         let none = Troubles::default();
-        let bounds = [
+        [
             Self::new("logout", Troubles { crashes: 1, losses: 1, ..none }).alone(1).logout(),
             Self::new("copied home", Troubles { crashes: 1, losses: 1, ..none }).copied(),
             Self::new("stranger", Troubles { strangers: 1, ..none }),
@@ -86,11 +94,7 @@ impl Bounds {
             Self::new("full disk", Troubles { stores: 4, ..none }).alone(1),
             Self::new("interrupt", Troubles { interrupts: 1, losses: 1, ..none }),
             Self::new("crash", Troubles { crashes: 1, losses: 1, ..none }),
-        ];
-        let mut all: Vec<Self> = bounds.into_iter().flat_map(Self::at_two_issuers).collect();
-        // Nothing goes wrong: no issuer and no token makes a difference.
-        all.push(Self::new("login and logout", none).login().logout());
-        all
+        ]
     }
 
     /// What takes minutes.
@@ -117,7 +121,9 @@ impl Bounds {
         let last_resorts = Self::new("last resorts", Troubles { losses: 4, ..none }).alone(5).strict().dead();
         // Nothing goes wrong: no issuer and no token makes a difference.
         let many = Self::new("three, login, logout", none).sessions(3).login().logout();
-        [last_resorts, many].into_iter().chain(bounds.into_iter().flat_map(Self::at_each_issuer)).collect()
+        let small = Self::small().into_iter().flat_map(Self::at_two_issuers).map(Self::dead);
+        let wide = bounds.into_iter().flat_map(Self::at_each_issuer);
+        small.chain([last_resorts]).chain(wide).chain([many]).collect()
     }
 
     fn at_two_issuers(self) -> [Self; 2] {
