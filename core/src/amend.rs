@@ -5,16 +5,16 @@ use alloc::string::String;
 
 use crate::command::CommandId;
 use crate::event::Event;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, not_signed_in};
 use crate::keep::{Kept, remembered};
 use crate::lookup::{Found, Lookup};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Gateway, Generation, Record, Slot, Workspace};
-use crate::resolve::{not_signed_in, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::secret::Fingerprint;
 use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreOp};
+use crate::store_failure::{misplaced, store_failure};
 use crate::time::Timestamp;
 
 /// The machine. It re-reads under the lock: what others have stored meanwhile stays, and only the login that it was
@@ -62,15 +62,13 @@ impl Amend {
         let mut lookup = Lookup::default();
         let step = lookup.start(cx);
         self.phase = Phase::Looking(lookup);
-        self.looked(cx, step)
+        step.then(|end| self.looked(cx, end))
     }
 
-    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<Kept> {
-        let found = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return self.unlock(cx, Err(failure)),
-            Step::Done(Ok(found)) => found,
+    fn looked(&mut self, cx: &mut Context<'_>, end: Outcome<Found>) -> Step<Kept> {
+        let found = match end {
+            Ok(found) => found,
+            Err(failure) => return self.unlock(cx, Err(failure)),
         };
         // What a crash left in the emergency file goes where it belongs on this occasion, too.
         let newest = found.newest().map(|(_, newest)| newest.clone());
@@ -145,7 +143,7 @@ impl Amend {
                 self.unlock(cx, Ok(*kept))
             }
             (Phase::Unlocking(_, end), _) => Step::Done(*end),
-            _ => unexpected(),
+            _ => self.unlock(cx, Err(misplaced())),
         }
     }
 }
@@ -163,7 +161,7 @@ impl Logic for Amend {
             (Phase::Looking(mut lookup), event) => {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
+                step.then(|end| self.looked(cx, end))
             }
             (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
                 self.store_answered(cx, phase, answer)

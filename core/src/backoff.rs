@@ -2,12 +2,21 @@
 
 use core::time::Duration;
 
+use crate::machine::Context;
 use crate::service::RetryPolicy;
 
 /// The wait after the `failures`-th failure in a row (from 1), without jitter: doubled each time, capped.
 pub fn backoff(policy: &RetryPolicy, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(31);
     policy.first_wait.saturating_mul(1 << doublings).min(policy.longest_wait)
+}
+
+/// How long to wait before a request is tried again that was sent `tries` times: as the answer `asked`, else the longer
+/// the more tries; `None`: that is too often, or too long.
+pub(crate) fn before_next_try(cx: &mut Context<'_>, tries: u32, asked: Option<Duration>) -> Option<Duration> {
+    let policy = cx.service.retry;
+    let wait = asked.unwrap_or_else(|| cx.jittered(backoff(&policy, tries)));
+    (tries < policy.tries && wait <= policy.patience).then_some(wait)
 }
 
 /// A small deterministic generator (SplitMix64), so that many clients that failed together do not return together.

@@ -4,16 +4,14 @@ use alloc::boxed::Box;
 use alloc::format;
 
 use crate::amend::someone_else;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, not_signed_in};
 use crate::keep::Kept;
 use crate::lookup::{Found, check_issuer};
 use crate::machine::Context;
-use crate::record::{Backend, Record, Workspace};
-use crate::resolve::not_signed_in;
+use crate::record::{Backend, Gateway, Record, Workspace};
 use crate::secret::Secret;
 use crate::service::Service;
 use crate::store::Ledger;
-use crate::url::Url;
 use crate::verdict::{Stuck, is_revoking};
 
 /// What to send requests with.
@@ -83,7 +81,7 @@ pub(crate) fn with_what_was_known(service: &Service, mut record: Record, ledger:
         Some(Workspace { id, name: None, slug })
     };
     record.workspace = record.workspace.take().or_else(workspace);
-    let gateway = ledger.gateway_url.as_deref().and_then(|url| Url::parse(url).ok());
+    let gateway = ledger.gateway_url.as_deref().and_then(Gateway::read_base);
     record.gateway.url = record.gateway.url.take().or(gateway.filter(|url| service.has_gateway(url)));
     record
 }

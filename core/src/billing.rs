@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::money::Money;
 use crate::service::Service;
 use crate::url::Url;
-use crate::workspace::named_page;
+use crate::workspace_answers::named_page;
 
 /// Less than this is low.
 const LOW: Money = Money::from_dollars(1);

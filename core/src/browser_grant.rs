@@ -24,9 +24,10 @@ use crate::command::{CommandId, Question};
 use crate::device_grant::Granted;
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::notice::{Notice, PollState};
 use crate::oauth::{OAuth, OAuthError};
+use crate::opening_page::OpeningPage;
 use crate::pkce;
 use crate::redirect::{REDIRECT_PATH, RedirectPage, RedirectRequest};
 use crate::secret::Secret;
@@ -78,8 +79,7 @@ struct Grant {
     state: Secret,
     verifier: Secret,
     expires_at: Timestamp,
-    /// The page that is being opened.
-    page: Option<CommandId>,
+    page: OpeningPage,
 }
 
 impl Grant {
@@ -130,11 +130,12 @@ impl BrowserGrant {
             Err(failure) => return Step::fail(failure),
         };
         let (client_id, expires_at) = (client_id.to_owned(), cx.now.mono + PATIENCE);
-        let mut grant = Grant { client_id, listener, state, verifier, expires_at, page: None };
+        let mut grant =
+            Grant { client_id, listener, state, verifier, expires_at, page: OpeningPage::default() };
         let link = grant.link(endpoint, oauth.scope.as_deref());
         cx.show(Notice::AuthorizationRequest { link: link.clone(), expires_at });
         if self.open_browser {
-            grant.page = Some(cx.open_page(link));
+            grant.page = OpeningPage::open(cx, link);
         }
         self.wait(cx, Box::new(grant), PollState::None)
     }
@@ -214,19 +215,17 @@ impl BrowserGrant {
         let mut exchange = Box::new(exchange);
         let step = exchange.start(cx);
         self.phase = Phase::Exchanging(grant, exchange);
-        self.exchanged(cx, step)
+        step.then(|outcome| self.exchanged(cx, outcome))
     }
 
-    fn exchanged(&mut self, cx: &mut Context<'_>, step: Step<Exchanged>) -> Step<Granted> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => end(cx, RedirectPage::Failed, failure),
-            Step::Done(Ok(Exchanged::Granted(granted))) => {
+    fn exchanged(&mut self, cx: &mut Context<'_>, outcome: Outcome<Exchanged>) -> Step<Granted> {
+        match outcome {
+            Err(failure) => end(cx, RedirectPage::Failed, failure),
+            Ok(Exchanged::Granted(granted)) => {
                 cx.stop_listening(RedirectPage::SignedIn);
                 Step::Done(Ok(*granted))
             }
-            Step::Done(Ok(Exchanged::AnswerLost(why))) => {
+            Ok(Exchanged::AnswerLost(why)) => {
                 cx.stop_listening(RedirectPage::AnswerLost);
                 let what = format!("the answer with the tokens got lost ({why}); a code is never sent twice");
                 let failure = Failure::new(Exit::Network, "answer_lost", what)
@@ -235,20 +234,6 @@ impl BrowserGrant {
                 Step::Pending
             }
         }
-    }
-
-    /// What became of the browser; `None` if the event does not say that.
-    fn opened(&mut self, cx: &mut Context<'_>, event: &Event) -> Option<Step<Granted>> {
-        let (Phase::Waiting(grant) | Phase::Exchanging(grant, _)) = &mut self.phase else { return None };
-        match event {
-            Event::PageOpened { id } if grant.page == Some(*id) => {}
-            Event::PageNotOpened { id, reason } if grant.page == Some(*id) => {
-                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
-            }
-            _ => return None,
-        }
-        grant.page = None;
-        Some(Step::Pending)
     }
 }
 
@@ -266,12 +251,14 @@ impl Logic for BrowserGrant {
         if let Some(step) = self.visited(cx, event) {
             return step;
         }
-        if let Some(step) = self.opened(cx, event) {
-            return step;
+        if let Phase::Waiting(grant) | Phase::Exchanging(grant, _) = &mut self.phase
+            && grant.page.takes(cx, event)
+        {
+            return Step::Pending;
         }
         if let Phase::Exchanging(_, exchange) = &mut self.phase {
             let step = exchange.handle(cx, event);
-            return self.exchanged(cx, step);
+            return step.then(|outcome| self.exchanged(cx, outcome));
         }
         match (core::mem::replace(&mut self.phase, Phase::New), event) {
             (Phase::Binding(id, ip), Event::Listening { id: answered, port }) if id == *answered => {

@@ -9,11 +9,12 @@ use crate::exchange::Exchange;
 use crate::failure::{Exit, Failure};
 use crate::find::Find;
 use crate::http::{HttpRequest, HttpResponse};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::record::Record;
-use crate::resolve::{Given, Resolved, Source, unexpected};
+use crate::resolve::{Given, Resolved, Source};
 use crate::secret::Secret;
 use crate::service::Service;
+use crate::store_failure::unexpected;
 use crate::time::Timestamp;
 use crate::url::Origin;
 use crate::verdict::{Refusal, RefusalKind};
@@ -90,61 +91,45 @@ impl Call {
             false => Phase::Exchanging(exchange, found),
             true => Phase::ExchangingAgain(exchange, found),
         };
-        self.exchanged(cx, step)
+        step.then(|end| self.exchanged(cx, end))
     }
 
-    fn found(&mut self, cx: &mut Context<'_>, step: Step<Option<Resolved>>) -> Step<Called> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
-            // Nothing was refused, so there is nothing to be newer than.
-            Step::Done(Ok(None)) => unexpected(),
-            Step::Done(Ok(Some(found))) => self.exchange(cx, found, false),
-        }
+    fn found(&mut self, cx: &mut Context<'_>, found: Option<Resolved>) -> Step<Called> {
+        // Nothing was refused, so there is nothing to be newer than.
+        let Some(found) = found else { return unexpected() };
+        self.exchange(cx, found, false)
     }
 
-    fn exchanged(&mut self, cx: &mut Context<'_>, step: Step<HttpResponse>) -> Step<Called> {
-        let failure = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Ok(response)) => {
-                return match core::mem::replace(&mut self.phase, Phase::New) {
-                    Phase::Exchanging(_, found) | Phase::ExchangingAgain(_, found) => {
-                        let Resolved { source, record } = *found;
-                        Step::Done(Ok(Called { response, source, record }))
-                    }
-                    _ => unexpected(),
-                };
+    fn exchanged(&mut self, cx: &mut Context<'_>, end: Outcome<HttpResponse>) -> Step<Called> {
+        match (core::mem::replace(&mut self.phase, Phase::New), end) {
+            (Phase::Exchanging(_, found) | Phase::ExchangingAgain(_, found), Ok(response)) => {
+                let Resolved { source, record } = *found;
+                Step::Done(Ok(Called { response, source, record }))
             }
-            Step::Done(Err(failure)) => failure,
-        };
-        match core::mem::replace(&mut self.phase, Phase::New) {
-            Phase::Exchanging(exchange, used) => match refusal(cx, &exchange, &used) {
+            (Phase::Exchanging(exchange, used), Err(failure)) => match refusal(cx, &exchange, &used) {
                 Some(refusal) => {
                     let mut finding = self.find(Some(refusal));
                     let step = finding.start(cx);
                     self.phase = Phase::FindingNewer(finding, used, failure);
-                    self.found_newer(cx, step)
+                    step.then(|end| self.found_newer(cx, end))
                 }
                 None => Step::fail(blame(cx, failure, used.source)),
             },
-            Phase::ExchangingAgain(_, used) => Step::fail(blame(cx, failure, used.source)),
-            _ => Step::fail(failure),
+            (Phase::ExchangingAgain(_, used), Err(failure)) => Step::fail(blame(cx, failure, used.source)),
+            (_, Err(failure)) => Step::fail(failure),
+            (_, Ok(_)) => unexpected(),
         }
     }
 
-    fn found_newer(&mut self, cx: &mut Context<'_>, step: Step<Option<Resolved>>) -> Step<Called> {
+    fn found_newer(&mut self, cx: &mut Context<'_>, end: Outcome<Option<Resolved>>) -> Step<Called> {
         let Phase::FindingNewer(_, used, failure) = &self.phase else {
             return Step::Ignored("not waited for");
         };
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Ok(Some(newer))) if bearer(&newer) != bearer(used) => self.exchange(cx, newer, true),
+        match end {
+            Ok(Some(newer)) if bearer(&newer) != bearer(used) => self.exchange(cx, newer, true),
             // That a session cannot be renewed says more than that its token was refused.
-            Step::Done(Err(why)) if cx.service.oauth.is_some() => Step::fail(why),
-            Step::Done(_) => Step::fail(failure.clone()),
+            Err(why) if cx.service.oauth.is_some() => Step::fail(why),
+            _ => Step::fail(failure.clone()),
         }
     }
 }
@@ -159,22 +144,17 @@ impl Logic for Call {
         let mut finding = self.find(None);
         let step = finding.start(cx);
         self.phase = Phase::Finding(finding);
-        self.found(cx, step)
+        step.and_then(|found| self.found(cx, found))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Called> {
         match &mut self.phase {
-            Phase::Finding(finding) => {
-                let step = finding.handle(cx, event);
-                self.found(cx, step)
-            }
+            Phase::Finding(finding) => finding.handle(cx, event).and_then(|found| self.found(cx, found)),
             Phase::Exchanging(exchange, _) | Phase::ExchangingAgain(exchange, _) => {
-                let step = exchange.handle(cx, event);
-                self.exchanged(cx, step)
+                exchange.handle(cx, event).then(|end| self.exchanged(cx, end))
             }
             Phase::FindingNewer(finding, ..) => {
-                let step = finding.handle(cx, event);
-                self.found_newer(cx, step)
+                finding.handle(cx, event).then(|end| self.found_newer(cx, end))
             }
             Phase::New => Step::Ignored("not waited for"),
         }

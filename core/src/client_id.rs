@@ -22,16 +22,8 @@ impl ClientId {
         Self { exchange: Exchange::asking(config_request(service)) }
     }
 
-    fn answered(cx: &Context<'_>, step: Step<HttpResponse>) -> Step<String> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(response)) => match client_id(&response) {
-                Some(client_id) => Step::Done(Ok(client_id)),
-                None => Step::fail(not_the_api(cx.service)),
-            },
-        }
+    fn answered(cx: &Context<'_>, response: &HttpResponse) -> Step<String> {
+        Step::Done(client_id(response).ok_or_else(|| not_the_api(cx.service)))
     }
 }
 
@@ -39,13 +31,11 @@ impl Logic for ClientId {
     type Output = String;
 
     fn start(&mut self, cx: &mut Context<'_>) -> Step<String> {
-        let step = self.exchange.start(cx);
-        Self::answered(cx, step)
+        self.exchange.start(cx).and_then(|response| Self::answered(cx, &response))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<String> {
-        let step = self.exchange.handle(cx, event);
-        Self::answered(cx, step)
+        self.exchange.handle(cx, event).and_then(|response| Self::answered(cx, &response))
     }
 
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {

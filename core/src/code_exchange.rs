@@ -9,7 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use crate::backoff::backoff;
+use crate::backoff::before_next_try;
 use crate::command::CommandId;
 use crate::device_endpoint::{Endpoint, Verdict};
 use crate::device_grant::Granted;
@@ -142,11 +142,7 @@ impl CodeExchange {
         asked: Option<Duration>,
         failure: Failure,
     ) -> Step<Exchanged> {
-        let policy = cx.service.retry;
-        let wait = asked.unwrap_or_else(|| cx.jittered(backoff(&policy, self.tries)));
-        if self.tries >= policy.tries || wait > policy.patience {
-            return Step::fail(failure);
-        }
+        let Some(wait) = before_next_try(cx, self.tries, asked) else { return Step::fail(failure) };
         cx.show(Notice::Retrying { reason: failure.message, wait });
         self.phase = Phase::Holding(cx.now.mono + wait);
         Step::Pending

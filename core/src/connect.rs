@@ -15,14 +15,15 @@ use crate::failure::{Exit, Failure};
 use crate::granted::granted_record;
 use crate::keep::{Keep, Kept};
 use crate::lookup::{Found, Lookup, check_issuer};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::places::Places;
 use crate::record::{Backend, Record};
-use crate::resolve::unexpected;
-use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreOp};
+use crate::store::{ROUNDS, StoreAnswer, StoreOp};
+use crate::store_failure::unexpected;
 use crate::time::Timestamp;
 use crate::verdict::{is_ending, is_over};
-use crate::workspace::{ChooseWorkspace, Selected};
+use crate::workspace::ChooseWorkspace;
+use crate::workspace_answers::Selected;
 
 /// What the command line says about a login.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -80,29 +81,19 @@ impl Connect {
         Self { options, fresh: false, rounds: 0, phase: Phase::New }
     }
 
-    fn prepared(&mut self, cx: &mut Context<'_>, step: Step<Ledger>) -> Step<Connected> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(_)) if self.options.force => self.grant(cx),
-            Step::Done(Ok(_)) => {
-                let mut lookup = Lookup::default();
-                let step = lookup.start(cx);
-                self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
-            }
+    fn prepared(&mut self, cx: &mut Context<'_>) -> Step<Connected> {
+        if self.options.force {
+            return self.grant(cx);
         }
+        let mut lookup = Lookup::default();
+        let step = lookup.start(cx);
+        self.phase = Phase::Looking(lookup);
+        step.then(|end| self.looked(cx, end))
     }
 
-    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<Connected> {
-        let found = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            // Whatever cannot be read is replaced.
-            Step::Done(Err(_)) => return self.grant(cx),
-            Step::Done(Ok(found)) => found,
-        };
+    fn looked(&mut self, cx: &mut Context<'_>, end: Outcome<Found>) -> Step<Connected> {
+        // Whatever cannot be read is replaced.
+        let Ok(found) = end else { return self.grant(cx) };
         let Some(kept) = connection(cx, &found) else { return self.grant(cx) };
         let slug = kept.record.slug();
         match &self.options.workspace {
@@ -122,16 +113,10 @@ impl Connect {
         let mut grant = Box::new(DeviceGrant::new(self.options.open_browser));
         let step = grant.start(cx);
         self.phase = Phase::Granting(grant);
-        self.granted(cx, step)
+        step.and_then(|granted| self.granted(cx, granted))
     }
 
-    fn granted(&mut self, cx: &mut Context<'_>, step: Step<Granted>) -> Step<Connected> {
-        let granted = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(granted)) => granted,
-        };
+    fn granted(&mut self, cx: &mut Context<'_>, granted: Granted) -> Step<Connected> {
         let issuer = cx.service.issuer.clone();
         let (record, billing) = match granted {
             Granted::Tokens { client_id, tokens, sent } => {
@@ -154,20 +139,14 @@ impl Connect {
         let mut keep = Box::new(Keep::new(record, cx.service.backends));
         let step = keep.start(cx);
         self.phase = Phase::Keeping(keep, billing);
-        self.stored(cx, step)
+        step.and_then(|kept| self.stored(cx, kept))
     }
 
-    fn stored(&mut self, cx: &mut Context<'_>, step: Step<Kept>) -> Step<Connected> {
-        let kept = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(kept)) => Box::new(kept),
-        };
+    fn stored(&mut self, cx: &mut Context<'_>, kept: Kept) -> Step<Connected> {
         let Phase::Keeping(_, billing) = core::mem::replace(&mut self.phase, Phase::New) else {
             return unexpected();
         };
-        self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext), kept, billing);
+        self.phase = Phase::ReadingPlaintext(cx.store(StoreOp::ReadPlaintext), Box::new(kept), billing);
         Step::Pending
     }
 
@@ -202,39 +181,28 @@ impl Connect {
             Box::new(ChooseWorkspace::new(self.options.workspace.clone(), self.options.open_browser));
         let step = choose.start(cx);
         self.phase = Phase::Choosing(choose, Box::new(kept));
-        self.chosen(cx, step)
+        step.then(|end| self.chosen(cx, end))
     }
 
-    fn chosen(&mut self, cx: &mut Context<'_>, step: Step<Selected>) -> Step<Connected> {
-        let Selected { workspace, billing, gateway } = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
+    fn chosen(&mut self, cx: &mut Context<'_>, end: Outcome<Selected>) -> Step<Connected> {
+        let Selected { workspace, billing, gateway } = match end {
+            Ok(selected) => selected,
             // The connection that was found is none any more.
-            Step::Done(Err(failure)) if failure.exit == Exit::NotSignedIn && !self.fresh => {
-                return self.grant(cx);
-            }
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(selected)) => selected,
+            Err(failure) if failure.exit == Exit::NotSignedIn && !self.fresh => return self.grant(cx),
+            Err(failure) => return Step::fail(failure),
         };
         let Phase::Choosing(_, kept) = &self.phase else { return unexpected() };
         let mut amend = Box::new(Amend::new(&kept.record, Some(workspace), gateway));
         let step = amend.start(cx);
         self.phase = Phase::Amending(amend, Box::new(billing));
-        self.amended(step)
+        step.and_then(|kept| self.amended(kept))
     }
 
-    fn amended(&mut self, step: Step<Kept>) -> Step<Connected> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(kept)) => {
-                let Phase::Amending(_, billing) = core::mem::replace(&mut self.phase, Phase::New) else {
-                    return unexpected();
-                };
-                Step::Done(Ok(Connected { kept, billing: Some(*billing), already: false }))
-            }
-        }
+    fn amended(&mut self, kept: Kept) -> Step<Connected> {
+        let Phase::Amending(_, billing) = core::mem::replace(&mut self.phase, Phase::New) else {
+            return unexpected();
+        };
+        Step::Done(Ok(Connected { kept, billing: Some(*billing), already: false }))
     }
 }
 
@@ -245,19 +213,13 @@ impl Logic for Connect {
         let mut places = Places::default();
         let step = places.start(cx);
         self.phase = Phase::Preparing(places);
-        self.prepared(cx, step)
+        step.and_then(|_| self.prepared(cx))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Connected> {
         match (&mut self.phase, event) {
-            (Phase::Preparing(places), event) => {
-                let step = places.handle(cx, event);
-                self.prepared(cx, step)
-            }
-            (Phase::Looking(lookup), event) => {
-                let step = lookup.handle(cx, event);
-                self.looked(cx, step)
-            }
+            (Phase::Preparing(places), event) => places.handle(cx, event).and_then(|_| self.prepared(cx)),
+            (Phase::Looking(lookup), event) => lookup.handle(cx, event).then(|end| self.looked(cx, end)),
             (Phase::AskingToReconnect(id, kept), Event::Answered { id: answered, yes }) if id == answered => {
                 if *yes {
                     return self.grant(cx);
@@ -266,21 +228,11 @@ impl Logic for Connect {
                 Step::Done(Ok(Connected { kept, billing: None, already: true }))
             }
             (Phase::Granting(grant), event) => {
-                let step = grant.handle(cx, event);
-                self.granted(cx, step)
+                grant.handle(cx, event).and_then(|granted| self.granted(cx, granted))
             }
-            (Phase::Keeping(keep, _), event) => {
-                let step = keep.handle(cx, event);
-                self.stored(cx, step)
-            }
-            (Phase::Choosing(choose, _), event) => {
-                let step = choose.handle(cx, event);
-                self.chosen(cx, step)
-            }
-            (Phase::Amending(amend, _), event) => {
-                let step = amend.handle(cx, event);
-                self.amended(step)
-            }
+            (Phase::Keeping(keep, _), event) => keep.handle(cx, event).and_then(|kept| self.stored(cx, kept)),
+            (Phase::Choosing(choose, _), event) => choose.handle(cx, event).then(|end| self.chosen(cx, end)),
+            (Phase::Amending(amend, _), event) => amend.handle(cx, event).and_then(|kept| self.amended(kept)),
             (Phase::ReadingPlaintext(id, kept, billing), Event::Store { id: answered, answer })
                 if id == answered =>
             {

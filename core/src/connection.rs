@@ -10,20 +10,22 @@ use crate::command::CommandId;
 use crate::envelope::json_object;
 use crate::event::Event;
 use crate::exchange::not_the_api;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, not_signed_in};
 use crate::http::{HttpRequest, Method};
 use crate::keep::Kept;
+use crate::looks::{Look, reading_order};
 use crate::lookup::{Found, Lookup, check_issuer};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::migrate::Migrate;
 use crate::record::{Backend, Gateway, Record, Slot};
-use crate::resolve::{Given, Look, not_signed_in, reading_order, unexpected};
+use crate::resolve::Given;
 use crate::rotation::Journal;
 use crate::sources::{Places, Source, sources};
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp};
+use crate::store_failure::unexpected;
 use crate::time::Timestamp;
 use crate::verdict::{is_ending, is_over, is_revoking};
-use crate::workspace::read_workspace;
+use crate::workspace_answers::read_workspace;
 
 /// Tells whose an API key is.
 pub const VALIDATE: &str = "/auth/validate";
@@ -96,31 +98,23 @@ impl Connection {
     }
 
     /// A move that failed is tried again by the next command that needs what would be moved.
-    fn moved(&mut self, cx: &mut Context<'_>, step: Step<bool>) -> Step<ConnectionReport> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(moved) => {
-                self.not_moved = moved.err().filter(|_| self.explains);
-                let mut lookup = Lookup::default();
-                let step = lookup.start(cx);
-                self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
-            }
-        }
+    fn moved(&mut self, cx: &mut Context<'_>, end: Outcome<bool>) -> Step<ConnectionReport> {
+        self.not_moved = end.err().filter(|_| self.explains);
+        let mut lookup = Lookup::default();
+        let step = lookup.start(cx);
+        self.phase = Phase::Looking(lookup);
+        step.then(|end| self.looked(cx, end))
     }
 
-    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<ConnectionReport> {
-        let found = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) if self.explains => {
+    fn looked(&mut self, cx: &mut Context<'_>, end: Outcome<Found>) -> Step<ConnectionReport> {
+        let found = match end {
+            Ok(found) => found,
+            Err(failure) if self.explains => {
                 self.unreadable = Some(failure);
                 self.phase = Phase::ReadingLedger(cx.store(StoreOp::ReadLedger));
                 return Step::Pending;
             }
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(found)) => found,
+            Err(failure) => return Step::fail(failure),
         };
         let ledger = found.ledger.clone();
         self.passed = found.passed.clone();
@@ -202,7 +196,7 @@ impl Connection {
                 let mut call = Box::new(Call::new(Given::default(), HttpRequest::new(Method::Get, url)));
                 let step = call.start(cx);
                 self.phase = Phase::Asking(call, Box::new(kept));
-                self.told(cx, step)
+                step.then(|end| self.told(cx, end))
             }
             credential => self.report(cx, credential),
         }
@@ -228,17 +222,15 @@ impl Connection {
         Ok(Kept { backend, record: record.clone() })
     }
 
-    fn told(&mut self, cx: &mut Context<'_>, step: Step<Called>) -> Step<ConnectionReport> {
-        let response = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
+    fn told(&mut self, cx: &mut Context<'_>, end: Outcome<Called>) -> Step<ConnectionReport> {
+        let response = match end {
+            Ok(called) => called.response,
             // Without a network there is a key all the same.
-            Step::Done(Err(failure)) if matches!(failure.exit, Exit::Network | Exit::Server) => {
+            Err(failure) if matches!(failure.exit, Exit::Network | Exit::Server) => {
                 let Phase::Asking(_, kept) = core::mem::take(&mut self.phase) else { return unexpected() };
                 return self.report(cx, Ok(*kept));
             }
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(called)) => called.response,
+            Err(failure) => return Step::fail(failure),
         };
         let Phase::Asking(_, kept) = core::mem::take(&mut self.phase) else { return unexpected() };
         let body = json_object(&response);
@@ -248,19 +240,13 @@ impl Connection {
         let step = amend.start(cx);
         let record = Record { workspace: Some(workspace), ..kept.record };
         self.phase = Phase::Amending(amend, Box::new(Kept { record, ..*kept }));
-        self.amended(cx, step)
+        step.then(|_| self.amended(cx))
     }
 
     /// It is told all the same if it cannot be stored.
-    fn amended(&mut self, cx: &Context<'_>, step: Step<Kept>) -> Step<ConnectionReport> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(_) => {
-                let Phase::Amending(_, kept) = core::mem::take(&mut self.phase) else { return unexpected() };
-                self.report(cx, Ok(*kept))
-            }
-        }
+    fn amended(&mut self, cx: &Context<'_>) -> Step<ConnectionReport> {
+        let Phase::Amending(_, kept) = core::mem::take(&mut self.phase) else { return unexpected() };
+        self.report(cx, Ok(*kept))
     }
 
     fn report(&mut self, cx: &Context<'_>, credential: Result<Kept, Failure>) -> Step<ConnectionReport> {
@@ -295,7 +281,7 @@ impl Logic for Connection {
         let mut migrate = Box::new(Migrate::default());
         let step = migrate.start(cx);
         self.phase = Phase::Migrating(migrate);
-        self.moved(cx, step)
+        step.then(|end| self.moved(cx, end))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<ConnectionReport> {
@@ -303,12 +289,12 @@ impl Logic for Connection {
             (Phase::Migrating(mut migrate), event) => {
                 let step = migrate.handle(cx, event);
                 self.phase = Phase::Migrating(migrate);
-                self.moved(cx, step)
+                step.then(|end| self.moved(cx, end))
             }
             (Phase::Looking(mut lookup), event) => {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
+                step.then(|end| self.looked(cx, end))
             }
             (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
                 self.store_answered(cx, phase, answer)
@@ -316,12 +302,12 @@ impl Logic for Connection {
             (Phase::Asking(mut call, kept), event) => {
                 let step = call.handle(cx, event);
                 self.phase = Phase::Asking(call, kept);
-                self.told(cx, step)
+                step.then(|end| self.told(cx, end))
             }
             (Phase::Amending(mut amend, kept), event) => {
                 let step = amend.handle(cx, event);
                 self.phase = Phase::Amending(amend, kept);
-                self.amended(cx, step)
+                step.then(|_| self.amended(cx))
             }
             (phase, _) => {
                 self.phase = phase;

@@ -15,17 +15,17 @@ use crate::event::Event;
 use crate::exchange::not_the_api;
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, Method};
-use crate::keep::Kept;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::money::Money;
 use crate::record::{Gateway, Record};
-use crate::resolve::{Given, unexpected};
+use crate::resolve::Given;
 use crate::service::Service;
 use crate::session::Session;
+use crate::store_failure::unexpected;
 use crate::text::harmless;
 use crate::time::Timestamp;
 use crate::url::Url;
-use crate::workspace::read_gateway;
+use crate::workspace_answers::read_gateway;
 
 /// Tells name and balance of a workspace.
 pub const GATEWAY_VALIDATE: &str = "/gateway/validate";
@@ -66,14 +66,9 @@ impl CreditsReport {
 }
 
 impl Credits {
-    fn found(&mut self, cx: &mut Context<'_>, step: Step<Bearer>) -> Step<CreditsReport> {
-        let record = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(Bearer::Good(kept))) => kept.record,
-            Step::Done(Ok(Bearer::NothingNewer)) => return unexpected(),
-        };
+    fn found(&mut self, cx: &mut Context<'_>, bearer: Bearer) -> Step<CreditsReport> {
+        let Bearer::Good(kept) = bearer else { return unexpected() };
+        let record = kept.record;
         if record.rotation.is_some() && record.workspace.is_none() {
             return Step::fail(
                 Failure::new(Exit::Usage, "no_workspace_chosen", "no workspace has been chosen yet")
@@ -84,16 +79,11 @@ impl Credits {
         let mut call = Box::new(Call::new(Given::default(), request));
         let step = call.start(cx);
         self.phase = Phase::Asking(call);
-        self.told(cx, step)
+        step.and_then(|called| self.told(cx, called))
     }
 
-    fn told(&mut self, cx: &mut Context<'_>, step: Step<Called>) -> Step<CreditsReport> {
-        let Called { response, record, .. } = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(called)) => called,
-        };
+    fn told(&mut self, cx: &mut Context<'_>, called: Called) -> Step<CreditsReport> {
+        let Called { response, record, .. } = called;
         let Some(body) = json_object(&response) else { return Step::fail(not_the_api(cx.service)) };
         let Some(balance) = body.pointer("/credits/balance").and_then(Money::from_json) else {
             return Step::fail(not_the_api(cx.service));
@@ -112,18 +102,14 @@ impl Credits {
         let mut amend = Box::new(Amend::new(&record, None, gateway));
         let step = amend.start(cx);
         self.phase = Phase::Amending(amend, Box::new(report));
-        self.amended(step)
+        step.then(|_| self.amended())
     }
 
     /// What could not be kept is told by the gateway again.
-    fn amended(&mut self, step: Step<Kept>) -> Step<CreditsReport> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(_) => match core::mem::take(&mut self.phase) {
-                Phase::Amending(_, report) => Step::Done(Ok(*report)),
-                _ => unexpected(),
-            },
+    fn amended(&mut self) -> Step<CreditsReport> {
+        match core::mem::take(&mut self.phase) {
+            Phase::Amending(_, report) => Step::Done(Ok(*report)),
+            _ => unexpected(),
         }
     }
 }
@@ -135,23 +121,16 @@ impl Logic for Credits {
         let mut session = Box::new(Session::new());
         let step = session.start(cx);
         self.phase = Phase::Finding(session);
-        self.found(cx, step)
+        step.and_then(|bearer| self.found(cx, bearer))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<CreditsReport> {
         match (&mut self.phase, event) {
             (Phase::Finding(session), event) => {
-                let step = session.handle(cx, event);
-                self.found(cx, step)
+                session.handle(cx, event).and_then(|bearer| self.found(cx, bearer))
             }
-            (Phase::Asking(call), event) => {
-                let step = call.handle(cx, event);
-                self.told(cx, step)
-            }
-            (Phase::Amending(amend, _), event) => {
-                let step = amend.handle(cx, event);
-                self.amended(step)
-            }
+            (Phase::Asking(call), event) => call.handle(cx, event).and_then(|called| self.told(cx, called)),
+            (Phase::Amending(amend, _), event) => amend.handle(cx, event).then(|_| self.amended()),
             (Phase::New, _) => Step::Ignored("not waited for"),
         }
     }

@@ -7,13 +7,14 @@ use alloc::vec::Vec;
 use crate::command::CommandId;
 use crate::event::Event;
 use crate::failure::Failure;
+use crate::looks::reading_order;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::{Backend, Record, Slot, Version, Workspace};
-use crate::resolve::{reading_order, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::secret::Secret;
 use crate::seeded::Seeded;
 use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
+use crate::store_failure::{misplaced, store_failure};
 use crate::time::Timestamp;
 
 /// The machine. Interrupted, it can be repeated.
@@ -309,7 +310,11 @@ impl Disconnect {
             }
             (Phase::Unlocking(_, Some(failure)), _) => Step::fail(*failure),
             (Phase::Unlocking(_, None), _) => Step::Done(Ok(core::mem::take(&mut self.done))),
-            _ => unexpected(),
+            _ => {
+                let failure = Some(Box::new(misplaced()));
+                self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), failure);
+                Step::Pending
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::metadata::{Endpoints, Metadata};
 use crate::notice::Notice;
 use crate::text::harmless;
@@ -62,19 +62,17 @@ impl Discover {
         let mut exchange = Exchange::asking(request);
         let step = exchange.start(cx);
         self.phase = Phase::Asking(exchange, place);
-        self.answered(cx, place, step)
+        step.then(|end| self.answered(cx, place, end))
     }
 
-    fn answered(&mut self, cx: &mut Context<'_>, place: Place, step: Step<HttpResponse>) -> Step<Metadata> {
-        let response = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
+    fn answered(&mut self, cx: &mut Context<'_>, place: Place, end: Outcome<HttpResponse>) -> Step<Metadata> {
+        let response = match end {
+            Ok(response) => response,
             // Metadata is a help, no more, to somebody who was told all that is needed.
-            Step::Done(Err(_)) if self.known().suffice() => return self.end(cx),
-            Step::Done(Err(failure)) if failure.exit == Exit::Network => return Step::fail(failure),
+            Err(_) if self.known().suffice() => return self.end(cx),
+            Err(failure) if failure.exit == Exit::Network => return Step::fail(failure),
             // Some answer with a server error for every path that they do not know.
-            Step::Done(Err(_)) => return self.next(cx, place),
-            Step::Done(Ok(response)) => response,
+            Err(_) => return self.next(cx, place),
         };
         let is_success = (200..300).contains(&response.status);
         let Some(body) = json_object(&response).filter(|_| is_success) else { return self.next(cx, place) };
@@ -145,8 +143,7 @@ impl Logic for Discover {
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Metadata> {
         let Phase::Asking(exchange, place) = &mut self.phase else { return Step::Ignored("not waited for") };
         let place = *place;
-        let step = exchange.handle(cx, event);
-        self.answered(cx, place, step)
+        exchange.handle(cx, event).then(|end| self.answered(cx, place, end))
     }
 
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {

@@ -11,13 +11,13 @@ use crate::command::CommandId;
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::lookup::{Found, Lookup};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::record::{Generation, Record, Slot};
-use crate::resolve::{store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::rotation::{Access, Rotation};
 use crate::secret::Secret;
 use crate::store::{ROUNDS, StoreAnswer, StoreFailure, StoreOp};
+use crate::store_failure::{misplaced, store_failure};
 use crate::time::Timestamp;
 use crate::verdict::{Refusal, RefusalKind, Verdict, judge};
 
@@ -49,15 +49,13 @@ impl Distrust {
         let mut lookup = Lookup::default();
         let step = lookup.start(cx);
         self.phase = Phase::Looking(lookup);
-        self.looked(cx, step)
+        step.then(|end| self.looked(cx, end))
     }
 
-    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<bool> {
-        let found = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return self.unlock(cx, Err(failure)),
-            Step::Done(Ok(found)) => found,
+    fn looked(&mut self, cx: &mut Context<'_>, end: Outcome<Found>) -> Step<bool> {
+        let found = match end {
+            Ok(found) => found,
+            Err(failure) => return self.unlock(cx, Err(failure)),
         };
         // Not signed in, or somewhere else: then it is not ours.
         let Ok((backend, record)) = usable(cx, &found, None) else { return self.unlock(cx, Ok(false)) };
@@ -106,7 +104,7 @@ impl Distrust {
                 self.unlock(cx, Err(store_failure(failure.clone())))
             }
             (Phase::Unlocking(_, end), _) => Step::Done(*end),
-            _ => unexpected(),
+            _ => self.unlock(cx, Err(misplaced())),
         }
     }
 }
@@ -125,7 +123,7 @@ impl Logic for Distrust {
             (Phase::Looking(mut lookup), event) => {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
+                step.then(|end| self.looked(cx, end))
             }
             (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
                 self.store_answered(cx, phase, answer)

@@ -4,7 +4,7 @@ use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use crate::backoff::backoff;
+use crate::backoff::before_next_try;
 use crate::command::CommandId;
 use crate::envelope::{Envelope, retry_after, retry_after_at};
 use crate::event::Event;
@@ -105,14 +105,8 @@ impl Exchange {
         asked: Option<core::time::Duration>,
         failure: Failure,
     ) -> Step<HttpResponse> {
-        let policy = cx.service.retry;
-        let wait = match asked {
-            Some(asked) => asked,
-            None => cx.jittered(backoff(&policy, self.tries)),
-        };
-        if !self.repeatable || self.tries >= policy.tries || wait > policy.patience {
-            return Step::fail(failure);
-        }
+        let wait = before_next_try(cx, self.tries, asked).filter(|_| self.repeatable);
+        let Some(wait) = wait else { return Step::fail(failure) };
         cx.show(Notice::Retrying { reason: failure.message, wait });
         self.phase = Phase::Waiting(cx.now.mono + wait);
         Step::Pending

@@ -1,8 +1,12 @@
 //! How a command fails: what happened, why, and the next step, with a stable code and a documented exit code.
 
 use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
+
+use crate::service::Service;
+use crate::text::harmless;
 
 /// The exit codes, the same for every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,3 +108,30 @@ impl fmt::Display for Failure {
 }
 
 impl core::error::Error for Failure {}
+
+/// The code of having no credential at all.
+pub(crate) const NOT_SIGNED_IN: &str = "not_signed_in";
+
+/// There is no credential at all, or none of that workspace.
+pub(crate) fn not_signed_in(service: &Service, workspace: Option<&str>) -> Failure {
+    let login = service.login_command();
+    match workspace {
+        None => Failure::new(Exit::NotSignedIn, NOT_SIGNED_IN, "not signed in").next(login),
+        Some(name) => {
+            let name = harmless(name);
+            Failure::new(Exit::NotSignedIn, NOT_SIGNED_IN, format!("not signed in to workspace {name:?}"))
+                .next(format!("{} --workspace {name:?}`", login.trim_end_matches('`')))
+        }
+    }
+}
+
+/// The stored token is another issuer's (invariant 17).
+pub(crate) fn other_issuer(service: &Service, issuer: &str) -> Failure {
+    let issuer = harmless(issuer);
+    Failure::new(
+        Exit::NotSignedIn,
+        "other_issuer",
+        format!("the stored token belongs to {issuer}; it was not sent to {}", service.api.origin()),
+    )
+    .next(format!("{} for this host, or correct {}", service.login_command(), service.api_variable))
+}

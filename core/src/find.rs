@@ -69,13 +69,13 @@ impl Logic for Find {
                 let mut session = Box::new(refusal.map_or_else(Session::new, Session::after));
                 let step = session.start(cx);
                 self.phase = Phase::Session(session);
-                borne(step)
+                step.map(borne)
             }
             Phase::New(given) => {
                 let mut resolve = Resolve::new(given.clone());
                 let step = resolve.start(cx);
                 self.phase = Phase::Token(resolve);
-                resolved(step)
+                step.map(Some)
             }
             Phase::Token(_) | Phase::Session(_) | Phase::Asked(_) => Step::Ignored("started already"),
         }
@@ -83,8 +83,8 @@ impl Logic for Find {
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Option<Resolved>> {
         match (&mut self.phase, event) {
-            (Phase::Token(resolve), event) => resolved(resolve.handle(cx, event)),
-            (Phase::Session(session), event) => borne(session.handle(cx, event)),
+            (Phase::Token(resolve), event) => resolve.handle(cx, event).map(Some),
+            (Phase::Session(session), event) => session.handle(cx, event).map(borne),
             (Phase::Asked(asked), Event::TokenFound { id, found }) if id == asked => {
                 Step::Done(found.clone().map(|found| found.map(|found| *found)))
             }
@@ -94,8 +94,8 @@ impl Logic for Find {
 
     fn interrupted(&mut self, cx: &mut Context<'_>) -> Step<Option<Resolved>> {
         match &mut self.phase {
-            Phase::Token(resolve) => resolved(resolve.interrupted(cx)),
-            Phase::Session(session) => borne(session.interrupted(cx)),
+            Phase::Token(resolve) => resolve.interrupted(cx).map(Some),
+            Phase::Session(session) => session.interrupted(cx).map(borne),
             Phase::New(_) | Phase::NewShared | Phase::Asked(_) => Step::fail(Failure::interrupted()),
         }
     }
@@ -109,21 +109,10 @@ impl Logic for Find {
     }
 }
 
-fn resolved(step: Step<Resolved>) -> Step<Option<Resolved>> {
-    match step {
-        Step::Ignored(reason) => Step::Ignored(reason),
-        Step::Pending => Step::Pending,
-        Step::Done(end) => Step::Done(end.map(Some)),
-    }
-}
-
-fn borne(step: Step<Bearer>) -> Step<Option<Resolved>> {
-    match step {
-        Step::Ignored(reason) => Step::Ignored(reason),
-        Step::Pending => Step::Pending,
-        Step::Done(end) => Step::Done(end.map(|bearer| match bearer {
-            Bearer::Good(kept) => Some(Resolved { source: Source::Store(kept.backend), record: kept.record }),
-            Bearer::NothingNewer => None,
-        })),
+/// What a session bears, if that is newer than what was refused.
+fn borne(bearer: Bearer) -> Option<Resolved> {
+    match bearer {
+        Bearer::Good(kept) => Some(Resolved { source: Source::Store(kept.backend), record: kept.record }),
+        Bearer::NothingNewer => None,
     }
 }

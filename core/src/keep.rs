@@ -10,11 +10,12 @@ use core::time::Duration;
 use crate::command::CommandId;
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
+use crate::looks::is_settled;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Backend, Generation, Record, Slot, Version};
-use crate::resolve::{is_settled, refused_by_all, store_failure, unexpected};
 use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
+use crate::store_failure::{refused_by_all, store_failure, unexpected};
 use crate::time::Timestamp;
 use crate::verdict::is_revoking;
 

@@ -12,12 +12,12 @@ use crate::exchange::{Exchange, not_the_api};
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::keep::{Keep, Kept};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::looks::{by_workspace, is_settled, reading_order};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::notice::Notice;
 use crate::pairing::{Paired, Pairing};
 use crate::places::Places;
 use crate::record::{Backend, Record, Slot};
-use crate::resolve::{by_workspace, is_settled, reading_order};
 use crate::store::{Ledger, StoreAnswer, StoreOp};
 use crate::time::Timestamp;
 
@@ -73,13 +73,7 @@ impl Login {
         Self { options, phase: Phase::New }
     }
 
-    fn prepared(&mut self, cx: &mut Context<'_>, step: Step<Ledger>) -> Step<LoggedIn> {
-        let ledger = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(ledger)) => ledger,
-        };
+    fn prepared(&mut self, cx: &mut Context<'_>, ledger: Ledger) -> Step<LoggedIn> {
         match (&self.options.workspace, self.options.re_pair) {
             (Some(_), false) => self.look(cx, ledger, 0, Vec::new()),
             _ => self.pair(cx),
@@ -112,28 +106,24 @@ impl Login {
                 let mut exchange = Exchange::new(HttpRequest::new(Method::Get, url).bearer(&record.token));
                 let step = exchange.start(cx);
                 self.phase = Phase::Checking(exchange, backend, Box::new(record));
-                self.checked(cx, step)
+                step.then(|end| self.checked(cx, end))
             }
             Ok(_) => self.pair(cx),
         }
     }
 
-    fn checked(&mut self, cx: &mut Context<'_>, step: Step<HttpResponse>) -> Step<LoggedIn> {
+    fn checked(&mut self, cx: &mut Context<'_>, end: Outcome<HttpResponse>) -> Step<LoggedIn> {
         let Phase::Checking(_, backend, record) = &self.phase else { return Step::Ignored("not waited for") };
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Ok(response)) if json_object(&response).is_some() => {
+        match end {
+            Ok(response) if json_object(&response).is_some() => {
                 let keep = Box::new(Keep::new(Record::clone(record), &[*backend]));
                 self.keep(cx, keep, None)
             }
             // A captive portal says 200, too.
-            Step::Done(Ok(_)) => Step::fail(not_the_api(cx.service)),
+            Ok(_) => Step::fail(not_the_api(cx.service)),
             // Revoked meanwhile, or without rights: a new one is needed.
-            Step::Done(Err(failure)) if matches!(failure.exit, Exit::NotSignedIn | Exit::RefusedByApi) => {
-                self.pair(cx)
-            }
-            Step::Done(Err(failure)) => Step::fail(failure),
+            Err(failure) if matches!(failure.exit, Exit::NotSignedIn | Exit::RefusedByApi) => self.pair(cx),
+            Err(failure) => Step::fail(failure),
         }
     }
 
@@ -141,16 +131,10 @@ impl Login {
         let mut pairing = Pairing::new(self.options.workspace.clone(), self.options.open_browser);
         let step = pairing.start(cx);
         self.phase = Phase::Pairing(pairing);
-        self.paired(cx, step)
+        step.and_then(|paired| self.paired(cx, paired))
     }
 
-    fn paired(&mut self, cx: &mut Context<'_>, step: Step<Paired>) -> Step<LoggedIn> {
-        let paired = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(paired)) => paired,
-        };
+    fn paired(&mut self, cx: &mut Context<'_>, paired: Paired) -> Step<LoggedIn> {
         if let (Some(asked), Some(picked)) = (&self.options.workspace, &paired.workspace)
             && *asked != picked.slug
             && Some(asked) != picked.name.as_ref()
@@ -166,18 +150,16 @@ impl Login {
     fn keep(&mut self, cx: &mut Context<'_>, mut keep: Box<Keep>, paired: Option<Paired>) -> Step<LoggedIn> {
         let step = keep.start(cx);
         self.phase = Phase::Keeping(keep, paired);
-        self.kept(cx, step)
+        step.then(|end| self.kept(cx, end))
     }
 
-    fn kept(&mut self, cx: &Context<'_>, step: Step<Kept>) -> Step<LoggedIn> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(match &self.phase {
+    fn kept(&mut self, cx: &Context<'_>, end: Outcome<Kept>) -> Step<LoggedIn> {
+        match end {
+            Err(failure) => Step::fail(match &self.phase {
                 Phase::Keeping(_, Some(_)) => thrown_away(cx, failure),
                 _ => failure,
             }),
-            Step::Done(Ok(kept)) => {
+            Ok(kept) => {
                 let paired = match &mut self.phase {
                     Phase::Keeping(_, paired) => paired.take(),
                     _ => None,
@@ -219,27 +201,21 @@ impl Logic for Login {
         let mut places = Places::default();
         let step = places.start(cx);
         self.phase = Phase::Preparing(places);
-        self.prepared(cx, step)
+        step.and_then(|ledger| self.prepared(cx, ledger))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<LoggedIn> {
         match (&mut self.phase, event) {
             (Phase::Preparing(places), event) => {
-                let step = places.handle(cx, event);
-                self.prepared(cx, step)
+                places.handle(cx, event).and_then(|ledger| self.prepared(cx, ledger))
             }
             (Phase::Checking(exchange, ..), event) => {
-                let step = exchange.handle(cx, event);
-                self.checked(cx, step)
+                exchange.handle(cx, event).then(|end| self.checked(cx, end))
             }
             (Phase::Pairing(pairing), event) => {
-                let step = pairing.handle(cx, event);
-                self.paired(cx, step)
+                pairing.handle(cx, event).and_then(|paired| self.paired(cx, paired))
             }
-            (Phase::Keeping(keep, _), event) => {
-                let step = keep.handle(cx, event);
-                self.kept(cx, step)
-            }
+            (Phase::Keeping(keep, _), event) => keep.handle(cx, event).then(|end| self.kept(cx, end)),
             (_, Event::Store { id, answer }) => self.store_answered(cx, *id, answer),
             _ => Step::Ignored("not waited for"),
         }

@@ -10,15 +10,16 @@ use alloc::vec::Vec;
 use crate::call::{Call, Called};
 use crate::command::CommandId;
 use crate::event::Event;
+use crate::failure::NOT_SIGNED_IN;
 use crate::http::{HttpRequest, Method};
 use crate::keep::LOCK_WAIT;
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::looks::{by_workspace, is_settled, reading_order};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Backend, Record, Slot, Version, Workspace};
-use crate::resolve::{
-    Given, NOT_SIGNED_IN, by_workspace, is_settled, reading_order, store_failure, unexpected,
-};
+use crate::resolve::Given;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
+use crate::store_failure::{store_failure, unexpected};
 use crate::time::Timestamp;
 
 /// What the command line says about a logout.
@@ -98,15 +99,13 @@ impl Logout {
         Step::Pending
     }
 
-    fn revoke_ended(&mut self, cx: &mut Context<'_>, step: Step<Called>) -> Step<LoggedOut> {
-        match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Ok(_)) => self.revoked = true,
+    fn revoke_ended(&mut self, cx: &mut Context<'_>, end: Outcome<Called>) -> Step<LoggedOut> {
+        match end {
+            Ok(_) => self.revoked = true,
             // Dead already, by our own lost answer or by somebody else.
-            Step::Done(Err(failure)) if failure.code == "invalid_api_key" => self.revoked = true,
-            Step::Done(Err(failure)) if failure.code == NOT_SIGNED_IN => {}
-            Step::Done(Err(failure)) => cx.show(Notice::NotRevoked { reason: failure.message }),
+            Err(failure) if failure.code == "invalid_api_key" => self.revoked = true,
+            Err(failure) if failure.code == NOT_SIGNED_IN => {}
+            Err(failure) => cx.show(Notice::NotRevoked { reason: failure.message }),
         }
         self.lock(cx)
     }
@@ -285,15 +284,12 @@ impl Logic for Logout {
         let mut call = Box::new(Call::new(given, HttpRequest::new(Method::Delete, url)));
         let step = call.start(cx);
         self.phase = Phase::Revoking(call);
-        self.revoke_ended(cx, step)
+        step.then(|end| self.revoke_ended(cx, end))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<LoggedOut> {
         match (&mut self.phase, event) {
-            (Phase::Revoking(call), event) => {
-                let step = call.handle(cx, event);
-                self.revoke_ended(cx, step)
-            }
+            (Phase::Revoking(call), event) => call.handle(cx, event).then(|end| self.revoke_ended(cx, end)),
             (_, Event::Store { id, answer }) => self.store_answered(cx, *id, answer),
             _ => Step::Ignored("not waited for"),
         }

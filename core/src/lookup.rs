@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 
 use crate::command::CommandId;
 use crate::event::Event;
-use crate::failure::Failure;
+use crate::failure::{Failure, other_issuer};
+use crate::looks::{Look, is_settled, reading_order};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::{Backend, Record, Slot};
-use crate::resolve::{Look, is_settled, reading_order, store_failure, unexpected};
 use crate::seeded::Seeded;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::store_failure::{store_failure, unexpected};
 use crate::time::Timestamp;
 
 /// The machine. It reads only; whether under the lock is its caller's business.
@@ -171,5 +172,5 @@ impl Logic for Lookup {
 /// It does.
 pub(crate) fn check_issuer(cx: &Context<'_>, record: &Record) -> Result<(), Failure> {
     let issuer = record.issuer.as_deref().unwrap_or(&cx.service.bare_issuer);
-    if issuer == cx.service.issuer { Ok(()) } else { Err(crate::resolve::other_issuer(cx.service, issuer)) }
+    if issuer == cx.service.issuer { Ok(()) } else { Err(other_issuer(cx.service, issuer)) }
 }

@@ -92,6 +92,28 @@ impl<T> Step<T> {
     pub fn fail(failure: Failure) -> Self {
         Self::Done(Err(failure))
     }
+
+    /// Goes on with how it ended, once it has.
+    pub(crate) fn then<U>(self, next: impl FnOnce(Outcome<T>) -> Step<U>) -> Step<U> {
+        match self {
+            Self::Ignored(reason) => Step::Ignored(reason),
+            Self::Pending => Step::Pending,
+            Self::Done(outcome) => next(outcome),
+        }
+    }
+
+    /// Goes on with what a successful end yields, as [`Result::and_then`] does; a failure stays one.
+    pub(crate) fn and_then<U>(self, next: impl FnOnce(T) -> Step<U>) -> Step<U> {
+        self.then(|outcome| match outcome {
+            Ok(value) => next(value),
+            Err(failure) => Step::fail(failure),
+        })
+    }
+
+    /// With another value of a successful end, as [`Result::map`] has it.
+    pub(crate) fn map<U>(self, next: impl FnOnce(T) -> U) -> Step<U> {
+        self.then(|outcome| Step::Done(outcome.map(next)))
+    }
 }
 
 /// A machine: plain data, told what happened, asked what to do next.

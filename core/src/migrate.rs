@@ -9,12 +9,12 @@ use crate::event::Event;
 use crate::failure::Failure;
 use crate::keep::{Kept, remembered};
 use crate::lookup::{Found, Lookup};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Backend, Generation, Record, Slot, Version};
-use crate::resolve::{store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreOp};
+use crate::store_failure::{misplaced, store_failure};
 use crate::time::Timestamp;
 
 /// The machine. Ends with whether anything was moved.
@@ -54,12 +54,10 @@ struct Move {
 }
 
 impl Migrate {
-    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<bool> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => self.unlock(cx, Err(failure)),
-            Step::Done(Ok(found)) => {
+    fn looked(&mut self, cx: &mut Context<'_>, end: Outcome<Found>) -> Step<bool> {
+        match end {
+            Err(failure) => self.unlock(cx, Err(failure)),
+            Ok(found) => {
                 self.phase = Phase::Reading(cx.store(StoreOp::ReadPlaintext), Box::new(found));
                 Step::Pending
             }
@@ -77,7 +75,7 @@ impl Migrate {
             self.phase = Phase::Removing(id, None);
             return Step::Pending;
         }
-        let Some(first) = self.first.take() else { return unexpected() };
+        let Some(first) = self.first.take() else { return self.unlock(cx, Err(misplaced())) };
         let mut record = plaintext.clone();
         record.issuer = Some(cx.service.bare_issuer.clone());
         record.generation = Some(first);
@@ -99,7 +97,7 @@ impl Migrate {
     /// Into the best backend that takes it; where a logout left its tombstone, on top of that.
     fn write(&mut self, cx: &mut Context<'_>, mut moving: Box<Move>) -> Step<bool> {
         if moving.rest.is_empty() {
-            let Some(failure) = moving.failed else { return unexpected() };
+            let Some(failure) = moving.failed else { return self.unlock(cx, Err(misplaced())) };
             return self.unlock(cx, Err(store_failure(failure)));
         }
         let backend = moving.rest.remove(0);
@@ -130,7 +128,7 @@ impl Migrate {
                 let mut lookup = Lookup::default();
                 let step = lookup.start(cx);
                 self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
+                step.then(|end| self.looked(cx, end))
             }
             (Phase::Locking(_), StoreAnswer::Failed(failure)) => Step::fail(store_failure(failure.clone())),
             (Phase::Reading(_, found), StoreAnswer::Records(records)) => {
@@ -181,7 +179,7 @@ impl Migrate {
                 self.unlock(cx, Ok(to.is_some()))
             }
             (Phase::Unlocking(_, end), _) => Step::Done(*end),
-            _ => unexpected(),
+            _ => self.unlock(cx, Err(misplaced())),
         }
     }
 }
@@ -204,7 +202,7 @@ impl Logic for Migrate {
             (Phase::Looking(mut lookup), event) => {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
+                step.then(|end| self.looked(cx, end))
             }
             (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
                 self.store_answered(cx, phase, answer)

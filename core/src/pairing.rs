@@ -17,6 +17,7 @@ use crate::failure::{Exit, Failure};
 use crate::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::{Notice, PollState};
+use crate::opening_page::OpeningPage;
 use crate::poll_time::next_poll;
 use crate::record::Workspace;
 use crate::secret::{Entropy, Secret};
@@ -75,8 +76,7 @@ struct Handshake {
     strange: u32,
     /// When a poll may last have been answered 200 without our seeing it.
     answer_lost: Option<Timestamp>,
-    /// The page that is being opened.
-    page: Option<CommandId>,
+    page: OpeningPage,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +125,7 @@ impl Pairing {
             answers: 0,
             strange: 0,
             answer_lost: None,
-            page: None,
+            page: OpeningPage::default(),
             device_id,
         };
         let link = self.link(cx.service, &handshake.device_id);
@@ -135,7 +135,7 @@ impl Pairing {
             expires_at: handshake.expires_at,
         });
         if self.open_browser {
-            handshake.page = Some(cx.open_page(link));
+            handshake.page = OpeningPage::open(cx, link);
         }
         let first = (started + policy.first_poll).max(cx.now.mono);
         self.wait(cx, handshake, first, PollState::None);
@@ -151,22 +151,6 @@ impl Pairing {
             Some(workspace) => link.with("workspace", workspace.as_str()),
             None => link,
         }
-    }
-
-    /// What became of the browser; `None` if the event does not say that.
-    fn opened(&mut self, cx: &mut Context<'_>, event: &Event) -> Option<Step<Paired>> {
-        let (Phase::Waiting(handshake, _) | Phase::Polling(handshake, _)) = &mut self.phase else {
-            return None;
-        };
-        match event {
-            Event::PageOpened { id } if handshake.page == Some(*id) => {}
-            Event::PageNotOpened { id, reason } if handshake.page == Some(*id) => {
-                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
-            }
-            _ => return None,
-        }
-        handshake.page = None;
-        Some(Step::Pending)
     }
 
     /// Waits for the next poll, which may not leave before `earliest`.
@@ -261,8 +245,10 @@ impl Logic for Pairing {
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Paired> {
-        if let Some(step) = self.opened(cx, event) {
-            return step;
+        if let Phase::Waiting(h, _) | Phase::Polling(h, _) = &mut self.phase
+            && h.page.takes(cx, event)
+        {
+            return Step::Pending;
         }
         match (core::mem::replace(&mut self.phase, Phase::New), event) {
             (Phase::Drawing { id, started }, Event::Entropy { id: answered, entropy }) if id == *answered => {

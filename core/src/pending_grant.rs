@@ -106,19 +106,13 @@ pub struct StartGrant {
 }
 
 impl StartGrant {
-    fn answered(&mut self, cx: &mut Context<'_>, step: Step<HttpResponse>) -> Step<PendingGrant> {
-        let response = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(response)) => response,
-        };
+    fn answered(&mut self, cx: &mut Context<'_>, response: &HttpResponse) -> Step<PendingGrant> {
         let (Some(exchange), Some(endpoint)) = (&self.exchange, endpoint(cx)) else {
             return Step::fail(no_issuer(cx));
         };
         let Endpoint::Issuer { client_id } = &endpoint else { return Step::fail(no_issuer(cx)) };
         let lag = cx.now.mono.since(exchange.last_sent());
-        let code = match DeviceCode::read(&response, endpoint.spelling(), cx.service) {
+        let code = match DeviceCode::read(response, endpoint.spelling(), cx.service) {
             Ok(code) if (200..300).contains(&response.status) => code,
             Err(NoDeviceCode::Unsafe(failure)) if (200..300).contains(&response.status) => {
                 return Step::fail(failure);
@@ -126,7 +120,7 @@ impl StartGrant {
             _ => {
                 let request = endpoint.code_request(cx.service);
                 let asked = request.map_or_else(|| cx.service.api.clone(), |request| request.url);
-                return Step::fail(not_begun(cx.service, &asked, &response));
+                return Step::fail(not_begun(cx.service, &asked, response));
             }
         };
         let pending = PendingGrant {
@@ -161,13 +155,12 @@ impl Logic for StartGrant {
         let mut exchange = Exchange::asking(request);
         let step = exchange.start(cx);
         self.exchange = Some(exchange);
-        self.answered(cx, step)
+        step.and_then(|response| self.answered(cx, &response))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<PendingGrant> {
         let Some(exchange) = &mut self.exchange else { return Step::Ignored("not waited for") };
-        let step = exchange.handle(cx, event);
-        self.answered(cx, step)
+        exchange.handle(cx, event).and_then(|response| self.answered(cx, &response))
     }
 
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {

@@ -8,9 +8,9 @@ use crate::failure::{Exit, Failure};
 use crate::keep::LOCK_WAIT;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::Backend;
-use crate::resolve::{refused_by_all, store_failure, unexpected};
 use crate::rotate::ROTATION_WAIT;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::store_failure::{refused_by_all, store_failure, unexpected};
 use crate::time::Timestamp;
 
 /// The machine: it takes the lock and gives it back, reads what is remembered, and probes every backend. Ends with

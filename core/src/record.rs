@@ -123,6 +123,11 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// A base as a server or another program wrote it. One with a query is none: it could not be put before a path.
+    pub fn read_base(text: &str) -> Option<Url> {
+        Url::parse(text).ok().filter(|url| url.query().is_empty())
+    }
+
     /// The URL as other programs of the service write it: they put paths after it as it is.
     pub fn base(&self) -> Option<String> {
         self.url.as_ref().map(|url| url.to_string().trim_end_matches('/').to_owned())

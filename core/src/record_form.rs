@@ -16,7 +16,6 @@ use crate::record::{Gateway, Generation, Record, UnreadableRecord, Workspace};
 use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
 use crate::secret::{Fingerprint, Secret, SecretBuilder};
 use crate::time::{Timestamp, WallTime};
-use crate::url::Url;
 
 /// The version of the form that this code writes and reads.
 const FORM: u32 = 1;
@@ -219,7 +218,7 @@ impl Read {
             rotation: rotates.then(|| Box::new(rotation)),
             gateway: Gateway {
                 // A URL that we would not send anything to counts as none.
-                url: self.gateway_url.and_then(|url| Url::parse(&url).ok()),
+                url: self.gateway_url.as_deref().and_then(Gateway::read_base),
                 signing_key: self.signing_key,
             },
         })
@@ -262,6 +261,7 @@ struct SpendingForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::url::Url;
 
     fn session(journal: Journal) -> Record {
         let moment = |millis| Moment {
@@ -312,6 +312,19 @@ mod tests {
         ] {
             assert_eq!(length(&record), record.encode().expose_secret().len());
             assert_eq!(Record::decode(&record.encode()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn a_gateway_with_a_query_is_none() {
+        for (text, gateway) in [
+            ("https://gateway.pensar.dev/", Some("https://gateway.pensar.dev")),
+            ("https://gateway.pensar.dev/?v", None),
+            ("gateway", None),
+        ] {
+            let text = alloc::format!(r#"{{"v":1,"gen":"l.1","token":"t","gatewayUrl":"{text}"}}"#);
+            let record = Record::decode(&Secret::from(&*text)).unwrap();
+            assert_eq!(record.gateway.base().as_deref(), gateway);
         }
     }
 

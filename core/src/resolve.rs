@@ -1,20 +1,24 @@
 //! Which token to use: flag, then environment, then the stores.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::command::CommandId;
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
+use crate::looks::{pick, reading_order};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::record::{Backend, Record, Slot};
 use crate::secret::Secret;
 use crate::service::Service;
-use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::store::{Ledger, StoreAnswer, StoreOp};
+use crate::store_failure::unexpected;
 use crate::time::Timestamp;
-use crate::token::{bearer_given, is_api_token};
+use crate::token::{bearer_given, is_api_token, malformed_token};
+
+pub use crate::looks::Look;
+pub use crate::store_failure::store_failure;
 
 /// What the command line and the environment say about the token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -64,9 +68,6 @@ pub struct Resolve {
     given: Given,
     phase: Phase,
 }
-
-/// What one backend holds, or why it could not be read.
-pub type Look = (Backend, Result<Vec<(Slot, Record)>, StoreFailure>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
@@ -172,162 +173,4 @@ pub fn given_token(service: &Service, given: &Given) -> Result<Option<Resolved>,
     };
     let record = Record::bare(token);
     Ok(Some(Resolved { source, record }))
-}
-
-/// The credential to use, from what was seen in the stores, in reading order.
-///
-/// # Errors
-/// Not signed in; the backend with the newest login cannot be read; the credential is another issuer's; the
-/// workspace's name is ambiguous.
-pub(crate) fn pick(
-    service: &Service,
-    ledger: &Ledger,
-    looks: &[Look],
-    workspace: Option<&str>,
-) -> Result<Resolved, Failure> {
-    let mut found = Vec::new();
-    let mut hidden = None;
-    for (backend, look) in looks {
-        match look {
-            Ok(records) => found.extend(records.iter().filter_map(|(slot, record)| {
-                let wanted = workspace.is_some() || *slot == Slot::Active;
-                (wanted && is_settled(ledger, *backend, slot, record)).then(|| (*backend, record.clone()))
-            })),
-            // The newest login is there and nowhere else: what lies elsewhere is older.
-            Err(failure) if ledger.backend == Some(*backend) => return Err(store_failure(failure.clone())),
-            // "Absent" is how a machine without a keychain is; anything else may hide the credential.
-            Err(failure) if failure.kind != StoreFailureKind::Absent => hidden = hidden.or(Some(failure)),
-            Err(_) => {}
-        }
-    }
-    let chosen = match workspace {
-        None => found.into_iter().next(),
-        Some(name) => by_workspace(found, name)?,
-    };
-    let Some((backend, record)) = chosen else {
-        return Err(match hidden {
-            Some(failure) => store_failure(failure.clone()),
-            None => not_signed_in(service, workspace),
-        });
-    };
-    let issuer = record.issuer.as_deref().unwrap_or(&service.bare_issuer);
-    if issuer != service.issuer {
-        return Err(other_issuer(service, issuer));
-    }
-    Ok(Resolved { source: Source::Store(backend), record })
-}
-
-/// The service's backends, the remembered one first.
-pub(crate) fn reading_order(service: &Service, ledger: &Ledger) -> Vec<Backend> {
-    let remembered = ledger.backend.filter(|backend| service.backends.contains(backend));
-    let others = service.backends.iter().copied().filter(|backend| Some(*backend) != remembered);
-    remembered.into_iter().chain(others).collect()
-}
-
-/// Whether an entry may be believed: it is not one that waits to be removed.
-pub(crate) fn is_settled(ledger: &Ledger, backend: Backend, slot: &Slot, record: &Record) -> bool {
-    !ledger.unsettled.iter().any(|u| {
-        u.backend == backend && u.slot == *slot && u.version.as_ref().is_none_or(|v| *v == record.version())
-    })
-}
-
-/// Slug first, then exact name; the first backend that has it wins.
-pub(crate) fn by_workspace(
-    found: Vec<(Backend, Record)>,
-    name: &str,
-) -> Result<Option<(Backend, Record)>, Failure> {
-    if let Some(hit) = found.iter().find(|(_, record)| record.slug() == Some(name)) {
-        return Ok(Some(hit.clone()));
-    }
-    let mut hits: Vec<(Backend, Record)> = Vec::new();
-    for (backend, record) in found {
-        let named = record.workspace.as_ref().is_some_and(|w| w.name.as_deref() == Some(name));
-        if named && !hits.iter().any(|(_, hit)| hit.slug() == record.slug()) {
-            hits.push((backend, record));
-        }
-    }
-    if hits.len() > 1 {
-        let slugs: Vec<&str> = hits.iter().filter_map(|(_, record)| record.slug()).collect();
-        return Err(Failure::new(
-            Exit::Usage,
-            "ambiguous_workspace",
-            format!("several workspaces are named {:?}: {}", crate::text::harmless(name), slugs.join(", ")),
-        )
-        .next("name one by its slug"));
-    }
-    Ok(hits.into_iter().next())
-}
-
-pub(crate) fn malformed_token(service: &Service, place: &str) -> Failure {
-    Failure::new(
-        Exit::Usage,
-        "malformed_token",
-        format!("{place} does not hold an API token (expected pt_live_… of letters, digits, - and _)"),
-    )
-    .next(format!("copy it again; keys are made at {}", service.keys_page()))
-}
-
-/// A store's failure as a command's. The next step is the one that its detail ends with, else that of its kind.
-pub fn store_failure(failure: StoreFailure) -> Failure {
-    let of_kind = match failure.kind {
-        StoreFailureKind::Absent => "start a keychain service, or sign in again",
-        StoreFailureKind::Locked => "unlock the keychain, then try again",
-        StoreFailureKind::TimedOut => "restart the keychain service or log in to the desktop again",
-        StoreFailureKind::Volatile => "give the keychain a lasting collection",
-        StoreFailureKind::Refused => "mend that, then try again",
-        StoreFailureKind::Unreadable => "move it away, then sign in again",
-        StoreFailureKind::Busy => "try again in a moment",
-        StoreFailureKind::Shared => "keep it on a local disk",
-    };
-    let (message, next) = failure.parts();
-    let code = match failure.kind {
-        StoreFailureKind::Absent => "store_absent",
-        StoreFailureKind::Locked => "store_locked",
-        StoreFailureKind::TimedOut => "store_timed_out",
-        StoreFailureKind::Volatile => "store_volatile",
-        StoreFailureKind::Refused => "store_refused",
-        StoreFailureKind::Unreadable => "store_unreadable",
-        StoreFailureKind::Busy => "store_busy",
-        StoreFailureKind::Shared => "store_shared",
-    };
-    Failure::new(Exit::Store, code, message).next(next.unwrap_or(of_kind))
-}
-
-/// Why none of these backends can take a token, and what mends the last of them, which needs the least.
-pub(crate) fn refused_by_all(failed: &[(Backend, StoreFailure)]) -> (String, String) {
-    let reason =
-        |(backend, failure): &(Backend, StoreFailure)| format!("{}: {}", backend.as_str(), failure.parts().0);
-    let reasons: Vec<String> = failed.iter().map(reason).collect();
-    let next = failed.last().and_then(|(_, failure)| failure.parts().1).unwrap_or("mend one of them");
-    (reasons.join("; "), next.into())
-}
-
-/// The code of having no credential at all.
-pub(crate) const NOT_SIGNED_IN: &str = "not_signed_in";
-
-pub(crate) fn not_signed_in(service: &Service, workspace: Option<&str>) -> Failure {
-    let login = service.login_command();
-    match workspace {
-        None => Failure::new(Exit::NotSignedIn, NOT_SIGNED_IN, "not signed in").next(login),
-        Some(name) => {
-            let name = crate::text::harmless(name);
-            Failure::new(Exit::NotSignedIn, NOT_SIGNED_IN, format!("not signed in to workspace {name:?}"))
-                .next(format!("{} --workspace {name:?}`", login.trim_end_matches('`')))
-        }
-    }
-}
-
-/// A driver answered a store operation with an answer of another one.
-pub(crate) fn unexpected<T>() -> Step<T> {
-    Step::fail(Failure::new(Exit::Internal, "internal", "a store gave an answer to another question"))
-}
-
-pub(crate) fn other_issuer(service: &Service, issuer: &str) -> Failure {
-    let issuer: String = crate::text::harmless(issuer);
-    Failure::new(
-        Exit::NotSignedIn,
-        "other_issuer",
-        format!("the stored token belongs to {issuer}; it was not sent to {}", service.api.origin()),
-    )
-    .next(format!("{} for this host, or correct {}", service.login_command(), service.api_variable))
 }

@@ -11,7 +11,7 @@ use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::http::{HttpRequest, HttpResponse};
 use crate::lookup::check_issuer;
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::oauth::{OAuth, TokenReply};
 use crate::record::Record;
 use crate::secret::Secret;
@@ -69,15 +69,13 @@ impl Revoke {
         let mut exchange = if self.once { exchange.once() } else { exchange };
         let step = exchange.start(cx);
         self.exchange = Some(exchange);
-        self.answered(cx, step)
+        step.then(|end| self.answered(cx, end))
     }
 
-    fn answered(&mut self, cx: &mut Context<'_>, step: Step<HttpResponse>) -> Step<Revocation> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::Done(Ok(Revocation::Pending(failure))),
-            Step::Done(Ok(response)) => {
+    fn answered(&mut self, cx: &mut Context<'_>, end: Outcome<HttpResponse>) -> Step<Revocation> {
+        match end {
+            Err(failure) => Step::Done(Ok(Revocation::Pending(failure))),
+            Ok(response) => {
                 self.refused = self.refused.take().or_else(|| refusal(&response));
                 self.next(cx)
             }
@@ -98,8 +96,7 @@ impl Logic for Revoke {
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Revocation> {
         let Some(exchange) = &mut self.exchange else { return Step::Ignored("not waited for") };
-        let step = exchange.handle(cx, event);
-        self.answered(cx, step)
+        exchange.handle(cx, event).then(|end| self.answered(cx, end))
     }
 
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {

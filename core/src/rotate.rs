@@ -15,11 +15,11 @@ use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::oauth::{OAuthError, REFRESH_GRANT, TokenReply, Tokens};
 use crate::pairing::{describe, unsendable};
-use crate::record::{Backend, Generation, Record, Slot, Version};
-use crate::resolve::unexpected;
+use crate::record::{Backend, Generation, Record, Slot};
 use crate::rotation::{Access, Journal, Moment, Spending};
 use crate::seeded::Seeded;
 use crate::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::store_failure::unexpected;
 use crate::text::harmless;
 use crate::time::Timestamp;
 use crate::url::Text;
@@ -141,11 +141,6 @@ impl Rotate {
     /// The login that it rotates.
     pub(crate) fn login(&self) -> Option<String> {
         self.spending.generation.as_ref().map(|generation| generation.login.clone())
-    }
-
-    /// The version of the record while it runs.
-    pub(crate) fn version(&self) -> Version {
-        self.spending.version()
     }
 
     fn end(&self, cx: &mut Context<'_>, end: End) -> Step<Rotated> {

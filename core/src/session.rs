@@ -8,23 +8,24 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
+use crate::await_newer::{AwaitNewer, Awaited};
 use crate::backoff::backoff;
 use crate::bearer::{Bearer, explain, usable, with_what_was_known};
 use crate::client_id::ClientId;
 use crate::command::CommandId;
 use crate::event::Event;
-use crate::failure::Failure;
+use crate::failure::{Failure, NOT_SIGNED_IN};
 use crate::keep::Kept;
 use crate::lookup::{Found, Lookup};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::migrate::Migrate;
 use crate::notice::Notice;
-use crate::record::{Backend, Generation, Record, Slot, Version};
-use crate::resolve::{NOT_SIGNED_IN, store_failure, unexpected};
+use crate::record::{Backend, Generation, Record, Slot};
 use crate::rotate::{End, Rotate, Rotated};
 use crate::rotation::{Journal, Moment, Spending};
 use crate::seeded::Seeded;
 use crate::store::{ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use crate::store_failure::{misplaced, store_failure};
 use crate::time::Timestamp;
 use crate::verdict::{Refusal, Stuck, Verdict, grace_left, is_alive, judge};
 
@@ -36,9 +37,6 @@ const SLICES_ALIVE: u32 = 20;
 const SLICES_DEAD: u32 = 300;
 /// How long to wait for another try with a token that still lives.
 const PATIENCE_ALIVE: Duration = Duration::from_secs(2);
-/// How often, and how far apart, to look for a newer record after the issuer refused a token.
-const NEWER_LOOKS: u32 = 4;
-const NEWER_PAUSE: Duration = Duration::from_millis(500);
 /// How often nothing was sent before giving up.
 const TRIES: u32 = 3;
 
@@ -78,24 +76,8 @@ enum Phase {
     Rotating(Box<Rotate>),
     Unlocking(CommandId, Box<Then>),
     Waiting(Timestamp),
-    /// The issuer refused the token of this version: perhaps another client has just got a newer one.
-    AwaitingNewer {
-        at: Timestamp,
-        looks: u32,
-        refused: Box<Refused>,
-    },
-    LookingForNewer {
-        lookup: Lookup,
-        looks: u32,
-        refused: Box<Refused>,
-    },
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Refused {
-    /// The version while it was being spent, and as it was marked.
-    known: [Version; 2],
-    kept: Kept,
+    /// The issuer refused the token of this record: perhaps another client has just got a newer one.
+    AwaitingNewer(Box<AwaitNewer>),
 }
 
 /// What follows when the lock is given back.
@@ -104,7 +86,7 @@ enum Then {
     End(Box<Result<Bearer, Failure>>),
     LookAgain,
     Wait(Duration),
-    AwaitNewer(Box<Refused>),
+    AwaitNewer(Box<Kept>),
 }
 
 impl Session {
@@ -134,16 +116,14 @@ impl Session {
         let mut lookup = Lookup::default();
         let step = lookup.start(cx);
         self.phase = Phase::Looking(lookup);
-        self.looked(cx, step)
+        step.then(|end| self.looked(cx, end))
     }
 
-    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<Bearer> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => self.finish(cx, Err(failure)),
-            Step::Done(Ok(found)) if self.locked => self.settle(cx, found),
-            Step::Done(Ok(found)) => self.consider(cx, found),
+    fn looked(&mut self, cx: &mut Context<'_>, end: Outcome<Found>) -> Step<Bearer> {
+        match end {
+            Err(failure) => self.finish(cx, Err(failure)),
+            Ok(found) if self.locked => self.settle(cx, found),
+            Ok(found) => self.consider(cx, found),
         }
     }
 
@@ -156,7 +136,8 @@ impl Session {
                 let mut migrate = Box::new(Migrate::default());
                 let step = migrate.start(cx);
                 self.phase = Phase::Migrating(migrate);
-                return self.moved(cx, step);
+                // Also if nothing was left to be moved: another process may just have done it.
+                return step.and_then(|_| self.look(cx));
             }
             Err(failure) => return Step::fail(failure),
         };
@@ -182,33 +163,16 @@ impl Session {
                     let mut asking = Box::new(ClientId::new(cx.service));
                     let step = asking.start(cx);
                     self.phase = Phase::Asking(asking);
-                    return self.told_client_id(cx, step);
+                    return step.and_then(|client_id| self.told_client_id(cx, client_id));
                 }
                 self.lock(cx, found)
             }
         }
     }
 
-    fn moved(&mut self, cx: &mut Context<'_>, step: Step<bool>) -> Step<Bearer> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
-            // Also if nothing was left to be moved: another process may just have done it.
-            Step::Done(Ok(_)) => self.look(cx),
-        }
-    }
-
-    fn told_client_id(&mut self, cx: &mut Context<'_>, step: Step<String>) -> Step<Bearer> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(client_id)) => {
-                self.client_id = Some(client_id);
-                self.look(cx)
-            }
-        }
+    fn told_client_id(&mut self, cx: &mut Context<'_>, client_id: String) -> Step<Bearer> {
+        self.client_id = Some(client_id);
+        self.look(cx)
     }
 
     fn lock(&mut self, cx: &mut Context<'_>, found: Found) -> Step<Bearer> {
@@ -272,12 +236,12 @@ impl Session {
             StoreAnswer::Conflict => self.again(cx, false),
             StoreAnswer::Failed(failure) => {
                 let Some((backend, record)) = found.newest().map(|(backend, r)| (backend, r.clone())) else {
-                    return unexpected();
+                    return self.misplaced(cx);
                 };
                 let end = self.live_or(cx, backend, record, store_failure(failure.clone()));
                 self.finish(cx, end)
             }
-            _ => unexpected(),
+            _ => self.misplaced(cx),
         }
     }
 
@@ -286,7 +250,7 @@ impl Session {
         if let Err(failure) = usable(cx, &found, self.login.as_deref()) {
             return self.finish(cx, Err(failure));
         }
-        let Found { ledger, held: Some((backend, record)), .. } = found else { return unexpected() };
+        let Found { ledger, held: Some((backend, record)), .. } = found else { return self.misplaced(cx) };
         match judge(cx.service, cx.now, &record, self.refusal.as_ref()) {
             Verdict::Use if cx.service.makes(Seeded::RefreshedAgain) => {
                 let started = Moment::new(cx.now, &cx.service.boot_id);
@@ -300,7 +264,7 @@ impl Session {
                 self.finish(cx, end)
             }
             Verdict::Rotate(Spending { last_resorts: 1.., .. }) if self.unclear.is_some() => {
-                let Some(failure) = self.unclear.clone() else { return unexpected() };
+                let Some(failure) = self.unclear.clone() else { return self.misplaced(cx) };
                 let end = self.live_or(cx, backend, record, failure);
                 self.finish(cx, end)
             }
@@ -327,18 +291,16 @@ impl Session {
         let mut rotate = Box::new(Rotate::new(backend, record, spending, first, client_id, machine));
         let step = rotate.start(cx);
         self.phase = Phase::Rotating(rotate);
-        self.rotated(cx, step)
+        step.then(|end| self.rotated(cx, end))
     }
 
-    fn rotated(&mut self, cx: &mut Context<'_>, step: Step<Rotated>) -> Step<Bearer> {
-        let Rotated { end, interrupted } = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return self.finish(cx, Err(failure)),
-            Step::Done(Ok(rotated)) => rotated,
+    fn rotated(&mut self, cx: &mut Context<'_>, end: Outcome<Rotated>) -> Step<Bearer> {
+        let Rotated { end, interrupted } = match end {
+            Ok(rotated) => rotated,
+            Err(failure) => return self.finish(cx, Err(failure)),
         };
         let Phase::Rotating(rotate) = core::mem::replace(&mut self.phase, Phase::New) else {
-            return unexpected();
+            return self.misplaced(cx);
         };
         if interrupted {
             return self.finish(cx, Err(Failure::interrupted()));
@@ -388,8 +350,7 @@ impl Session {
                 self.finish(cx, end)
             }
             End::Refused(marked) => {
-                let known = [rotate.version(), marked.version()];
-                let refused = Refused { known, kept: Kept { backend, record: *marked } };
+                let refused = Kept { backend, record: *marked };
                 self.unlock(cx, Then::AwaitNewer(Box::new(refused)))
             }
         }
@@ -419,6 +380,10 @@ impl Session {
         if self.locked { self.unlock(cx, Then::End(Box::new(end))) } else { Step::Done(end) }
     }
 
+    fn misplaced(&mut self, cx: &mut Context<'_>) -> Step<Bearer> {
+        self.unlock(cx, Then::End(Box::new(Err(misplaced()))))
+    }
+
     fn unlocked(&mut self, cx: &mut Context<'_>, then: Then) -> Step<Bearer> {
         match then {
             Then::End(end) => Step::Done(*end),
@@ -428,36 +393,19 @@ impl Session {
                 Step::Pending
             }
             Then::AwaitNewer(refused) => {
-                let at = cx.now.mono + NEWER_PAUSE;
-                self.phase = Phase::AwaitingNewer { at, looks: 0, refused };
-                Step::Pending
+                let mut awaiting = Box::new(AwaitNewer::new(refused));
+                let step = awaiting.start(cx);
+                self.phase = Phase::AwaitingNewer(awaiting);
+                step.and_then(|awaited| self.awaited(cx, awaited))
             }
         }
     }
 
-    fn looked_for_newer(
-        &mut self,
-        cx: &mut Context<'_>,
-        step: Step<Found>,
-        looks: u32,
-        refused: Box<Refused>,
-    ) -> Step<Bearer> {
-        let found = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(found)) => found,
+    fn awaited(&mut self, cx: &mut Context<'_>, awaited: Awaited) -> Step<Bearer> {
+        let Kept { backend, record } = match awaited {
+            Awaited::Newer => return self.look(cx),
+            Awaited::Nobody(refused) => *refused,
         };
-        let held = found.held.as_ref().map(|(_, record)| record.version());
-        if held.is_none_or(|version| !refused.known.contains(&version)) {
-            return self.look(cx);
-        }
-        if looks < NEWER_LOOKS {
-            self.phase = Phase::AwaitingNewer { at: cx.now.mono + NEWER_PAUSE, looks, refused };
-            return Step::Pending;
-        }
-        // Nobody has a newer one.
-        let Refused { kept: Kept { backend, record }, .. } = *refused;
         let stuck = match record.rotation.as_ref().map(|rotation| &rotation.journal) {
             Some(Journal::Refused { interrupted: true }) => Stuck::Interrupted,
             _ => Stuck::Expired,
@@ -515,27 +463,27 @@ impl Logic for Session {
             (Phase::Looking(mut lookup), event) => {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
+                step.then(|end| self.looked(cx, end))
             }
             (Phase::Migrating(mut migrate), event) => {
                 let step = migrate.handle(cx, event);
                 self.phase = Phase::Migrating(migrate);
-                self.moved(cx, step)
+                step.and_then(|_| self.look(cx))
             }
             (Phase::Asking(mut asking), event) => {
                 let step = asking.handle(cx, event);
                 self.phase = Phase::Asking(asking);
-                self.told_client_id(cx, step)
+                step.and_then(|client_id| self.told_client_id(cx, client_id))
             }
             (Phase::Rotating(mut rotate), event) => {
                 let step = rotate.handle(cx, event);
                 self.phase = Phase::Rotating(rotate);
-                self.rotated(cx, step)
+                step.then(|end| self.rotated(cx, end))
             }
-            (Phase::LookingForNewer { mut lookup, looks, refused }, event) => {
-                let step = lookup.handle(cx, event);
-                self.phase = Phase::LookingForNewer { lookup, looks, refused: refused.clone() };
-                self.looked_for_newer(cx, step, looks, refused)
+            (Phase::AwaitingNewer(mut awaiting), event) => {
+                let step = awaiting.handle(cx, event);
+                self.phase = Phase::AwaitingNewer(awaiting);
+                step.and_then(|awaited| self.awaited(cx, awaited))
             }
             (Phase::Drawing(id), Event::Entropy { id: answered, entropy }) if id == *answered => {
                 self.first = Some(Generation::first(entropy));
@@ -544,13 +492,6 @@ impl Logic for Session {
             (Phase::Waiting(at), Event::Woke) if at <= cx.now.mono => {
                 self.slices = 0;
                 self.look(cx)
-            }
-            (Phase::AwaitingNewer { at, looks, refused }, Event::Woke) if at <= cx.now.mono => {
-                let mut lookup = Lookup::default();
-                let step = lookup.start(cx);
-                let looks = looks + 1;
-                self.phase = Phase::LookingForNewer { lookup, looks, refused: refused.clone() };
-                self.looked_for_newer(cx, step, looks, refused)
             }
             (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
                 self.store_answered(cx, phase, answer)
@@ -584,7 +525,7 @@ impl Logic for Session {
             Phase::Asking(asking) => asking.deadline(),
             Phase::Rotating(rotate) => rotate.deadline(),
             Phase::Waiting(at) => Some((*at, WakeReason::Retry)),
-            Phase::AwaitingNewer { at, .. } => Some((*at, WakeReason::LookAgain)),
+            Phase::AwaitingNewer(awaiting) => awaiting.deadline(),
             _ => None,
         }
     }
@@ -604,14 +545,14 @@ impl Session {
             (Phase::Locking(_, found), StoreAnswer::Failed(failure)) => self.not_locked(cx, &found, failure),
             (Phase::Merging(_, found), answer) => self.merged(cx, &found, answer),
             // A file that cannot be removed holds nothing newer than the record.
-            (Phase::Discarding(_, found), _) => self.decide(cx, Found { emergency: None, ..*found }),
+            (Phase::Discarding(_, found), _) => self.decide(cx, *found),
             (Phase::CheckingLock(_, held, spending), StoreAnswer::Done) => self.rotate(cx, held, spending),
             (Phase::CheckingLock(_, held, _), StoreAnswer::Failed(failure)) => {
                 let end = self.live_or(cx, held.backend, held.record, store_failure(failure.clone()));
                 self.finish(cx, end)
             }
             (Phase::Unlocking(_, then), _) => self.unlocked(cx, *then),
-            _ => unexpected(),
+            _ => self.misplaced(cx),
         }
     }
 }

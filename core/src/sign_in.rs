@@ -14,15 +14,15 @@ use crate::event::Event;
 use crate::failure::{Exit, Failure};
 use crate::granted::granted_record;
 use crate::keep::{Keep, Kept};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::notice::Notice;
 use crate::pending_grant::PendingGrant;
 use crate::places::Places;
 use crate::record::Record;
-use crate::resolve::unexpected;
 use crate::revoke::{Revocation, Revoke};
 use crate::sign_out::{SignOut, SignedOut};
-use crate::store::{Ledger, StoreOp};
+use crate::store::StoreOp;
+use crate::store_failure::unexpected;
 use crate::time::Timestamp;
 
 /// What the command line says about a login.
@@ -80,32 +80,22 @@ impl SignIn {
         Self { pending: Some(Box::new(pending)), ..Self::new(options) }
     }
 
-    fn prepared(&mut self, cx: &mut Context<'_>, step: Step<Ledger>, kind: GrantKind) -> Step<Kept> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(_)) => {
-                let mut sign_out = Box::new(SignOut::resume());
-                let step = sign_out.start(cx);
-                self.phase = Phase::ResumingSignOut(sign_out, kind);
-                self.resumed_sign_out(cx, step, kind)
-            }
-        }
+    fn prepared(&mut self, cx: &mut Context<'_>, kind: GrantKind) -> Step<Kept> {
+        let mut sign_out = Box::new(SignOut::resume());
+        let step = sign_out.start(cx);
+        self.phase = Phase::ResumingSignOut(sign_out, kind);
+        step.then(|end| self.resumed_sign_out(cx, end, kind))
     }
 
     /// Whatever came of it, the login goes on.
     fn resumed_sign_out(
         &mut self,
         cx: &mut Context<'_>,
-        step: Step<SignedOut>,
+        end: Outcome<SignedOut>,
         kind: GrantKind,
     ) -> Step<Kept> {
-        match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Ok(SignedOut { cleared: Some(_), revocation })) => tell(cx, revocation),
-            Step::Done(_) => {}
+        if let Ok(SignedOut { cleared: Some(_), revocation }) = end {
+            tell(cx, revocation);
         }
         self.grant(cx, kind)
     }
@@ -117,7 +107,7 @@ impl SignIn {
         let mut grant = Box::new(BrowserGrant::new(self.options.open_browser));
         let step = grant.start(cx);
         self.phase = Phase::GrantingInBrowser(grant);
-        self.granted(cx, step)
+        step.then(|end| self.granted(cx, end))
     }
 
     fn grant_to_device(&mut self, cx: &mut Context<'_>) -> Step<Kept> {
@@ -128,7 +118,7 @@ impl SignIn {
         });
         let step = grant.start(cx);
         self.phase = Phase::Granting(grant);
-        self.granted(cx, step)
+        step.then(|end| self.granted(cx, end))
     }
 
     /// How to sign in, of what the issuer offers.
@@ -144,27 +134,24 @@ impl SignIn {
         kind.ok_or_else(|| no_grant(cx, self.options.grant))
     }
 
-    fn granted(&mut self, cx: &mut Context<'_>, step: Step<Granted>) -> Step<Kept> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) if failure.code == NOT_LISTENING => self.not_listening(cx, failure),
-            Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(Granted::Tokens { client_id, tokens, sent })) => {
+    fn granted(&mut self, cx: &mut Context<'_>, end: Outcome<Granted>) -> Step<Kept> {
+        match end {
+            Err(failure) if failure.code == NOT_LISTENING => self.not_listening(cx, failure),
+            Err(failure) => Step::fail(failure),
+            Ok(Granted::Tokens { client_id, tokens, sent }) => {
                 let record = granted_record(cx, client_id, tokens, sent);
                 let mut keep = Box::new(Keep::new(record, cx.service.backends));
                 let step = keep.start(cx);
                 self.phase = Phase::Keeping(keep);
-                self.kept(cx, step)
+                step.and_then(|kept| self.kept(cx, kept))
             }
             // Only a service with an API of its own has older deployments.
-            Step::Done(Ok(Granted::ApiKey(_))) => unexpected(),
+            Ok(Granted::ApiKey(_)) => unexpected(),
         }
     }
 
-    fn kept(&mut self, cx: &mut Context<'_>, step: Step<Kept>) -> Step<Kept> {
-        let Phase::Keeping(keep) = &mut self.phase else { return step };
-        let Step::Done(Ok(kept)) = step else { return step };
+    fn kept(&mut self, cx: &mut Context<'_>, kept: Kept) -> Step<Kept> {
+        let Phase::Keeping(keep) = &mut self.phase else { return Step::Done(Ok(kept)) };
         let Some(record) = keep.take_revoking() else { return Step::Done(Ok(kept)) };
         self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), Box::new(record), Box::new(kept));
         Step::Pending
@@ -174,18 +161,13 @@ impl SignIn {
         let mut revoke = Box::new(Revoke::once(record));
         let step = revoke.start(cx);
         self.phase = Phase::Revoking(revoke, kept);
-        self.revoked(cx, step)
+        step.then(|end| self.revoked(cx, end))
     }
 
-    fn revoked(&mut self, cx: &mut Context<'_>, step: Step<Revocation>) -> Step<Kept> {
+    fn revoked(&mut self, cx: &mut Context<'_>, end: Outcome<Revocation>) -> Step<Kept> {
         let Phase::Revoking(_, kept) = &self.phase else { return unexpected() };
         let kept = Kept::clone(kept);
-        match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Ok(revocation)) => tell(cx, revocation),
-            Step::Done(Err(failure)) => tell(cx, Revocation::Pending(failure)),
-        }
+        tell(cx, end.unwrap_or_else(Revocation::Pending));
         Step::Done(Ok(kept))
     }
 
@@ -232,7 +214,7 @@ impl Logic for SignIn {
         let mut places = Places::default();
         let step = places.start(cx);
         self.phase = Phase::Preparing(places, kind);
-        self.prepared(cx, step, kind)
+        step.and_then(|_| self.prepared(cx, kind))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Kept> {
@@ -240,26 +222,15 @@ impl Logic for SignIn {
             Phase::New => Step::Ignored("not started"),
             Phase::Preparing(places, kind) => {
                 let kind = *kind;
-                let step = places.handle(cx, event);
-                self.prepared(cx, step, kind)
+                places.handle(cx, event).and_then(|_| self.prepared(cx, kind))
             }
             Phase::ResumingSignOut(sign_out, kind) => {
                 let kind = *kind;
-                let step = sign_out.handle(cx, event);
-                self.resumed_sign_out(cx, step, kind)
+                sign_out.handle(cx, event).then(|end| self.resumed_sign_out(cx, end, kind))
             }
-            Phase::Granting(grant) => {
-                let step = grant.handle(cx, event);
-                self.granted(cx, step)
-            }
-            Phase::GrantingInBrowser(grant) => {
-                let step = grant.handle(cx, event);
-                self.granted(cx, step)
-            }
-            Phase::Keeping(keep) => {
-                let step = keep.handle(cx, event);
-                self.kept(cx, step)
-            }
+            Phase::Granting(grant) => grant.handle(cx, event).then(|end| self.granted(cx, end)),
+            Phase::GrantingInBrowser(grant) => grant.handle(cx, event).then(|end| self.granted(cx, end)),
+            Phase::Keeping(keep) => keep.handle(cx, event).and_then(|kept| self.kept(cx, kept)),
             Phase::Unlocking(id, record, kept) => match event {
                 Event::Store { id: answered, .. } if id == answered => {
                     let (record, kept) = (Record::clone(record), kept.clone());
@@ -267,10 +238,7 @@ impl Logic for SignIn {
                 }
                 _ => Step::Ignored("not waited for"),
             },
-            Phase::Revoking(revoke, _) => {
-                let step = revoke.handle(cx, event);
-                self.revoked(cx, step)
-            }
+            Phase::Revoking(revoke, _) => revoke.handle(cx, event).then(|end| self.revoked(cx, end)),
         }
     }
 

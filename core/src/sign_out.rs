@@ -12,13 +12,13 @@ use crate::disconnect::{Disconnect, Disconnected};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::lookup::{Found, Lookup};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::record::{Generation, Record, Slot};
-use crate::resolve::{store_failure, unexpected};
 use crate::revoke::{Revocation, Revoke, untold};
 use crate::rotate::ROTATION_WAIT;
 use crate::rotation::{Journal, Rotation};
 use crate::store::{ROUNDS, StoreAnswer, StoreFailure, StoreOp};
+use crate::store_failure::{misplaced, store_failure};
 use crate::time::Timestamp;
 use crate::verdict::is_revoking;
 
@@ -98,13 +98,7 @@ impl SignOut {
         Self { extent, revocation: Revocation::NotAsked, rounds: 0, told_login: None, phase: Phase::New }
     }
 
-    fn peeked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<SignedOut> {
-        let found = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(found)) => found,
-        };
+    fn peeked(&mut self, cx: &mut Context<'_>, found: &Found) -> Step<SignedOut> {
         if !found.newest().is_some_and(|(_, record)| is_revoking(record)) {
             return self.left_as_it_is();
         }
@@ -120,7 +114,7 @@ impl SignOut {
         let mut lookup = Lookup::default();
         let step = lookup.start(cx);
         self.phase = Phase::Looking(lookup);
-        self.looked(cx, step)
+        step.then(|end| self.looked(cx, end))
     }
 
     fn unlock(&mut self, cx: &mut Context<'_>, then: Then) -> Step<SignedOut> {
@@ -135,16 +129,7 @@ impl SignOut {
         });
         let step = disconnect.start(cx);
         self.phase = Phase::Clearing(disconnect);
-        self.cleared(step)
-    }
-
-    fn cleared(&mut self, step: Step<Disconnected>) -> Step<SignedOut> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(cleared)) => self.end(Some(cleared)),
-        }
+        step.and_then(|cleared| self.end(Some(cleared)))
     }
 
     fn left_as_it_is(&mut self) -> Step<SignedOut> {
@@ -156,17 +141,15 @@ impl SignOut {
         Step::Done(Ok(SignedOut { cleared, revocation }))
     }
 
-    fn looked(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<SignedOut> {
-        let found = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
+    fn looked(&mut self, cx: &mut Context<'_>, end: Outcome<Found>) -> Step<SignedOut> {
+        let found = match end {
+            Ok(found) => found,
             // Once it is removed it can never be revoked: it stays until it can be read.
-            Step::Done(Err(failure)) if self.extent != Extent::Forget => {
+            Err(failure) if self.extent != Extent::Forget => {
                 return self.unlock(cx, Then::Fail(Box::new(failure)));
             }
             // Clearing tells why, place by place.
-            Step::Done(Err(_)) => return self.unlock(cx, Then::Clear),
-            Step::Done(Ok(found)) => found,
+            Err(_) => return self.unlock(cx, Then::Clear),
         };
         let Some((backend, record)) = found.newest().map(|(backend, record)| (backend, record.clone()))
         else {
@@ -198,35 +181,26 @@ impl SignOut {
         });
         let step = revoke.start(cx);
         self.phase = Phase::Telling(revoke);
-        self.told(cx, step)
+        step.and_then(|revocation| self.told(cx, revocation))
     }
 
-    fn told(&mut self, cx: &mut Context<'_>, step: Step<Revocation>) -> Step<SignedOut> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Err(failure)) => Step::fail(failure),
-            Step::Done(Ok(revocation)) => {
-                self.revocation = revocation;
-                if matches!(self.revocation, Revocation::Pending(_)) {
-                    return self.left_as_it_is();
-                }
-                let mut lookup = Lookup::default();
-                let step = lookup.start(cx);
-                self.phase = Phase::LookingAgain(lookup);
-                self.looked_again(cx, step)
-            }
+    fn told(&mut self, cx: &mut Context<'_>, revocation: Revocation) -> Step<SignedOut> {
+        self.revocation = revocation;
+        if matches!(self.revocation, Revocation::Pending(_)) {
+            return self.left_as_it_is();
         }
+        let mut lookup = Lookup::default();
+        let step = lookup.start(cx);
+        self.phase = Phase::LookingAgain(lookup);
+        step.then(|end| self.looked_again(cx, end))
     }
 
-    fn looked_again(&mut self, cx: &mut Context<'_>, step: Step<Found>) -> Step<SignedOut> {
-        match step {
-            Step::Ignored(reason) => Step::Ignored(reason),
-            Step::Pending => Step::Pending,
-            Step::Done(Ok(found)) if found.newest().is_some_and(|(_, newest)| !self.is_told(newest)) => {
+    fn looked_again(&mut self, cx: &mut Context<'_>, end: Outcome<Found>) -> Step<SignedOut> {
+        match end {
+            Ok(found) if found.newest().is_some_and(|(_, newest)| !self.is_told(newest)) => {
                 self.left_as_it_is()
             }
-            Step::Done(_) => self.clear(cx),
+            _ => self.clear(cx),
         }
     }
 
@@ -263,7 +237,7 @@ impl SignOut {
             }
             (Phase::Unlocking(_, Then::Tell(record)), _) => self.tell(cx, *record),
             (Phase::Unlocking(_, Then::Fail(failure)), _) => Step::fail(*failure),
-            _ => unexpected(),
+            _ => self.unlock(cx, Then::Fail(Box::new(misplaced()))),
         }
     }
 }
@@ -278,7 +252,7 @@ impl Logic for SignOut {
         let mut lookup = Lookup::default();
         let step = lookup.start(cx);
         self.phase = Phase::Peeking(lookup);
-        self.peeked(cx, step)
+        step.and_then(|found| self.peeked(cx, &found))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<SignedOut> {
@@ -286,27 +260,27 @@ impl Logic for SignOut {
             (Phase::Peeking(mut lookup), event) => {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::Peeking(lookup);
-                self.peeked(cx, step)
+                step.and_then(|found| self.peeked(cx, &found))
             }
             (Phase::Looking(mut lookup), event) => {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::Looking(lookup);
-                self.looked(cx, step)
+                step.then(|end| self.looked(cx, end))
             }
             (Phase::Telling(mut revoke), event) => {
                 let step = revoke.handle(cx, event);
                 self.phase = Phase::Telling(revoke);
-                self.told(cx, step)
+                step.and_then(|revocation| self.told(cx, revocation))
             }
             (Phase::LookingAgain(mut lookup), event) => {
                 let step = lookup.handle(cx, event);
                 self.phase = Phase::LookingAgain(lookup);
-                self.looked_again(cx, step)
+                step.then(|end| self.looked_again(cx, end))
             }
             (Phase::Clearing(mut disconnect), event) => {
                 let step = disconnect.handle(cx, event);
                 self.phase = Phase::Clearing(disconnect);
-                self.cleared(step)
+                step.and_then(|cleared| self.end(Some(cleared)))
             }
             (phase, Event::Store { id, answer }) if phase.waits_for() == Some(*id) => {
                 self.store_answered(cx, phase, answer)

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use crate::disconnect::Place;
+use crate::looks::Look;
 use crate::lookup::Found;
 use crate::record::{Record, Slot};
-use crate::resolve::Look;
 use crate::store::StoreFailure;
 
 /// One place that was looked at.

@@ -10,12 +10,12 @@ use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::http::{HttpRequest, HttpResponse, Method};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::looks::{Look, is_settled, pick, reading_order};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::record::{Backend, Record, Slot};
-use crate::resolve::{
-    Given, Look, Resolved, given_token, is_settled, pick, reading_order, store_failure, unexpected,
-};
+use crate::resolve::{Given, Resolved, given_token};
 use crate::store::{Ledger, StoreAnswer, StoreOp};
+use crate::store_failure::{store_failure, unexpected};
 use crate::time::Timestamp;
 
 /// What the command line says about a status.
@@ -138,19 +138,15 @@ impl Status {
         let mut exchange = Exchange::new(HttpRequest::new(Method::Get, url).bearer(&winner.record.token));
         let step = exchange.start(cx);
         self.phase = Phase::Checking(Box::new(exchange));
-        self.checked(cx, step)
+        step.then(|end| self.checked(cx, end))
     }
 
-    fn checked(&mut self, cx: &mut Context<'_>, step: Step<HttpResponse>) -> Step<StatusReport> {
-        self.report.check = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Ok(_)) => Some(Ok(())),
-            Step::Done(Err(failure)) => Some(Err(match &self.report.winner {
-                Ok(winner) => blame(cx, failure, winner.source),
-                Err(_) => failure,
-            })),
-        };
+    fn checked(&mut self, cx: &mut Context<'_>, end: Outcome<HttpResponse>) -> Step<StatusReport> {
+        self.report.check = Some(match (end, &self.report.winner) {
+            (Ok(_), _) => Ok(()),
+            (Err(failure), Ok(winner)) => Err(blame(cx, failure, winner.source)),
+            (Err(failure), Err(_)) => Err(failure),
+        });
         Step::Done(Ok(self.report.clone()))
     }
 }
@@ -198,8 +194,7 @@ impl Logic for Status {
                 self.probe(cx, rest)
             }
             (Phase::Checking(exchange), event) => {
-                let step = exchange.handle(cx, event);
-                self.checked(cx, step)
+                exchange.handle(cx, event).then(|end| self.checked(cx, end))
             }
             _ => Step::Ignored("not waited for"),
         }

@@ -4,6 +4,7 @@ use alloc::format;
 
 use crate::failure::{Exit, Failure};
 use crate::secret::Secret;
+use crate::service::Service;
 
 /// How tokens begin.
 pub const TOKEN_PREFIXES: [&str; 4] = ["pt_live_", "pt_test_", "pk_live_", "pk_test_"];
@@ -39,6 +40,16 @@ pub fn is_api_token(token: &Secret) -> bool {
             !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         })
     })
+}
+
+/// What was given in `place` has no API token's form.
+pub(crate) fn malformed_token(service: &Service, place: &str) -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "malformed_token",
+        format!("{place} does not hold an API token (expected pt_live_… of letters, digits, - and _)"),
+    )
+    .next(format!("copy it again; keys are made at {}", service.keys_page()))
 }
 
 /// The part of a token that may be shown: its prefix and the first four characters after it.

@@ -8,14 +8,13 @@ use crate::exchange::{Exchange, not_the_api};
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::keep::{Keep, Kept};
-use crate::machine::{Context, Logic, Step, WakeReason};
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::notice::Notice;
 use crate::pairing::workspace;
 use crate::record::Record;
-use crate::resolve::malformed_token;
 use crate::secret::Secret;
 use crate::time::Timestamp;
-use crate::token::is_api_token;
+use crate::token::{is_api_token, malformed_token};
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,12 +37,10 @@ impl UseToken {
         Self { token, variable_set, phase: Phase::New }
     }
 
-    fn checked(&mut self, cx: &mut Context<'_>, step: Step<HttpResponse>) -> Step<Kept> {
-        let response = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(rejected(cx, failure)),
-            Step::Done(Ok(response)) => response,
+    fn checked(&mut self, cx: &mut Context<'_>, end: Outcome<HttpResponse>) -> Step<Kept> {
+        let response = match end {
+            Ok(response) => response,
+            Err(failure) => return Step::fail(rejected(cx, failure)),
         };
         // Only what the API itself said counts: a captive portal says 200, too.
         let Some(usage) = json_object(&response).filter(|_| response.status == 200) else {
@@ -75,16 +72,13 @@ impl Logic for UseToken {
         let mut exchange = Exchange::new(HttpRequest::new(Method::Get, url).bearer(&self.token));
         let step = exchange.start(cx);
         self.phase = Phase::Checking(exchange);
-        self.checked(cx, step)
+        step.then(|end| self.checked(cx, end))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Kept> {
         match &mut self.phase {
             Phase::New => Step::Ignored("not started"),
-            Phase::Checking(exchange) => {
-                let step = exchange.handle(cx, event);
-                self.checked(cx, step)
-            }
+            Phase::Checking(exchange) => exchange.handle(cx, event).then(|end| self.checked(cx, end)),
             Phase::Keeping(keep) => keep.handle(cx, event),
         }
     }

@@ -9,25 +9,24 @@ use core::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::billing::Billing;
 use crate::call::{Call, Called};
-use crate::command::{Choice, CommandId};
-use crate::envelope::json_object;
+use crate::command::CommandId;
 use crate::event::Event;
 use crate::exchange::not_the_api;
 use crate::failure::{Exit, Failure};
 use crate::http::{HttpRequest, HttpResponse, Method};
-use crate::machine::{Context, Logic, Step, WakeReason};
-use crate::money::Money;
+use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::notice::Notice;
-use crate::oauth::seconds;
-use crate::record::{Gateway, Workspace};
-use crate::resolve::{Given, unexpected};
+use crate::opening_page::OpeningPage;
+use crate::record::Workspace;
+use crate::resolve::Given;
 use crate::secret::Secret;
 use crate::service::Service;
+use crate::store_failure::unexpected;
 use crate::text::harmless;
 use crate::time::Timestamp;
 use crate::url::Url;
+use crate::workspace_answers::{List, Listed, Progress, Selected, Selection};
 
 /// The list of workspaces.
 pub const WORKSPACES: &str = "/api/cli/workspaces";
@@ -51,20 +50,8 @@ pub struct ChooseWorkspace {
     open_browser: bool,
     /// Where the service says its pages are.
     console: Option<Url>,
-    /// The page that is being opened.
-    page: Option<CommandId>,
+    page: OpeningPage,
     phase: Phase,
-}
-
-/// What was chosen, and what the service says to it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Selected {
-    /// The workspace.
-    pub workspace: Workspace,
-    /// Whether it can pay for inference.
-    pub billing: Billing,
-    /// Where its inference requests go.
-    pub gateway: Gateway,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -89,42 +76,30 @@ enum Phase {
     Selecting(Box<Call>, Listed),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Listed {
-    workspace: Workspace,
-    balance: Option<Money>,
-}
-
 impl ChooseWorkspace {
     /// Chooses `wanted`, by slug or name, if that is given.
     pub fn new(wanted: Option<String>, open_browser: bool) -> Self {
-        Self { wanted, open_browser, console: None, page: None, phase: Phase::New }
+        Self { wanted, open_browser, console: None, page: OpeningPage::default(), phase: Phase::New }
     }
 
     fn listed(
         &mut self,
         cx: &mut Context<'_>,
-        step: Step<Called>,
+        end: Outcome<Called>,
         until: Option<Timestamp>,
     ) -> Step<Selected> {
-        let response = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => {
-                return match until {
-                    Some(until) if is_trouble(&failure) => self.await_one(cx, until),
-                    _ => Step::fail(failure),
-                };
-            }
-            Step::Done(Ok(called)) => called.response,
+        let response = match (end, until) {
+            (Ok(called), _) => called.response,
+            (Err(failure), Some(until)) if is_trouble(&failure) => return self.await_one(cx, until),
+            (Err(failure), _) => return Step::fail(failure),
         };
-        let Some((listed, console)) = read_list(&response) else {
+        let Some(List { listed, console }) = List::read(cx.service, &response) else {
             return match until {
                 Some(until) => self.await_one(cx, until),
                 None => Step::fail(not_the_api(cx.service)),
             };
         };
-        self.console = console.and_then(|url| named_page(cx.service, &url)).or(self.console.take());
+        self.console = console.or(self.console.take());
         match (listed.as_slice(), until) {
             ([], None) => {
                 let until = cx.now.mono + CREATION;
@@ -132,7 +107,7 @@ impl ChooseWorkspace {
                 let page = console.join("/create-workspace").with("redirect", "/credits");
                 cx.show(Notice::CreateWorkspace { page: page.clone(), expires_at: until });
                 if self.open_browser {
-                    self.page = Some(cx.open_page(page));
+                    self.page = OpeningPage::open(cx, page);
                 }
                 self.await_one(cx, until)
             }
@@ -179,29 +154,25 @@ impl ChooseWorkspace {
         let mut call = Box::new(Call::repeatable(Given::default(), request));
         let step = call.start(cx);
         self.phase = Phase::Opening(call, listed.clone());
-        self.opened(cx, step, listed)
+        step.and_then(|called| self.opened(cx, &called.response, listed))
     }
 
-    fn opened(&mut self, cx: &mut Context<'_>, step: Step<Called>, listed: Vec<Listed>) -> Step<Selected> {
-        let response = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(called)) => called.response,
-        };
-        let body = json_object(&response).unwrap_or_default();
-        let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let page = text("selectionUrl").and_then(|url| named_page(cx.service, url));
-        let (Some(selection), Some(page)) = (text("selectionId"), page) else {
+    fn opened(
+        &mut self,
+        cx: &mut Context<'_>,
+        response: &HttpResponse,
+        listed: Vec<Listed>,
+    ) -> Step<Selected> {
+        let Some(Selection { id, page, lifetime }) = Selection::read(cx.service, response) else {
             return Step::fail(not_the_api(cx.service));
         };
-        let lifetime = body.get("expiresIn").and_then(seconds).map_or(SELECTION, |said| said.min(SELECTION));
+        let lifetime = lifetime.map_or(SELECTION, |said| said.min(SELECTION));
         let until = cx.now.mono + lifetime;
         cx.show(Notice::ChooseInBrowser { page: page.clone(), expires_at: until });
         if self.open_browser {
-            self.page = Some(cx.open_page(page));
+            self.page = OpeningPage::open(cx, page);
         }
-        self.await_choice(cx, until, Secret::from(selection), listed)
+        self.await_choice(cx, until, id, listed)
     }
 
     fn await_choice(
@@ -222,24 +193,18 @@ impl ChooseWorkspace {
     fn told_choice(
         &mut self,
         cx: &mut Context<'_>,
-        step: Step<Called>,
+        end: Outcome<Called>,
         until: Timestamp,
         selection: Secret,
         listed: Vec<Listed>,
     ) -> Step<Selected> {
-        let response = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) if is_trouble(&failure) => {
-                return self.await_choice(cx, until, selection, listed);
-            }
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(called)) => called.response,
+        let response = match end {
+            Ok(called) => called.response,
+            Err(failure) if is_trouble(&failure) => return self.await_choice(cx, until, selection, listed),
+            Err(failure) => return Step::fail(failure),
         };
-        let body = json_object(&response).unwrap_or_default();
-        let text = |key: &str| body.get(key).and_then(Value::as_str);
-        match (text("status"), text("workspaceId").and_then(Workspace::readable_id)) {
-            (Some("complete"), Some(id)) => {
+        match Progress::read(&response) {
+            Progress::Complete(id) => {
                 let known = listed.into_iter().find(|listed| listed.workspace.id.as_ref() == Some(&id));
                 let unknown = || Listed {
                     workspace: Workspace { id: Some(id), name: None, slug: String::new() },
@@ -248,8 +213,8 @@ impl ChooseWorkspace {
                 let chosen = known.unwrap_or_else(unknown);
                 self.select(cx, chosen)
             }
-            (Some("expired"), _) => Step::fail(not_chosen(cx.service, &listed)),
-            _ => self.await_choice(cx, until, selection, listed),
+            Progress::Expired => Step::fail(not_chosen(cx.service, &listed)),
+            Progress::Open => self.await_choice(cx, until, selection, listed),
         }
     }
 
@@ -259,34 +224,12 @@ impl ChooseWorkspace {
             Box::new(Call::repeatable(Given::default(), post(cx.service, SELECT_WORKSPACE, &body)));
         let step = call.start(cx);
         self.phase = Phase::Selecting(call, chosen.clone());
-        self.selected(cx, step, &chosen)
+        step.and_then(|called| self.selected(cx, &called.response, &chosen))
     }
 
-    fn selected(&mut self, cx: &mut Context<'_>, step: Step<Called>, chosen: &Listed) -> Step<Selected> {
-        let response = match step {
-            Step::Ignored(reason) => return Step::Ignored(reason),
-            Step::Pending => return Step::Pending,
-            Step::Done(Err(failure)) => return Step::fail(failure),
-            Step::Done(Ok(called)) => called.response,
-        };
-        let Some(body) = json_object(&response) else { return Step::fail(not_the_api(cx.service)) };
-        if body.get("confirmed").and_then(Value::as_bool) == Some(false) {
-            let name = chosen.workspace.name.as_deref().unwrap_or(&chosen.workspace.slug);
-            return Step::fail(
-                Failure::new(
-                    Exit::RefusedByApi,
-                    "workspace_not_confirmed",
-                    format!("{} did not confirm the workspace {name:?}", cx.service.name),
-                )
-                .next(format!("{} and choose another one", cx.service.login_command())),
-            );
-        }
-        let workspace =
-            body.get("workspace").and_then(read_workspace).unwrap_or_else(|| chosen.workspace.clone());
+    fn selected(&self, cx: &Context<'_>, response: &HttpResponse, chosen: &Listed) -> Step<Selected> {
         let console = self.console.as_ref().unwrap_or(&cx.service.app);
-        let billing = Billing::read(cx.service, console, &body, &workspace.slug, chosen.balance);
-        let gateway = read_gateway(cx.service, &body);
-        Step::Done(Ok(Selected { workspace, billing, gateway }))
+        Step::Done(Selected::read(cx.service, console, response, chosen))
     }
 }
 
@@ -297,44 +240,44 @@ impl Logic for ChooseWorkspace {
         let mut call = Box::new(list(cx.service));
         let step = call.start(cx);
         self.phase = Phase::Listing(call);
-        self.listed(cx, step, None)
+        step.then(|end| self.listed(cx, end, None))
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<Selected> {
-        if self.page_opened(cx, event) {
+        if self.page.takes(cx, event) {
             return Step::Pending;
         }
         match (core::mem::replace(&mut self.phase, Phase::New), event) {
             (Phase::Listing(mut call), event) => {
                 let step = call.handle(cx, event);
                 self.phase = Phase::Listing(call);
-                self.listed(cx, step, None)
+                step.then(|end| self.listed(cx, end, None))
             }
             (Phase::ListingAgain(mut call, until), event) => {
                 let step = call.handle(cx, event);
                 self.phase = Phase::ListingAgain(call, until);
-                self.listed(cx, step, Some(until))
+                step.then(|end| self.listed(cx, end, Some(until)))
             }
             (Phase::Opening(mut call, listed), event) => {
                 let step = call.handle(cx, event);
                 self.phase = Phase::Opening(call, listed.clone());
-                self.opened(cx, step, listed)
+                step.and_then(|called| self.opened(cx, &called.response, listed))
             }
             (Phase::AskingForChoice(mut call, until, selection, listed), event) => {
                 let step = call.handle(cx, event);
                 self.phase = Phase::AskingForChoice(call, until, selection.clone(), listed.clone());
-                self.told_choice(cx, step, until, selection, listed)
+                step.then(|end| self.told_choice(cx, end, until, selection, listed))
             }
             (Phase::Selecting(mut call, chosen), event) => {
                 let step = call.handle(cx, event);
                 self.phase = Phase::Selecting(call, chosen.clone());
-                self.selected(cx, step, &chosen)
+                step.and_then(|called| self.selected(cx, &called.response, &chosen))
             }
             (Phase::AwaitingOne { next, until }, Event::Woke) if next <= cx.now.mono => {
                 let mut call = Box::new(list(cx.service));
                 let step = call.start(cx);
                 self.phase = Phase::ListingAgain(call, until);
-                self.listed(cx, step, Some(until))
+                step.then(|end| self.listed(cx, end, Some(until)))
             }
             (Phase::AwaitingChoice { next, until, selection, listed }, Event::Woke)
                 if next <= cx.now.mono =>
@@ -343,7 +286,7 @@ impl Logic for ChooseWorkspace {
                 let mut call = Box::new(Call::new(Given::default(), HttpRequest::new(Method::Get, url)));
                 let step = call.start(cx);
                 self.phase = Phase::AskingForChoice(call, until, selection.clone(), listed.clone());
-                self.told_choice(cx, step, until, selection, listed)
+                step.then(|end| self.told_choice(cx, end, until, selection, listed))
             }
             (Phase::Choosing(id, mut listed), Event::Chosen { id: answered, index }) if id == *answered => {
                 match index.filter(|index| *index < listed.len()) {
@@ -391,19 +334,6 @@ impl Logic for ChooseWorkspace {
 }
 
 impl ChooseWorkspace {
-    /// Takes note of what became of the browser, if the event says that.
-    fn page_opened(&mut self, cx: &mut Context<'_>, event: &Event) -> bool {
-        match event {
-            Event::PageOpened { id } if self.page == Some(*id) => {}
-            Event::PageNotOpened { id, reason } if self.page == Some(*id) => {
-                cx.show(Notice::PageNotOpened { reason: harmless(reason) });
-            }
-            _ => return false,
-        }
-        self.page = None;
-        true
-    }
-
     fn call(&mut self) -> Option<&mut Call> {
         match &mut self.phase {
             Phase::Listing(call)
@@ -416,55 +346,12 @@ impl ChooseWorkspace {
     }
 }
 
-impl Listed {
-    fn as_choice(&self) -> Choice {
-        let Workspace { name, slug, .. } = &self.workspace;
-        Choice {
-            name: name.clone().unwrap_or_else(|| slug.clone()),
-            slug: slug.clone(),
-            balance: self.balance,
-        }
-    }
-}
-
-/// A workspace in an answer, its texts made harmless.
-pub(crate) fn read_workspace(value: &Value) -> Option<Workspace> {
-    let text = |key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let id = text("id").and_then(Workspace::readable_id);
-    Some(Workspace { id, name: text("name").map(harmless), slug: text("slug").map(harmless)? })
-}
-
-/// What an answer says about the gateway; a URL elsewhere than on the service's own site counts as none.
-pub(crate) fn read_gateway(service: &Service, body: &Value) -> Gateway {
-    let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    Gateway {
-        url: text("gatewayUrl").and_then(|url| Url::parse(url).ok()).filter(|url| service.has_gateway(url)),
-        signing_key: text("signingKey").map(Secret::from),
-    }
-}
-
-/// A page that the service named, if it is one of its own (invariant 18).
-pub(crate) fn named_page(service: &Service, url: &str) -> Option<Url> {
-    Url::parse(url).ok().filter(|page| service.has_page(page))
-}
-
 fn list(service: &Service) -> Call {
     Call::new(Given::default(), HttpRequest::new(Method::Get, service.api.join(WORKSPACES)))
 }
 
 fn post(service: &Service, path: &str, body: &Value) -> HttpRequest {
     HttpRequest::new(Method::Post, service.api.join(path)).body("application/json", body.to_string())
-}
-
-fn read_list(response: &HttpResponse) -> Option<(Vec<Listed>, Option<String>)> {
-    let body = json_object(response)?;
-    let workspaces = body.get("workspaces")?.as_array()?;
-    let listed = workspaces.iter().filter_map(|value| {
-        let workspace = read_workspace(value).filter(|workspace| workspace.id.is_some())?;
-        Some(Listed { workspace, balance: value.get("balance").and_then(Money::from_json) })
-    });
-    let console = body.get("consoleUrl").and_then(Value::as_str).map(String::from);
-    Some((listed.collect(), console))
 }
 
 /// A trouble of network or server ends no waiting for a person; the time does (invariant 2).
@@ -506,24 +393,4 @@ fn not_chosen(service: &Service, listed: &[Listed]) -> Failure {
     let message = format!("no workspace was chosen out of {}", slugs(listed));
     Failure::new(Exit::TimedOut, "no_workspace_chosen", message)
         .next(format!("{} --workspace <slug>`", service.login_command().trim_end_matches('`')))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_read_if_it_can_stand_in_a_header() {
-        for (id, read) in [
-            ("wks_1-A.b", Some("wks_1-A.b")),
-            ("", None),
-            ("w\u{e9}", None),
-            ("w 1", None),
-            ("w\r\nx: y", None),
-        ] {
-            let read = read.map(String::from);
-            let workspace = Workspace { id: read, name: None, slug: "acme".into() };
-            assert_eq!(read_workspace(&json!({"id": id, "slug": "acme"})), Some(workspace), "{id:?}");
-        }
-    }
 }

@@ -263,7 +263,14 @@ fn each_answer_to_the_second_request() {
         r#"{"device_code":7,"user_code":"A","verification_uri":"https://auth.pensar.dev/"}"#,
     ];
     let unusable = unusable.map(|body| (json(200, body), Then::Legacy));
-    let definite = [(error(200, "invalid_client"), Then::Ends("invalid_client"))];
+    let elsewhere =
+        r#"{"device_code":"d","user_code":"ABCD-EFGH","verification_uri":"https://evil.example/device"}"#;
+    let definite = [
+        (error(200, "invalid_client"), Then::Ends("invalid_client")),
+        // A refusal is one, whatever else it says.
+        (HttpResponse { status: 400, ..code(USUAL) }, Then::Ends("refused")),
+        (json(400, elsewhere), Then::Ends("refused")),
+    ];
     for (answer, then) in beginnings().into_iter().chain(unusable).chain(definite) {
         let mut table = start();
         let id = expect(&mut table, "config");

@@ -264,6 +264,30 @@ fn a_newer_token_that_turns_up_is_used() {
 }
 
 #[test]
+fn a_refused_token_that_another_program_puts_back_is_no_newer_one() {
+    let mut world = aged(DEAD, refused);
+    world.service.bare_issuer.clone_from(&world.service.issuer);
+    world.meddling = Some((23, |world| put(world, Record::bare_refresh(Secret::from("refresh-1")))));
+    assert_eq!(code(&mut world), (Exit::NotSignedIn, "session_expired".into()));
+    assert_eq!(sent(&world, DEAD), [0]);
+}
+
+#[test]
+fn nor_is_what_a_store_has_that_forgot_what_it_took() {
+    let mut world = aged(DEAD, refused);
+    world.forgets = true;
+    assert_eq!(code(&mut world), (Exit::NotSignedIn, "session_expired".into()));
+    assert_eq!(sent(&world, DEAD), [0]);
+}
+
+#[test]
+fn what_somebody_signs_out_of_while_a_newer_token_is_looked_for_is_not_used() {
+    let mut world = aged(DUE, refused);
+    world.meddling = Some((23, |world| set_journal(world, Journal::Revoking)));
+    assert_eq!(code(&mut world).1, "revocation_pending");
+}
+
+#[test]
 fn a_refusal_after_an_interrupted_rotation_says_that_it_was_interrupted() {
     let mut world = aged(DEAD, refused);
     set_journal(&mut world, spending(0));
@@ -512,6 +536,28 @@ fn a_client_that_the_issuer_does_not_know_keeps_its_live_token() {
     assert_eq!((token(&mut world).unwrap().as_str(), not_renewed(&world)), ("access-1", 1));
     world.millis = DEAD;
     assert_eq!(code(&mut world), (Exit::Server, "invalid_client".into()));
+}
+
+#[test]
+fn a_client_id_that_only_the_api_knows_is_asked_for_again_when_the_network_fails() {
+    let mut asked = 0;
+    let mut world = aged(DEAD, move |request| {
+        if request.url.path() == "/token" {
+            return renewed(request);
+        }
+        asked += 1;
+        let named = HttpResponse::new(200, r#"{"workosClientId":"cli"}"#);
+        if asked == 1 {
+            Err(FailureKind::NotSent)
+        } else {
+            Ok(named.header("content-type", "application/json"))
+        }
+    });
+    world.service.oauth.as_mut().unwrap().client_id = None;
+    let mut record = held(&world).clone();
+    record.rotation.as_mut().unwrap().client_id = None;
+    put(&mut world, record);
+    assert_eq!((token(&mut world).unwrap().as_str(), world.sent.len()), ("access-2", 3));
 }
 
 #[test]

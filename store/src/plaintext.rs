@@ -11,7 +11,6 @@ use doorkey_core::record::{Gateway, Record, Version, Workspace};
 use doorkey_core::rotation::{Access, Moment};
 use doorkey_core::secret::Secret;
 use doorkey_core::store::StoreFailure;
-use doorkey_core::url::Url;
 
 use crate::credential_store::{Swap, bare_token};
 use crate::object::Object;
@@ -88,7 +87,7 @@ fn find(object: &Object<'_>) -> Option<Found> {
     let signing_key = SIGNING_KEYS.iter().find_map(|key| object.text(key));
     // A second one that differs is not moved, and stays.
     keys.extend(SIGNING_KEYS.iter().filter(|key| signing_key.is_some() && object.text(key) == signing_key));
-    let url = plain(GATEWAY_URL).and_then(|url| Url::parse(&url).ok());
+    let url = plain(GATEWAY_URL).as_deref().and_then(Gateway::read_base);
     record.gateway = Gateway { url, signing_key };
     Some(Found { record, keys })
 }

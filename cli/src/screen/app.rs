@@ -10,43 +10,18 @@ use doorkey_core::disconnect::Disconnected;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::machine::Outcome;
 use doorkey_core::notice::Notice;
-use doorkey_core::record::Record;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
 use doorkey_core::time::Now;
 use doorkey_core::url::Url;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
+use super::job::{Done, Job};
 use super::keys::{control, is_control, letter};
 use super::login::{Effect, Login};
 use super::prompt::{Command, Entered, Prompt};
+use super::standing::{Standing, toast};
 use crate::surface::{Message, Qr, Weight};
-
-/// A machine that runs for the screen, one at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Job {
-    /// How does the connection stand?
-    Look,
-    /// Connect.
-    Connect,
-    /// Disconnect.
-    Disconnect,
-    /// What is the balance?
-    Credits,
-}
-
-/// What a machine ended with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// [`Job::Look`].
-    Looked(Outcome<ConnectionReport>),
-    /// [`Job::Connect`].
-    Connected(Outcome<Connected>),
-    /// [`Job::Disconnect`].
-    Disconnected(Outcome<Disconnected>),
-    /// [`Job::Credits`].
-    Credits(Outcome<CreditsReport>),
-}
 
 /// What the screen asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,19 +49,6 @@ pub struct App {
     pub(super) notes: Vec<Message>,
     pub(super) view: View,
     running: Option<Running>,
-}
-
-/// How the connection stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
-    pub(super) state: ConnectionState,
-    pub(super) record: Option<Record>,
-}
-
-impl Standing {
-    pub(super) fn has_no_workspace(&self) -> bool {
-        self.record.as_ref().is_some_and(|record| record.rotation.is_some() && record.workspace.is_none())
-    }
 }
 
 /// Something below the prompt.
@@ -524,17 +486,3 @@ fn view_of(standing: Box<Standing>, connected: Option<Box<Connected>>) -> View {
 
 /// As many notes as are worth their room.
 const MOST_NOTES: usize = 4;
-
-/// What has to be said about a session at the start: nothing if the next request restores it.
-pub fn toast(service: &Service, state: ConnectionState) -> Option<Message> {
-    let name = &service.name;
-    match state {
-        ConnectionState::Expired => Some(Message::warning(format!(
-            "Your session with {name} has expired. Run /login to sign in again."
-        ))),
-        ConnectionState::Ending => Some(Message::warning(format!(
-            "Your session with {name} cannot be renewed any more. Run /login before it ends."
-        ))),
-        _ => None,
-    }
-}

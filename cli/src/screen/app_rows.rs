@@ -13,9 +13,11 @@ use doorkey_core::url::Url;
 use ratatui::style::{Style, Stylize};
 use ratatui::text::{Line, Span};
 
-use super::app::{App, Job, News, Said, Standing, View};
+use super::app::{App, News, Said, View};
+use super::job::Job;
 use super::look::{Look, Rows, cut, width};
 use super::prompt::COMMANDS;
+use super::standing::Standing;
 use super::terminal::{Frame, Size};
 use crate::pensar::advice;
 use crate::printer::sentence;

@@ -13,8 +13,9 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::machine::Logic;
 use doorkey_core::task::Task;
 
-use super::app::{App, Done, Job, Wish};
+use super::app::{App, Wish};
 use super::inline::{Pending, forget_keys, next, no_terminal, open_page, sheltered};
+use super::job::{Done, Job};
 use super::keys::control;
 use super::login::Effect;
 use super::look::Look;

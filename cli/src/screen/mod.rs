@@ -6,12 +6,14 @@ mod app_rows;
 mod choice;
 mod full;
 mod inline;
+pub mod job;
 mod keys;
 pub mod login;
 pub mod look;
 mod page;
 pub mod prompt;
 mod remote;
+pub mod standing;
 pub mod terminal;
 
 pub use self::full::{Grounds, open};

@@ -1,7 +1,8 @@
 //! Ten thousand random sequences: nothing panics, nothing is drawn outside the terminal, one machine runs at a time, every
 //! answer has its question, and there is always a way out.
 
-use doorkey::screen::app::{App, Job, Wish};
+use doorkey::screen::app::{App, Wish};
+use doorkey::screen::job::Job;
 use doorkey::screen::login::Effect;
 use doorkey::screen::look::Look;
 use doorkey::screen::terminal::{Frame, Size};

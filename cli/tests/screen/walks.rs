@@ -1,6 +1,7 @@
 //! The ways through the screen that its document describes, key by key.
 
-use doorkey::screen::app::{App, Job, Wish};
+use doorkey::screen::app::{App, Wish};
+use doorkey::screen::job::Job;
 use doorkey::screen::login::Effect;
 use doorkey::screen::look::Look;
 use doorkey::screen::terminal::Size;

@@ -1,6 +1,6 @@
 //! What the screen stands on: a service, and what its machines may end with.
 
-use doorkey::screen::app::{Done, Job};
+use doorkey::screen::job::{Done, Job};
 use doorkey_core::billing::{Advice, Billing};
 use doorkey_core::command::Choice;
 use doorkey_core::connect::Connected;

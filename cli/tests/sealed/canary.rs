@@ -103,7 +103,9 @@ fn said(text: &str, may: &[&str], counts: impl Fn(&str) -> bool) -> Vec<String> 
     let all = found(text).into_iter().map(|(at, canary)| (before(at), canary));
     let said = all.filter(|(before, canary)| {
         let before = if before.is_empty() { "\n" } else { before.as_str() };
-        let is_in_link = canary.len() == BITS_256 && IN_LINKS.iter().any(|name| before.ends_with(name));
+        // A terminal may have broken the link there.
+        let link = before.trim_end();
+        let is_in_link = canary.len() == BITS_256 && IN_LINKS.iter().any(|name| link.ends_with(name));
         counts(canary) && !is_in_link && !may.iter().any(|may| before.ends_with(may))
     });
     said.map(|(before, canary)| format!("{before}{}…", &canary[..LEAST])).collect()

@@ -9,6 +9,7 @@
 
 mod placeholder;
 mod read;
+mod record;
 mod replay;
 mod service;
 mod write;

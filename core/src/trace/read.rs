@@ -21,11 +21,10 @@ use crate::login::LoginOptions;
 use crate::logout::LogoutOptions;
 use crate::machine::Outcome;
 use crate::pending_grant::PendingGrant;
-use crate::record::{Backend, Gateway, Generation, Record, Slot, Version, Workspace};
+use crate::record::{Backend, Slot};
 use crate::redirect::RedirectRequest;
 use crate::resolve::{Given, Resolved, Source};
-use crate::rotation::{Access, Journal, Moment, Rotation, Spending};
-use crate::secret::{Body, Fingerprint, Secret};
+use crate::secret::{Body, Secret};
 use crate::sign_in::{GrantKind, SignInOptions};
 use crate::status::StatusOptions;
 use crate::store::{Ledger, StoreAnswer, StoreFailure, StoreFailureKind, Unsettled};
@@ -35,6 +34,7 @@ use crate::url::{Text, Url};
 use crate::verdict::{Refusal, RefusalKind};
 
 use super::placeholder::{Placeholders, entropy};
+use super::record::{read_fingerprint, read_moment, read_record, read_version};
 use super::service;
 use super::write::{failure_kind, grant_kind};
 
@@ -94,7 +94,7 @@ pub(super) fn task(value: &Value) -> Read<Task> {
         "credits" => Task::Credits,
         "session" if fields.is_null() => Task::Session { refusal: None },
         "session" => {
-            let token = fingerprint(field(fields, "token")?, &Placeholders::default())?;
+            let token = read_fingerprint(field(fields, "token")?, &Placeholders::default())?;
             let kind = if flag(fields, "rights")? { RefusalKind::Rights } else { RefusalKind::Token };
             Task::Session { refusal: Some(Refusal { token, kind }) }
         }
@@ -142,7 +142,7 @@ fn pending(value: &Value) -> Read<PendingGrant> {
         user_code: Secret::from(text(value, "user_code")?),
         verification_uri: url(field(value, "verification_uri")?)?,
         verification_uri_complete: if complete.is_null() { None } else { Some(url(complete)?) },
-        started: moment(field(value, "started")?)?,
+        started: read_moment(field(value, "started")?)?,
         lag: time("lag_ms")?,
         lifetime: time("lifetime_ms")?,
         interval: time("interval_ms")?,
@@ -221,7 +221,7 @@ fn found(value: &Value, known: &Placeholders) -> Read<Outcome<Option<Box<Resolve
         return Ok(Err(Failure { next, ..failure }.request_id(optional(failed, "request_id"))));
     }
     let source = source(text(value, "source")?)?;
-    Ok(Ok(Some(Box::new(Resolved { source, record: record(field(value, "record")?, known)? }))))
+    Ok(Ok(Some(Box::new(Resolved { source, record: read_record(field(value, "record")?, known)? }))))
 }
 
 fn given(value: &Value) -> Given {
@@ -311,7 +311,7 @@ fn answer(value: &Value, known: &Placeholders) -> Read<StoreAnswer> {
         "ledger" => StoreAnswer::Ledger(ledger(fields, known)?),
         "records" => {
             let pair = |pair: &Value| {
-                Ok((slot(pair.get(0).ok_or("a slot")?)?, record(pair.get(1).ok_or("a record")?, known)?))
+                Ok((slot(pair.get(0).ok_or("a slot")?)?, read_record(pair.get(1).ok_or("a record")?, known)?))
             };
             StoreAnswer::Records(fields.as_array().ok_or("records")?.iter().map(pair).collect::<Read<_>>()?)
         }
@@ -328,7 +328,11 @@ fn ledger(value: &Value, known: &Placeholders) -> Read<Ledger> {
         Ok(Unsettled {
             backend: backend(text(value, "backend")?)?,
             slot: slot(field(value, "slot")?)?,
-            version: value.get("version").filter(|v| !v.is_null()).map(|v| version(v, known)).transpose()?,
+            version: value
+                .get("version")
+                .filter(|v| !v.is_null())
+                .map(|v| read_version(v, known))
+                .transpose()?,
         })
     };
     Ok(Ledger {
@@ -339,100 +343,6 @@ fn ledger(value: &Value, known: &Placeholders) -> Read<Ledger> {
         session: flag(value, "session")?,
         unsettled: list(value, "unsettled")?.iter().map(unsettled).collect::<Read<_>>()?,
     })
-}
-
-fn record(value: &Value, known: &Placeholders) -> Read<Record> {
-    let generation =
-        match value.get("generation").filter(|v| !v.is_null()).map(|v| version(v, known)).transpose()? {
-            Some(Version::Generation(generation)) => Some(generation),
-            _ => None,
-        };
-    let workspace = value.get("workspace").filter(|v| !v.is_null());
-    Ok(Record {
-        generation,
-        issuer: optional(value, "issuer"),
-        workspace: workspace
-            .map(|w| {
-                Ok::<_, String>(Workspace {
-                    id: optional(w, "id"),
-                    name: optional(w, "name"),
-                    slug: text(w, "slug")?.to_owned(),
-                })
-            })
-            .transpose()?,
-        token: known.meaning(text(value, "token")?),
-        rotation: value
-            .get("rotation")
-            .filter(|rotation| !rotation.is_null())
-            .map(|value| rotation(value, known).map(Box::new))
-            .transpose()?,
-        gateway: Gateway {
-            url: value
-                .pointer("/gateway/url")
-                .and_then(Value::as_str)
-                .map(Url::parse)
-                .transpose()
-                .map_err(|e| format!("gateway: {e}"))?,
-            signing_key: value
-                .pointer("/gateway/signing_key")
-                .and_then(Value::as_str)
-                .map(|key| known.meaning(key)),
-        },
-    })
-}
-
-fn rotation(value: &Value, known: &Placeholders) -> Read<Rotation> {
-    let access = value.get("access").filter(|access| !access.is_null());
-    let access = access.map(|access| {
-        Ok::<_, String>(Access {
-            token: known.meaning(text(access, "token")?),
-            received: moment(field(access, "received")?)?,
-            lifetime: access.get("lifetime_ms").and_then(Value::as_u64).map(Duration::from_millis),
-        })
-    });
-    let journal = field(value, "journal")?;
-    let journal = match (journal.get("spending"), journal.get("refused")) {
-        _ if journal.as_str() == Some("unrenewable") => Journal::Unrenewable,
-        _ if journal.as_str() == Some("revoking") => Journal::Revoking,
-        (Some(spending), _) => Journal::Spending(Spending {
-            attempt: u32::try_from(number(spending, "attempt")?).map_err(|_| "attempt")?,
-            started: moment(field(spending, "started")?)?,
-            last_resorts: u32::try_from(number(spending, "last_resorts")?).map_err(|_| "last_resorts")?,
-        }),
-        (None, Some(refused)) => Journal::Refused { interrupted: flag(refused, "interrupted")? },
-        (None, None) => Journal::Settled,
-    };
-    Ok(Rotation {
-        client_id: optional(value, "client_id"),
-        machine: optional(value, "machine"),
-        access: access.transpose()?,
-        journal,
-        spent: list(value, "spent")?.iter().map(|spent| fingerprint(spent, known)).collect::<Read<_>>()?,
-    })
-}
-
-fn moment(value: &Value) -> Read<Moment> {
-    Ok(Moment {
-        wall: WallTime::from_unix_millis(number(value, "wall")?),
-        mono: Timestamp::from_millis(number(value, "mono")?),
-        boot: text(value, "boot")?.to_owned(),
-    })
-}
-
-fn fingerprint(value: &Value, known: &Placeholders) -> Read<Fingerprint> {
-    if let Some(of) = optional(value, "of") {
-        return Ok(known.meaning(&of).fingerprint());
-    }
-    Ok(Fingerprint::from_hex(known.meaning(text(value, "opaque")?).expose_secret()))
-}
-
-fn version(value: &Value, known: &Placeholders) -> Read<Version> {
-    if let Some(value) = value.get("fingerprint") {
-        return fingerprint(value, known).map(Version::Fingerprint);
-    }
-    let login = value.get(0).and_then(Value::as_str).ok_or("a version")?;
-    let counter = value.get(1).and_then(Value::as_u64).ok_or("a version")?;
-    Ok(Version::Generation(Generation { login: known.meaning(login).expose_secret().to_owned(), counter }))
 }
 
 fn slot(value: &Value) -> Read<Slot> {
@@ -492,7 +402,7 @@ pub(super) fn text<'v>(value: &'v Value, key: &str) -> Read<&'v str> {
     value.get(key).and_then(Value::as_str).ok_or_else(|| format!("{key} is missing"))
 }
 
-fn number(value: &Value, key: &str) -> Read<u64> {
+pub(super) fn number(value: &Value, key: &str) -> Read<u64> {
     value.get(key).and_then(Value::as_u64).ok_or_else(|| format!("{key} is missing"))
 }
 

@@ -20,10 +20,9 @@ use crate::machine::Outcome;
 use crate::money::Money;
 use crate::notice::Notice;
 use crate::pending_grant::PendingGrant;
-use crate::record::{Record, Slot, Version};
+use crate::record::Slot;
 use crate::redirect::{REDIRECT_PATH, RedirectRequest};
 use crate::resolve::{Given, Resolved};
-use crate::rotation::{Journal, Moment, Rotation, Spending};
 use crate::secret::Body;
 use crate::sign_in::{GrantKind, SignInOptions};
 use crate::status::StatusOptions;
@@ -32,6 +31,7 @@ use crate::task::Task;
 use crate::url::{Text, Url};
 use crate::verdict::{Refusal, RefusalKind};
 
+use super::record::write_moment;
 use super::{Recorder, service};
 
 /// Headers of answers that a machine looks at, or that help a reader.
@@ -112,7 +112,7 @@ impl Recorder {
             "user_code": self.placeholders.secret(&pending.user_code),
             "verification_uri": self.url(&pending.verification_uri),
             "verification_uri_complete": pending.verification_uri_complete.as_ref().map(|url| self.url(url)),
-            "started": moment(&pending.started),
+            "started": write_moment(&pending.started),
             "lag_ms": millis(pending.lag),
             "lifetime_ms": millis(pending.lifetime),
             "interval_ms": millis(pending.interval),
@@ -365,57 +365,9 @@ impl Recorder {
             Slot::Workspace(slug) => slug.as_str().into(),
         }
     }
-
-    fn record(&mut self, record: &Record) -> Value {
-        json!({
-            "generation": record.generation.as_ref().map(|_| self.version(&record.version())),
-            "issuer": record.issuer,
-            "workspace": record.workspace.as_ref().map(|w| json!({"id": w.id, "name": w.name, "slug": w.slug})),
-            "token": self.placeholders.secret(&record.token),
-            "rotation": record.rotation.as_ref().map(|rotation| self.rotation(rotation)),
-            "gateway": {
-                "url": record.gateway.url.as_ref().map(ToString::to_string),
-                "signing_key": record.gateway.signing_key.as_ref().map(|key| self.placeholders.secret(key)),
-            },
-        })
-    }
-
-    fn rotation(&mut self, rotation: &Rotation) -> Value {
-        let access = rotation.access.as_ref().map(|access| {
-            json!({"token": self.placeholders.secret(&access.token), "received": moment(&access.received),
-                "lifetime_ms": access.lifetime.map(millis)})
-        });
-        let journal = match &rotation.journal {
-            Journal::Settled => json!("settled"),
-            Journal::Unrenewable => json!("unrenewable"),
-            Journal::Revoking => json!("revoking"),
-            Journal::Refused { interrupted } => json!({"refused": {"interrupted": interrupted}}),
-            Journal::Spending(Spending { attempt, started, last_resorts }) => json!({"spending": {
-                "attempt": attempt, "started": moment(started), "last_resorts": last_resorts,
-            }}),
-        };
-        let spent: Vec<Value> =
-            rotation.spent.iter().map(|spent| self.placeholders.fingerprint(spent)).collect();
-        json!({"client_id": rotation.client_id, "machine": rotation.machine, "access": access,
-            "journal": journal, "spent": spent})
-    }
-
-    /// Login ids and fingerprints are derived from secrets.
-    fn version(&mut self, version: &Version) -> Value {
-        match version {
-            Version::Generation(g) => json!([self.placeholders.derived(&g.login), g.counter]),
-            Version::Fingerprint(fingerprint) => {
-                json!({"fingerprint": self.placeholders.fingerprint(fingerprint)})
-            }
-        }
-    }
 }
 
-fn moment(moment: &Moment) -> Value {
-    json!({"wall": moment.wall.as_unix_millis(), "mono": moment.mono.as_millis(), "boot": moment.boot})
-}
-
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -188,7 +188,9 @@ where
             assert!(wake >= millis, "woken at {wake} ms for {why:?}, silence was expected until {millis} ms");
         }
         self.jump_to(millis.saturating_sub(1).max(self.now));
-        self.event(Event::Woke);
+        let is_early = self.next_wake().is_some_and(|(at, _)| at > self.now);
+        let disposition = self.event(Event::Woke);
+        assert!(!is_early || disposition == Disposition::Ignored("nothing is due"), "{disposition:?}");
         assert_eq!(self.commands, [], "at {} ms", self.now);
         assert_eq!(self.machine.outcome().map(|_| ()), None, "at {} ms", self.now);
         self.jump_to(millis);

@@ -200,8 +200,8 @@ impl World {
     /// What changes nothing at this time, and brings no command.
     fn disturb<L: Logic>(&self, machine: &mut Machine<L>, recorder: &mut Recorder, lines: &mut Vec<String>) {
         let (now, id) = (self.now(), CommandId(u32::MAX));
-        let due = machine.poll_timeout().is_some_and(|(at, _)| at <= now.mono);
-        let early = (!due).then_some(Event::Woke);
+        let sleeps = machine.poll_timeout().map(|(at, _)| at);
+        let early = sleeps.is_none_or(|at| at > now.mono).then_some(Event::Woke);
         let late = [
             Event::Store { id, answer: StoreAnswer::Done },
             Event::Entropy { id, entropy: Entropy::new([77; 32]) },
@@ -209,6 +209,10 @@ impl World {
         for event in early.into_iter().chain(late) {
             let disposition = machine.handle_event(now, event.clone());
             assert!(matches!(disposition, Disposition::Ignored(_)), "{event:?}");
+            // Whoever reads a trace sees that it was the clock's turn, and too early.
+            if event == Event::Woke && sleeps.is_some() {
+                assert_eq!(disposition, Disposition::Ignored("nothing is due"));
+            }
             assert_eq!(machine.poll_command(), None, "{event:?}");
             lines.push(recorder.line(now, &event, disposition, &[]));
         }

@@ -44,8 +44,10 @@ pub struct Process {
     pub flight: Option<Flight>,
     /// Something went wrong in this run.
     pub troubled: bool,
-    /// The issuer has refused this token, and that is still to be noted.
+    /// The issuer has refused this token.
     pub refused: Option<Secret>,
+    /// And that is stored.
+    pub noted: bool,
     /// The login of a new pair that arrived and is not stored yet.
     pub pair_of: Option<String>,
     /// Another login was stored, or this one was ended, while it ran.
@@ -113,6 +115,7 @@ impl Process {
             flight: None,
             troubled: false,
             refused: None,
+            noted: false,
             pair_of: None,
             overtaken: false,
             not_kept: false,
@@ -185,6 +188,7 @@ impl Hash for Process {
         self.flight.hash(state);
         self.troubled.hash(state);
         self.refused.hash(state);
+        self.noted.hash(state);
         self.pair_of.hash(state);
         self.overtaken.hash(state);
         self.not_kept.hash(state);

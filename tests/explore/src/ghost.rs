@@ -27,6 +27,8 @@ pub struct Sent {
     pub first: u64,
     /// How often it was risked on a strict issuer, or after the grace period.
     pub risked: u8,
+    /// What was got for it lies in the emergency file.
+    pub rescued: bool,
 }
 
 /// What nobody could have prevented.

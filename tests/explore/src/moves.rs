@@ -138,9 +138,8 @@ impl World {
             Action::Stranger => {
                 self.left.strangers -= 1;
                 let over = self.newest().and_then(login_of).map(str::to_owned);
-                let ghost = self.ghost();
-                ghost.over.extend(over);
-                ghost.excuses.stranger = true;
+                self.ghost().over.extend(over);
+                self.excuse(|excuses| excuses.stranger = true);
                 self.overtake();
                 let record = self.stranger.take().map(|record| (*record).clone());
                 self.disk.change().records.extend(record.map(|record| (BACKEND, record)));

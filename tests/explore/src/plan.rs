@@ -79,7 +79,7 @@ impl Plan {
         let rates = Rates {
             crashes: rate(100),
             losses: rate(2_500),
-            stores: rate(200),
+            stores: rate(1_000),
             busy: rate(200),
             delays: rate(100),
             jumps: rate(20),

@@ -14,7 +14,7 @@ use doorkey_sandbox::Rule;
 
 use crate::client::{End, Process, Role};
 use crate::fingerprint::WALL;
-use crate::ghost::{Ghost, Sent, Violation};
+use crate::ghost::{Excuses, Ghost, Sent, Violation};
 use crate::step::{Checked, is_read, is_token_request};
 use crate::world::{BACKEND, World, millis};
 
@@ -36,6 +36,12 @@ impl World {
         self.ghost.change()
     }
 
+    /// Something happens that nobody can prevent.
+    pub fn excuse(&mut self, what: impl FnOnce(&mut Excuses)) {
+        what(&mut self.ghost().excuses);
+        self.excused = true;
+    }
+
     /// Whether the session may be lost: what is stored may have been spent, and nobody could have prevented that.
     pub fn is_excused(&self) -> bool {
         let excuses = &self.ghost.excuses;
@@ -47,7 +53,9 @@ impl World {
             Some(Journal::Spending(spending)) => spending.last_resorts >= u32::from(RISKS),
             _ => false,
         };
-        given_up || self.ghost.sent.get(&record.token).is_some_and(|sent| !self.is_repeatable(*sent))
+        // What was rescued is not lost by its answer.
+        let unclear = |sent: &Sent| !sent.rescued && !self.is_repeatable(*sent);
+        given_up || self.ghost.sent.get(&record.token).is_some_and(unclear)
     }
 
     /// Whether the issuer will answer a token that has left as it did then.
@@ -71,6 +79,10 @@ impl World {
         let holds = self.disk.lock == Some(who);
         Violation::unless(holds, 4, || format!("{who} refreshes without the lock"))?;
         Violation::unless(!self.disk.shared, 4, || format!("{who} refreshes what another computer may"))?;
+        // Whatever others write meanwhile: what was refused in this very run is not sent again.
+        let process = self.clients[who].process.as_ref();
+        let again = process.is_some_and(|process| process.refused.as_ref() == Some(token));
+        Violation::unless(!again, 9, || format!("{who} sends again what it was refused"))?;
         if self.ghost.excuses.stranger || self.ghost.excuses.forgotten {
             return Ok(());
         }
@@ -113,7 +125,7 @@ impl World {
         let Some(token) = presented else { return };
         let now = WALL + self.millis;
         let risk = self.ghost.sent.get(&token).is_some_and(|sent| !self.is_within_grace(*sent));
-        let sent = self.ghost().sent.entry(token).or_insert(Sent { first: now, risked: 0 });
+        let sent = self.ghost().sent.entry(token).or_insert(Sent { first: now, risked: 0, rescued: false });
         sent.risked += u8::from(risk);
     }
 
@@ -154,6 +166,7 @@ impl World {
             }
         } else if is_refusal(response) {
             process.refused = presented;
+            process.noted = false;
         }
     }
 
@@ -192,7 +205,10 @@ impl World {
         Violation::unless(kept, 7, || format!("{who} gives the lock back before the new pair is stored"))?;
         if self.clients[who].role == Role::Logout && !process.troubled && process.machine_is_content() {
             let gone = self.disk.records.get(&BACKEND).is_none_or(Record::is_tombstone);
-            Violation::unless(gone && self.disk.emergency.is_none() || lied_to, 6, || {
+            // Where no lock holds, another computer's login may have come since.
+            let login = self.newest().and_then(login_of);
+            let another = self.disk.shared && login.is_some_and(|login| !self.ghost.over.contains(login));
+            Violation::unless(gone && self.disk.emergency.is_none() || lied_to || another, 6, || {
                 format!("{who} has signed out, and something is left")
             })?;
         }
@@ -256,10 +272,22 @@ impl World {
         }
         match kept {
             Some(Kept::InPlace { over }) => self.written(who, over),
-            Some(Kept::InEmergency) => self.process(who).pair_of = None,
+            Some(Kept::InEmergency) => {
+                self.process(who).pair_of = None;
+                self.rescued();
+            }
             None => {}
         }
         Ok(())
+    }
+
+    /// The emergency file took what was got for the token that is stored.
+    fn rescued(&mut self) {
+        let Some(token) = self.disk.records.get(&BACKEND).map(|held| held.token.clone()) else { return };
+        let newer = self.newest().is_some_and(|newest| newest.token != token);
+        if let Some(sent) = self.ghost().sent.get_mut(&token) {
+            sent.rescued = newer;
+        }
     }
 
     /// A record was written over this login's.
@@ -272,7 +300,8 @@ impl World {
             process.pair_of = None;
         }
         // What it writes now has to say that the token was refused.
-        if let Some(token) = process.refused.take() {
+        if let Some(token) = process.refused.clone().filter(|_| !process.noted) {
+            process.noted = true;
             self.ghost().refused.insert(token);
         }
         if !ended && login.as_ref().is_some_and(|login| self.ghost.over.contains(login)) {

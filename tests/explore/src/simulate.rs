@@ -150,15 +150,13 @@ impl Simulation {
         self.turn_to(computer);
         let roll = self.dice.below(OF);
         let rates = self.plan.rates;
-        let refuses = std::mem::take(&mut self.computers[computer].refuses);
         let Some(process) = &self.world().clients[who].process else { return Ok(()) };
         let (ways, stores) = (way_troubles(process), store_troubles(process));
         let who = name(who);
         if !ways.is_empty() && roll < rates.losses {
             let trouble = ways[self.pick(ways.len())];
             self.act(trouble.name(), Action::Way(who, trouble))
-        } else if refuses && !stores.is_empty() && roll < OF * 3 / 4 {
-            self.computers[computer].refuses = true;
+        } else if !stores.is_empty() && self.refuses(computer, roll) {
             self.act(StoreTrouble::Refused.name(), Action::Store(who, StoreTrouble::Refused))
         } else if !stores.is_empty() && roll < rates.stores {
             let trouble = stores[self.pick(stores.len())];
@@ -167,6 +165,13 @@ impl Simulation {
         } else {
             self.perform(Action::Step(who))
         }
+    }
+
+    /// Whether its store still refuses what it is asked, as it did the last time.
+    fn refuses(&mut self, computer: usize, roll: u64) -> bool {
+        let refuses = &mut self.computers[computer].refuses;
+        *refuses &= roll < OF * 3 / 4;
+        *refuses
     }
 
     /// Whether this time it is something else than that somebody goes on.
@@ -313,8 +318,11 @@ impl Simulation {
         if world.ghost.excuses == Excuses::default() {
             return;
         }
+        let again = std::mem::take(&mut world.excused);
         let login = world.newest().and_then(login_of);
         match &computer.excused {
+            // Whichever login it was that came to harm: it is not the one of before, or not alone.
+            _ if again => computer.excused = Some(login.map(str::to_owned)),
             None => computer.excused = Some(login.map(str::to_owned)),
             Some(excused) if excused.as_deref() != login && world.orphans.is_empty() => {
                 world.ghost.change().excuses = Excuses::default();
@@ -490,9 +498,13 @@ impl Simulation {
         }
         self.note_what_happened();
         let [first, second] = self.computers.as_mut_slice() else { return };
+        if self.plan.second == Some(Second::Shared) {
+            swap(&mut first.excused, &mut second.excused);
+        }
         let (first, second) = (&mut first.world, &mut second.world);
         swap(&mut first.issuer, &mut second.issuer);
         if self.plan.second == Some(Second::Shared) {
+            swap(&mut first.excused, &mut second.excused);
             swap(&mut first.disk, &mut second.disk);
             swap(&mut first.ghost, &mut second.ghost);
             // Each has its own lock.

@@ -114,7 +114,7 @@ impl World {
             }
             StoreTrouble::Forgotten => {
                 self.check_op(who, &op)?;
-                self.ghost().excuses.forgotten = true;
+                self.excuse(|excuses| excuses.forgotten = true);
                 StoreAnswer::Done
             }
         };
@@ -218,7 +218,7 @@ impl World {
         issuer.begin_report();
         self.note(|| format!("the issuer answers {}", response.status));
         if response.status != 200 {
-            self.ghost().excuses.orphan = true;
+            self.excuse(|excuses| excuses.orphan = true);
         }
     }
 
@@ -256,9 +256,10 @@ impl World {
             let Some(command) = process.head.take() else { return Ok(()) };
             let event = match command {
                 Command::Show(notice) => {
-                    process.not_kept |= matches!(notice, Notice::NotKept { .. });
-                    let not_kept = process.not_kept;
-                    self.ghost().excuses.not_kept |= not_kept;
+                    if matches!(notice, Notice::NotKept { .. }) {
+                        process.not_kept = true;
+                        self.excuse(|excuses| excuses.not_kept = true);
+                    }
                     continue;
                 }
                 Command::Store { id, op } => Event::Store { id, answer: self.perform(who, op)? },

@@ -73,6 +73,8 @@ pub struct World {
     pub repeats: bool,
     /// Pairs that have arrived.
     pub pairs: Pairs,
+    /// Something has happened since somebody looked that nobody could have prevented.
+    pub excused: bool,
 }
 
 /// How many pairs of tokens have arrived at processes, for what.
@@ -122,6 +124,7 @@ impl World {
             draws: 0,
             repeats: true,
             pairs: Pairs::default(),
+            excused: false,
             bounds: Rc::new(bounds),
         };
         world.begin();
