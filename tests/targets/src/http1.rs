@@ -29,7 +29,7 @@ pub fn http1(bytes: &[u8]) {
         assert!(!name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase()));
         assert!(value.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)), "{value:?}");
     }
-    let has_body = !matches!(response.status, 204 | 300..=399);
+    let has_body = !matches!(response.status, 101 | 204 | 300..=399);
     let length =
         response.header_value("content-length").and_then(|length| length.trim().parse::<usize>().ok());
     if let (Some(length), None, true) = (length, response.header_value("transfer-encoding"), has_body) {

@@ -9,6 +9,7 @@ mod setup;
 mod stores;
 mod subject;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use doorkey_core::command::{Command, CommandId};
@@ -57,6 +58,8 @@ struct World {
     draws: u8,
     visits: u32,
     last: Option<CommandId>,
+    /// What took the place of parts of answers.
+    junk: BTreeSet<String>,
 }
 
 impl World {
@@ -67,7 +70,7 @@ impl World {
         run.is_faithful = !stores.ledger.unsettled.iter().any(is_opaque)
             && !matches!(task, Task::Session { refusal: Some(_) });
         run.report(&Event::Started { jitter_seed: 11 });
-        Self { run, stores, service, draws: 0, visits: 0, last: None }
+        Self { run, stores, service, draws: 0, visits: 0, last: None, junk: BTreeSet::new() }
     }
 
     fn step(&mut self, bytes: &mut Bytes<'_>) {
@@ -107,8 +110,10 @@ impl World {
                 Event::Entropy { id: *id, entropy: entropy(self.draws) }
             }
             Command::Send { id, request, .. } => {
-                let Reply { result, is_faithful } = reply(bytes, request);
-                self.run.is_faithful &= is_faithful;
+                let Reply { result, is_faithful, junk } = reply(bytes, request);
+                // What stood for something public before and for a secret now is no secret.
+                let repeated = junk.is_some_and(|junk| !self.junk.insert(junk));
+                self.run.is_faithful &= is_faithful && !repeated;
                 match result {
                     Ok(response) => Event::Response { id: *id, response },
                     Err(failure) => Event::RequestFailed { id: *id, failure },

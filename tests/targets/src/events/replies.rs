@@ -14,12 +14,14 @@ use super::setup::START;
 pub struct Reply {
     pub result: Result<HttpResponse, RequestFailure>,
     pub is_faithful: bool,
+    /// What took the place of a part of it.
+    pub junk: Option<String>,
 }
 
 /// What comes back to a request.
 pub fn reply(bytes: &mut Bytes<'_>, request: &HttpRequest) -> Reply {
     let kind = bytes.below(16);
-    let faithful = |result| Reply { result, is_faithful: true };
+    let faithful = |result| Reply { result, is_faithful: true, junk: None };
     match kind {
         0..=8 => {
             let (status, body) = good(bytes, request);
@@ -28,12 +30,14 @@ pub fn reply(bytes: &mut Bytes<'_>, request: &HttpRequest) -> Reply {
         9 | 10 => {
             let (status, body) = *bytes.pick(&REFUSALS);
             let is_faithful = serde_json::from_str::<Value>(body).is_ok() || body.is_empty();
-            Reply { result: Ok(with_headers(bytes, HttpResponse::new(status, body))), is_faithful }
+            let result = Ok(with_headers(bytes, HttpResponse::new(status, body)));
+            Reply { result, is_faithful, junk: None }
         }
         11 | 12 => {
             let (status, mut body) = good(bytes, request);
-            spoil(bytes, &mut body);
-            faithful(Ok(with_headers(bytes, HttpResponse::new(status, body.to_string()))))
+            let junk = spoil(bytes, &mut body);
+            let result = Ok(with_headers(bytes, HttpResponse::new(status, body.to_string())));
+            Reply { result, is_faithful: true, junk }
         }
         13 => {
             let status = 100 + 2 * u16::from(bytes.byte());
@@ -43,7 +47,7 @@ pub fn reply(bytes: &mut Bytes<'_>, request: &HttpRequest) -> Reply {
             let has_mark = text.contains(MARK) || text.contains("\\u00") || text.contains('%');
             let body = if has_mark { &b""[..] } else { body };
             let result = Ok(with_headers(bytes, HttpResponse::new(status, body.to_vec())));
-            Reply { result, is_faithful: false }
+            Reply { result, is_faithful: false, junk: None }
         }
         _ => faithful(Err(failure(bytes))),
     }
@@ -218,7 +222,7 @@ fn metadata(kind: u8) -> Value {
 }
 
 /// One value, somewhere in it, is something else.
-fn spoil(bytes: &mut Bytes<'_>, body: &mut Value) {
+fn spoil(bytes: &mut Bytes<'_>, body: &mut Value) -> Option<String> {
     let junk: [Value; 18] = [
         Value::Null,
         json!(""),
@@ -242,13 +246,16 @@ fn spoil(bytes: &mut Bytes<'_>, body: &mut Value) {
     match body {
         Value::Object(fields) if !fields.is_empty() => {
             let at = usize::from(bytes.byte()) % fields.len();
-            fields.values_mut().skip(at).take(1).for_each(|inner| spoil(bytes, inner));
+            fields.values_mut().nth(at).and_then(|inner| spoil(bytes, inner))
         }
         Value::Array(items) if !items.is_empty() => {
             let at = usize::from(bytes.byte()) % items.len();
-            spoil(bytes, &mut items[at]);
+            spoil(bytes, &mut items[at])
         }
-        _ => *body = bytes.pick(&junk).clone(),
+        _ => {
+            *body = bytes.pick(&junk).clone();
+            body.as_str().map(str::to_owned)
+        }
     }
 }
 
