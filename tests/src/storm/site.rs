@@ -131,8 +131,14 @@ impl Site {
             let succeeded = self.start_in(home, client, args).end().success();
             let told = self.lines().into_iter().skip(before).filter(|line| line.client == client);
             let told: Vec<Told> = told.map(|line| line.told).collect();
-            (!self.is_too_slow(&told)).then_some((told, succeeded))
+            (!self.is_too_slow(&told) && !self.has_crashed(&told)).then_some((told, succeeded))
         })
+    }
+
+    /// Whether it failed because the keyring had crashed, which runs again now.
+    fn has_crashed(&self, told: &[Told]) -> bool {
+        let failed = |told: &Told| matches!(told, Told::Failed { code, .. } if code == "store_absent");
+        told.last().is_some_and(failed) && self.revive_keyring()
     }
 
     /// Whether it failed because the keyring did not answer: each of its calls has two seconds, which is the library's
