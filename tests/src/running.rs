@@ -122,6 +122,11 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Whether it has ended and all that it said is here.
+    pub fn is_over(&mut self) -> bool {
+        !self.is_running() && self.stdout.is_whole() && self.stderr.is_whole()
+    }
+
     /// Waits for its end.
     pub fn end(mut self) -> Ended {
         let child = &mut self.child;
@@ -157,7 +162,7 @@ impl Ended {
 /// A stream that a thread reads to its end.
 struct Said {
     text: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
+    reader: JoinHandle<()>,
 }
 
 impl Said {
@@ -171,17 +176,19 @@ impl Said {
                 written.lock().unwrap().extend_from_slice(&buffer[..read]);
             }
         });
-        Self { text, reader: Some(reader) }
+        Self { text, reader }
     }
 
     fn so_far(&self) -> String {
         String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
     }
 
-    fn rest(&mut self) -> String {
-        if let Some(reader) = self.reader.take() {
-            wait_for("its output ends", || reader.is_finished().then_some(()));
-        }
+    fn is_whole(&self) -> bool {
+        self.reader.is_finished()
+    }
+
+    fn rest(&self) -> String {
+        wait_for("its output ends", || self.is_whole().then_some(()));
         self.so_far()
     }
 }

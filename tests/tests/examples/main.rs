@@ -41,9 +41,9 @@ fn run(name: &str, home: &Home, person: impl FnOnce(&str) -> Person, typed: Opti
     let mut running =
         if typed.is_some() { Running::start_on_terminal(&command) } else { Running::start(command) };
     let (link, rest) = wait_for("the example shows where to go", || {
-        let goes_on = running.is_running();
+        let is_over = running.is_over();
         let shown = running.stdout();
-        assert!(goes_on || shown.contains("open "), "it has ended: {shown} {}", running.stderr());
+        assert!(!is_over || shown.contains("open "), "it has ended: {shown} {}", running.stderr());
         let (_, after) = shown.split_once("open ")?;
         let (link, rest) = after.split_once(char::is_whitespace)?;
         let (rest, _) = rest.split_once('\n')?;
