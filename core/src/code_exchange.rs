@@ -20,7 +20,7 @@ use crate::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
 use crate::oauth::{OAuth, TokenReply};
-use crate::pairing::{describe, unsendable};
+use crate::request_failure::{describe, unsendable};
 use crate::secret::Secret;
 use crate::time::{Now, Timestamp};
 

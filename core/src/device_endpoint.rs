@@ -16,13 +16,13 @@ use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::money::Money;
 use crate::notice::PollState;
 use crate::oauth::{DEVICE_CODE_GRANT, Dialect, OAuthError, TokenReply, is_given, token_in};
-use crate::pairing::workspace;
 use crate::record::Gateway;
 use crate::secret::Secret;
 use crate::service::Service;
 use crate::text::harmless;
 use crate::time::Now;
 use crate::url::{Text, Url};
+use crate::workspace_answers::read_workspace;
 
 /// Where the API tells its client's id, beside [`OAuth::client_id`].
 const CONFIG: &str = "/api/cli/config";
@@ -262,7 +262,7 @@ fn legacy_grant(service: &Service, object: &Value) -> Result<LegacyGrant, Failur
     let url = object.get("gatewayUrl").filter(|url| !url.is_null());
     Ok(LegacyGrant {
         key: token_in(object, "apiKey").ok_or_else(|| unusable(service))?,
-        workspace: object.get("workspace").and_then(workspace),
+        workspace: object.get("workspace").and_then(read_workspace),
         balance: object.get("credits").and_then(|credits| credits.get("balance")).and_then(Money::from_json),
         gateway: Gateway {
             url: url.map(|url| gateway(service, url)).transpose()?,

@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure};
 use crate::http::{FailureKind, HttpRequest, HttpResponse, Method};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
-use crate::pairing::{describe, unsendable};
+use crate::request_failure::{describe, unsendable};
 use crate::service::Service;
 use crate::time::Timestamp;
 use crate::url::Origin;

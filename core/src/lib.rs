@@ -103,6 +103,7 @@ pub mod reach;
 pub mod record;
 mod record_form;
 pub mod redirect;
+mod request_failure;
 pub mod resolve;
 pub mod revoke;
 mod rotate;

@@ -14,18 +14,20 @@ use crate::command::{CommandId, Question};
 use crate::envelope::{Envelope, json_object, retry_after_at};
 use crate::event::Event;
 use crate::failure::{Exit, Failure};
-use crate::http::{FailureKind, HttpRequest, HttpResponse, Method, RequestFailure};
+use crate::http::{FailureKind, HttpRequest, HttpResponse, Method};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::{Notice, PollState};
 use crate::opening_page::OpeningPage;
 use crate::poll_time::next_poll;
 use crate::record::Workspace;
+use crate::request_failure::{describe, unsendable};
 use crate::secret::{Entropy, Secret};
 use crate::service::Service;
 use crate::text::harmless;
 use crate::time::{Timestamp, WallTime};
 use crate::token::is_api_token;
 use crate::url::{Text, Url};
+use crate::workspace_answers::read_workspace;
 
 /// After so many answers in a row from the start that cannot be the service's, the host is called wrong.
 const STRANGE_ANSWERS: u32 = 3;
@@ -398,18 +400,10 @@ fn paired(body: &Value) -> Option<Paired> {
     let shown = |value: Option<&Value>| value.and_then(Value::as_str).map(harmless);
     is_api_token(&token).then(|| Paired {
         token,
-        workspace: body.get("workspace").and_then(workspace),
+        workspace: body.get("workspace").and_then(read_workspace),
         email: shown(body.get("user").and_then(|user| user.get("email"))),
         key_name: shown(body.get("key_name")),
     })
-}
-
-/// A workspace as the service's answers describe it; `None` without a usable slug.
-pub(crate) fn workspace(value: &Value) -> Option<Workspace> {
-    let text = |key: &str| value.get(key).and_then(Value::as_str).map(harmless);
-    let slug = text("slug").filter(|slug| !slug.is_empty())?;
-    let id = value.get("id").and_then(Value::as_str).and_then(Workspace::readable_id);
-    Some(Workspace { id, name: text("name"), slug })
 }
 
 /// The first 4 + 4 base32 characters of SHA-256(device_id), for comparing with the page's.
@@ -417,21 +411,6 @@ fn check_code(device_id: &Secret) -> Secret {
     let code = BASE32_NOPAD.encode(&Sha256::digest(device_id.expose_secret().as_bytes()));
     let (first, second) = (code.get(..4).unwrap_or_default(), code.get(4..8).unwrap_or_default());
     Secret::new(format!("{first}-{second}"))
-}
-
-/// A failed request, in words.
-pub(crate) fn describe(failure: &RequestFailure) -> String {
-    match failure.kind {
-        FailureKind::NotSent | FailureKind::Misconfigured => harmless(&failure.detail),
-        FailureKind::AnswerLost => format!("no complete answer: {}", harmless(&failure.detail)),
-        FailureKind::BodyTooLarge => "the answer is too long to be from the API".to_owned(),
-    }
-}
-
-/// A request that the settings do not allow.
-pub(crate) fn unsendable(failure: &RequestFailure) -> Failure {
-    Failure::new(Exit::Usage, "unusable_setting", describe(failure))
-        .next("correct or unset it, then try again")
 }
 
 fn timed_out(service: &Service) -> Step<Paired> {

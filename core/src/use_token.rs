@@ -10,11 +10,11 @@ use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::keep::{Keep, Kept};
 use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::notice::Notice;
-use crate::pairing::workspace;
 use crate::record::Record;
 use crate::secret::Secret;
 use crate::time::Timestamp;
 use crate::token::{is_api_token, malformed_token};
+use crate::workspace_answers::read_workspace;
 
 /// The machine.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,7 +48,7 @@ impl UseToken {
         };
         let record = Record::new(
             cx.service.issuer.clone(),
-            usage.get("workspace").and_then(workspace),
+            usage.get("workspace").and_then(read_workspace),
             self.token.clone(),
         );
         let mut keep = Box::new(Keep::new(record, cx.service.backends));

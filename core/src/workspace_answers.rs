@@ -147,11 +147,15 @@ impl Selected {
     }
 }
 
-/// A workspace in an answer, its texts made harmless.
+/// A workspace in an answer, its texts made harmless; `None` without a slug.
 pub(crate) fn read_workspace(value: &Value) -> Option<Workspace> {
-    let text = |key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let id = text("id").and_then(Workspace::readable_id);
-    Some(Workspace { id, name: text("name").map(harmless), slug: text("slug").map(harmless)? })
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    let shown = |key: &str| text(key).map(harmless).filter(|text| !text.is_empty());
+    Some(Workspace {
+        id: text("id").and_then(Workspace::readable_id),
+        name: shown("name"),
+        slug: shown("slug")?,
+    })
 }
 
 /// What an answer says about the gateway; a URL elsewhere than on the service's own site counts as none.
@@ -194,5 +198,11 @@ mod tests {
             let workspace = Workspace { id: read, name: None, slug: "acme".into() };
             assert_eq!(read_workspace(&json!({"id": id, "slug": "acme"})), Some(workspace), "{id:?}");
         }
+    }
+    #[test]
+    fn an_empty_name_is_none_and_nothing_is_one_without_a_slug() {
+        let acme = Workspace { id: None, name: None, slug: "acme".into() };
+        assert_eq!(read_workspace(&json!({"name": "", "slug": "acme"})), Some(acme));
+        assert_eq!(read_workspace(&json!({"name": "Acme", "slug": ""})), None);
     }
 }
