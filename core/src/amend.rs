@@ -1,7 +1,7 @@
 //! Adding to a stored session what became known later: its workspace, and where inference requests go.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::sync::Arc;
 
 use crate::command::CommandId;
 use crate::event::Event;
@@ -32,7 +32,7 @@ pub struct Amend {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Login {
     /// The one with this random id.
-    Ours(String),
+    Ours(Arc<str>),
     /// The one of a bare token that another program stored: since its rotation it has a random id, too.
     Bare(Fingerprint),
 }
@@ -81,7 +81,7 @@ impl Amend {
         if !self.login.is_of(&record) {
             return self.unlock(cx, Err(someone_else()));
         }
-        amended.workspace = self.workspace.clone().or(amended.workspace);
+        amended.workspace = self.workspace.clone().map(Arc::new).or(amended.workspace);
         amended.gateway.url = self.gateway.url.clone().or(amended.gateway.url);
         amended.gateway.signing_key = self.gateway.signing_key.clone().or(amended.gateway.signing_key);
         // A bare token stays one: nobody but its rotation has a right to make it ours.

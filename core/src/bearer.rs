@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::sync::Arc;
 
 use crate::amend::someone_else;
 use crate::failure::{Exit, Failure, not_signed_in};
@@ -53,7 +54,7 @@ pub(crate) fn usable<'a>(
         return Err(revoking(cx.service));
     }
     check_issuer(cx, record)?;
-    let same = |login: &str| record.generation.as_ref().is_some_and(|g| g.login == login);
+    let same = |login: &str| record.generation.as_ref().is_some_and(|g| *g.login == *login);
     if login.is_some_and(|login| !same(login)) {
         return Err(someone_else());
     }
@@ -78,7 +79,7 @@ pub(crate) fn with_what_was_known(service: &Service, mut record: Record, ledger:
     let workspace = || {
         let slug = ledger.active.clone()?;
         let id = ledger.workspace_id.as_deref().and_then(Workspace::readable_id);
-        Some(Workspace { id, name: None, slug })
+        Some(Arc::new(Workspace { id, name: None, slug }))
     };
     record.workspace = record.workspace.take().or_else(workspace);
     let gateway = ledger.gateway_url.as_deref().and_then(Gateway::read_base);

@@ -117,7 +117,6 @@ impl Connect {
     }
 
     fn granted(&mut self, cx: &mut Context<'_>, granted: Granted) -> Step<Connected> {
-        let issuer = cx.service.issuer.clone();
         let (record, billing) = match granted {
             Granted::Tokens { client_id, tokens, sent } => {
                 if tokens.refresh.is_none() {
@@ -131,8 +130,10 @@ impl Connect {
                     let slug = slug.unwrap_or_default();
                     Box::new(Billing::of_balance(&cx.service.app, &slug, balance))
                 };
-                let record =
-                    Record { gateway: grant.gateway, ..Record::new(issuer, grant.workspace, grant.key) };
+                let record = Record {
+                    gateway: grant.gateway,
+                    ..Record::new(&cx.service.issuer, grant.workspace, grant.key)
+                };
                 (record, grant.balance.map(billing))
             }
         };

@@ -238,7 +238,7 @@ impl Connection {
         let Some(workspace) = workspace else { return Step::fail(not_the_api(cx.service)) };
         let mut amend = Box::new(Amend::new(&kept.record, Some(workspace.clone()), Gateway::default()));
         let step = amend.start(cx);
-        let record = Record { workspace: Some(workspace), ..kept.record };
+        let record = Record { workspace: Some(workspace.into()), ..kept.record };
         self.phase = Phase::Amending(amend, Box::new(Kept { record, ..*kept }));
         step.then(|_| self.amended(cx))
     }

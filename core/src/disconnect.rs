@@ -1,7 +1,7 @@
 //! `logout` of a rotating session: every place that may hold a piece of it is cleared, and each is told.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::command::CommandId;
@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Disconnect {
     /// Only this login's; `None`: whatever there is.
-    only: Option<String>,
+    only: Option<Arc<str>>,
     ledger: Ledger,
     /// Another login is there: what is remembered is about that one.
     spared: bool,
@@ -98,7 +98,7 @@ impl Disconnected {
 
 impl Disconnect {
     /// Ends this login, by its random id, and leaves any other one where it is.
-    pub fn of_login(login: String) -> Self {
+    pub fn of_login(login: Arc<str>) -> Self {
         Self { only: Some(login), ..Self::default() }
     }
 
@@ -145,7 +145,7 @@ impl Disconnect {
             self.phase = Phase::Sweeping(id, backend, rest);
             return Step::Pending;
         };
-        self.done.workspace = self.done.workspace.take().or_else(|| record.workspace.clone());
+        self.done.workspace = self.done.workspace.take().or_else(|| record.workspace.as_deref().cloned());
         let (slot, expected) = (Slot::Active, record.version());
         let op = match &record.generation {
             Some(generation) => {

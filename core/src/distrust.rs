@@ -4,6 +4,7 @@
 //! session stays: only its access token counts as dead from then on, so that whoever asks next renews it.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::bearer::usable;
@@ -78,7 +79,7 @@ impl Distrust {
         let access = Some(Access { lifetime: Some(Duration::ZERO), ..access });
         Some(Record {
             generation: Some(record.generation.as_ref().map(Generation::next)?),
-            rotation: Some(Box::new(Rotation { access, ..rotation.clone() })),
+            rotation: Some(Arc::new(Rotation { access, ..rotation.clone() })),
             ..record.clone()
         })
     }

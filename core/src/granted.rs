@@ -1,6 +1,5 @@
 //! What an issuer granted, as the record of a new login.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::machine::Context;
@@ -26,5 +25,5 @@ pub(crate) fn granted_record(cx: &Context<'_>, client_id: String, tokens: Tokens
         journal,
         spent: [].into(),
     };
-    Record { rotation: Some(Box::new(rotation)), ..Record::new(cx.service.issuer.clone(), None, token) }
+    Record { rotation: Some(rotation.into()), ..Record::new(&cx.service.issuer, None, token) }
 }

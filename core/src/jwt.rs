@@ -67,6 +67,9 @@ fn span(from: WallTime, to: WallTime) -> Option<Duration> {
 
 /// A `NumericDate` may have decimals (RFC 7519 §2); they do not matter here.
 fn whole_seconds(number: &Number) -> Option<u64> {
+    if let Some(whole) = number.as_u64() {
+        return Some(whole);
+    }
     let text = alloc::string::ToString::to_string(number);
     let whole = text.split(['.', 'e', 'E']).next()?;
     if text.contains(['e', 'E']) { None } else { whole.parse().ok() }

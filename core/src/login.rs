@@ -95,7 +95,7 @@ impl Login {
         let active = found.iter().find(|(_, slot, _)| *slot == Slot::Active).map(|(.., r)| r.version());
         let candidates = found
             .into_iter()
-            .filter(|(_, slot, r)| *slot != Slot::Active && r.issuer.as_ref() == Some(&cx.service.issuer))
+            .filter(|(_, slot, r)| *slot != Slot::Active && r.issuer.as_deref() == Some(&*cx.service.issuer))
             .map(|(backend, _, record)| (backend, record))
             .collect();
         let name = self.options.workspace.clone().unwrap_or_default();
@@ -142,7 +142,7 @@ impl Login {
             let (asked, picked) = (crate::text::harmless(asked), picked.slug.clone());
             cx.show(Notice::OtherWorkspace { asked, picked });
         }
-        let record = Record::new(cx.service.issuer.clone(), paired.workspace.clone(), paired.token.clone());
+        let record = Record::new(&cx.service.issuer, paired.workspace.clone(), paired.token.clone());
         let keep = Box::new(Keep::new(record, cx.service.backends));
         self.keep(cx, keep, Some(paired))
     }

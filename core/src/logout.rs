@@ -195,7 +195,7 @@ impl Logout {
         let backend = ledger.backend;
         let logged_out = LoggedOut {
             was_signed_in: target.is_some(),
-            workspace: target.and_then(|record| record.workspace),
+            workspace: target.and_then(|record| record.workspace.as_deref().cloned()),
             revoked: self.revoked,
         };
         let id = cx.store(StoreOp::WriteLedger(Ledger { backend, active, unsettled, ..Ledger::default() }));

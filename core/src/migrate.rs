@@ -77,9 +77,9 @@ impl Migrate {
         }
         let Some(first) = self.first.take() else { return self.unlock(cx, Err(misplaced())) };
         let mut record = plaintext.clone();
-        record.issuer = Some(cx.service.bare_issuer.clone());
+        record.issuer = Some((*cx.service.bare_issuer).into());
         record.generation = Some(first);
-        if let Some(rotation) = &mut record.rotation {
+        if let Some(rotation) = record.rotation_mut() {
             rotation.machine = cx.service.machine_id.clone();
         }
         let ledger = Ledger { unsettled: found.ledger.unsettled, ..remembered(&record) };

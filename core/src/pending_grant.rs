@@ -14,7 +14,7 @@ use crate::http::HttpResponse;
 use crate::json::{self, Object};
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::notice::Notice;
-use crate::record_form::MomentForm;
+use crate::record_form::{MomentForm, write_moment};
 use crate::rotation::Moment;
 use crate::secret::{Secret, SecretBuilder};
 use crate::time::{Now, Timestamp};
@@ -61,19 +61,19 @@ impl PendingGrant {
     pub fn encode(&self) -> Secret {
         let mut text = SecretBuilder::default();
         let mut written = Object::begin(&mut text);
-        written.set("v", FORM);
-        written.set("issuer", &self.issuer);
-        written.set("client_id", &self.client_id);
+        written.set_number("v", FORM.into());
+        written.set_text("issuer", &self.issuer);
+        written.set_text("client_id", &self.client_id);
         written.set_secret("device_code", &self.device_code);
         written.set_secret("user_code", &self.user_code);
         written.set_secret("verification_uri", &self.verification_uri.expose());
         let complete = self.verification_uri_complete.as_ref().map(Url::expose);
         written.set_secret("verification_uri_complete", complete.as_ref());
-        written.set("started", MomentForm::from(&self.started));
-        written.set("lag_ms", millis(self.lag));
-        written.set("lifetime_ms", millis(self.lifetime));
-        written.set("interval_ms", millis(self.interval));
-        written.set("polled", self.polled);
+        written.set_object("started", |started| write_moment(&self.started, started));
+        written.set_number("lag_ms", millis(self.lag));
+        written.set_number("lifetime_ms", millis(self.lifetime));
+        written.set_number("interval_ms", millis(self.interval));
+        written.set_whether("polled", self.polled);
         written.end();
         text.finish()
     }

@@ -1,8 +1,8 @@
 //! What is stored: credential records, their versions, and the slots they lie in.
 
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,7 @@ impl Workspace {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Generation {
     /// A random id, new with every login.
-    pub login: String,
+    pub login: Arc<str>,
     /// Counts the writes within that login, from 1.
     pub counter: u64,
 }
@@ -46,7 +46,7 @@ impl Generation {
     /// The first generation of a new login, named by fresh entropy.
     pub fn first(entropy: &Entropy) -> Self {
         let bytes = entropy.expose_bytes();
-        Self { login: Fingerprint::of(bytes).as_str().to_owned(), counter: 1 }
+        Self { login: Fingerprint::of(bytes).as_str().into(), counter: 1 }
     }
 
     /// The next write of the same login.
@@ -58,7 +58,7 @@ impl Generation {
     /// Reads back what `Display` wrote.
     pub fn parse(text: &str) -> Option<Self> {
         let (login, counter) = text.rsplit_once('.')?;
-        Some(Self { login: login.to_owned(), counter: counter.parse().ok()? })
+        Some(Self { login: login.into(), counter: counter.parse().ok()? })
     }
 }
 
@@ -102,13 +102,13 @@ pub struct Record {
     /// `None` for a bare token that another tool wrote.
     pub generation: Option<Generation>,
     /// Who minted it: the API's origin, or `sandbox`. `None` for a bare token.
-    pub issuer: Option<String>,
+    pub issuer: Option<Arc<str>>,
     /// The workspace it belongs to, if known.
-    pub workspace: Option<Workspace>,
+    pub workspace: Option<Arc<Workspace>>,
     /// The token itself: an API token or key, or a session's refresh token. Empty in a tombstone.
     pub token: Secret,
-    /// `Some`: the token is a refresh token that rotates.
-    pub rotation: Option<Box<Rotation>>,
+    /// `Some`: the token is a refresh token that rotates. Copies of a record share it.
+    pub rotation: Option<Arc<Rotation>>,
     /// The gateway for the workspace's inference, if the service named one.
     pub gateway: Gateway,
 }
@@ -136,8 +136,8 @@ impl Gateway {
 
 impl Record {
     /// A token of that issuer which has not been stored yet.
-    pub fn new(issuer: String, workspace: Option<Workspace>, token: Secret) -> Self {
-        Self { issuer: Some(issuer), workspace, ..Self::bare(token) }
+    pub fn new(issuer: &str, workspace: Option<Workspace>, token: Secret) -> Self {
+        Self { issuer: Some(issuer.into()), workspace: workspace.map(Arc::new), ..Self::bare(token) }
     }
 
     /// A token that another tool stored, or that was given on the spot.
@@ -154,7 +154,7 @@ impl Record {
 
     /// A refresh token that another program stored.
     pub fn bare_refresh(token: Secret) -> Self {
-        Self { rotation: Some(Box::default()), ..Self::bare(token) }
+        Self { rotation: Some(Arc::default()), ..Self::bare(token) }
     }
 
     /// What stays of a record that was deleted: whatever a slow writer of the same login still writes does not fit
@@ -162,6 +162,16 @@ impl Record {
     #[must_use]
     pub fn tombstone(generation: Generation) -> Self {
         Self { generation: Some(generation), ..Self::bare(Secret::default()) }
+    }
+
+    /// Its rotating part, to be changed in this copy alone.
+    pub fn rotation_mut(&mut self) -> Option<&mut Rotation> {
+        self.rotation.as_mut().map(Arc::make_mut)
+    }
+
+    /// The same; it has one then.
+    pub(crate) fn rotation_or_default(&mut self) -> &mut Rotation {
+        Arc::make_mut(self.rotation.get_or_insert_default())
     }
 
     /// Whether this stands for a credential that was deleted.

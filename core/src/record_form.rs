@@ -3,13 +3,13 @@
 //! A session's refresh token stands under `refreshToken` at the top level, where other programs of the same service
 //! look for it and may replace it: `fingerprint` tells whether the rest still belongs to it.
 
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::json::{self, Object};
 use crate::record::{Gateway, Generation, Record, UnreadableRecord, Workspace};
@@ -26,7 +26,7 @@ const REVOKING: &str = "revoking";
 pub(crate) fn encode(record: &Record) -> Secret {
     let Some(generation) = &record.generation else { return record.token.clone() };
     let mut text = SecretBuilder::default();
-    write(record, generation, &mut text);
+    write(record, generation, record.token.fingerprint().as_str(), &mut text);
     text.finish()
 }
 
@@ -34,7 +34,8 @@ pub(crate) fn encode(record: &Record) -> Secret {
 pub(crate) fn length(record: &Record) -> usize {
     let Some(generation) = &record.generation else { return record.token.expose_secret().len() };
     let mut length = Length(0);
-    write(record, generation, &mut length);
+    // As long as any.
+    write(record, generation, "0123456789abcdef", &mut length);
     length.0
 }
 
@@ -48,33 +49,38 @@ impl fmt::Write for Length {
     }
 }
 
-fn write(record: &Record, generation: &Generation, into: &mut dyn fmt::Write) {
+fn write(record: &Record, generation: &Generation, fingerprint: &str, into: &mut dyn fmt::Write) {
     let rotation = record.rotation.as_deref();
     let access = rotation.and_then(|rotation| rotation.access.as_ref());
     let mut written = Object::begin(into);
-    written.set("v", FORM);
+    written.set_number("v", FORM.into());
     written.set_text("gen", &generation.to_string());
     written.set_text_if_any("origin", record.issuer.as_deref());
-    written.set_if_any("workspace", record.workspace.as_ref());
-    written.set_if_any("ended", record.is_tombstone().then_some(true));
+    if let Some(workspace) = &record.workspace {
+        written.set_object("workspace", |written| write_workspace(workspace, written));
+    }
+    if record.is_tombstone() {
+        written.set_whether("ended", true);
+    }
     written.set_secret("token", (rotation.is_none() && !record.is_tombstone()).then_some(&record.token));
     written.set_secret("refreshToken", rotation.map(|_| &record.token));
-    let fingerprint = rotation.map(|_| record.token.fingerprint());
-    written.set_text_if_any("fingerprint", fingerprint.as_ref().map(Fingerprint::as_str));
-    written.set_secret("accessToken", access.map(|access| &access.token));
-    written.set_if_any("received", access.map(|access| MomentForm::from(&access.received)));
-    written.set_if_any("lifetimeMs", access.and_then(|access| access.lifetime).map(millis));
+    written.set_text_if_any("fingerprint", rotation.map(|_| fingerprint));
+    if let Some(access) = access {
+        written.set_secret("accessToken", &access.token);
+        written.set_object("received", |received| write_moment(&access.received, received));
+    }
+    if let Some(lifetime) = access.and_then(|access| access.lifetime) {
+        written.set_number("lifetimeMs", millis(lifetime));
+    }
     written.set_text_if_any("clientId", rotation.and_then(|rotation| rotation.client_id.as_deref()));
     written.set_text_if_any("machine", rotation.and_then(|rotation| rotation.machine.as_deref()));
-    let spending = rotation.and_then(|rotation| match &rotation.journal {
-        Journal::Spending(spending) => Some(SpendingForm {
-            attempt: spending.attempt,
-            started: MomentForm::from(&spending.started),
-            last_resorts: spending.last_resorts,
-        }),
-        _ => None,
-    });
-    written.set_if_any("spending", spending);
+    if let Some(Journal::Spending(spending)) = rotation.map(|rotation| &rotation.journal) {
+        written.set_object("spending", |written| {
+            written.set_number("attempt", spending.attempt.into());
+            written.set_object("started", |started| write_moment(&spending.started, started));
+            written.set_number("lastResorts", spending.last_resorts.into());
+        });
+    }
     let refused = rotation.and_then(|rotation| match &rotation.journal {
         Journal::Refused { interrupted: true } => Some("interrupted"),
         Journal::Refused { interrupted: false } => Some("invalid_grant"),
@@ -83,12 +89,25 @@ fn write(record: &Record, generation: &Generation, into: &mut dyn fmt::Write) {
         Journal::Settled | Journal::Spending(_) => None,
     });
     written.set_text_if_any("refused", refused);
-    let spent: Vec<&str> =
-        rotation.iter().flat_map(|rotation| &rotation.spent).map(Fingerprint::as_str).collect();
-    written.set_if_any("spent", Some(spent).filter(|spent| !spent.is_empty()));
+    if let Some(rotation) = rotation.filter(|rotation| !rotation.spent.is_empty()) {
+        written.set_texts("spent", rotation.spent.iter().map(Fingerprint::as_str));
+    }
     written.set_secret("signingKey", record.gateway.signing_key.as_ref());
     written.set_text_if_any("gatewayUrl", record.gateway.base().as_deref());
     written.end();
+}
+
+fn write_workspace(workspace: &Workspace, written: &mut Object<'_>) {
+    written.set_text_if_any("id", workspace.id.as_deref());
+    written.set_text_if_any("name", workspace.name.as_deref());
+    written.set_text("slug", &workspace.slug);
+}
+
+/// A moment, as [`MomentForm`] reads it.
+pub(crate) fn write_moment(moment: &Moment, written: &mut Object<'_>) {
+    written.set_number("wall", moment.wall.as_unix_millis());
+    written.set_number("mono", moment.mono.as_millis());
+    written.set_text("boot", &moment.boot);
 }
 
 pub(crate) fn decode(text: &Secret) -> Result<Record, UnreadableRecord> {
@@ -212,10 +231,10 @@ impl Read {
         };
         Ok(Record {
             generation: Some(generation),
-            issuer: self.origin,
-            workspace: self.workspace,
+            issuer: self.origin.map(Into::into),
+            workspace: self.workspace.map(Arc::new),
             token,
-            rotation: rotates.then(|| Box::new(rotation)),
+            rotation: rotates.then(|| rotation.into()),
             gateway: Gateway {
                 // A URL that we would not send anything to counts as none.
                 url: self.gateway_url.as_deref().and_then(Gateway::read_base),
@@ -225,18 +244,12 @@ impl Read {
     }
 }
 
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 pub(crate) struct MomentForm {
     wall: u64,
     mono: u64,
     #[serde(default)]
     boot: String,
-}
-
-impl From<&Moment> for MomentForm {
-    fn from(moment: &Moment) -> Self {
-        Self { wall: moment.wall.as_unix_millis(), mono: moment.mono.as_millis(), boot: moment.boot.clone() }
-    }
 }
 
 impl From<MomentForm> for Moment {
@@ -249,7 +262,7 @@ impl From<MomentForm> for Moment {
     }
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct SpendingForm {
     attempt: u32,
@@ -286,13 +299,13 @@ mod tests {
         };
         Record {
             generation: Generation::parse("login.3"),
-            workspace: Some(Workspace { id: None, name: None, slug: "acme".into() }),
-            rotation: Some(Box::new(rotation)),
+            workspace: Some(Workspace { id: None, name: None, slug: "acme".into() }.into()),
+            rotation: Some(rotation.into()),
             gateway: Gateway {
                 url: Url::parse("https://gateway.pensar.dev").ok(),
                 signing_key: Some(Secret::from("sk")),
             },
-            ..Record::new("https://api.workos.com".into(), None, Secret::from("refresh-1"))
+            ..Record::new("https://api.workos.com", None, Secret::from("refresh-1"))
         }
     }
 
@@ -341,7 +354,7 @@ mod tests {
     #[test]
     fn what_is_written_of_a_spent_token_that_was_put_back_counts() {
         let mut ours = session(Journal::Refused { interrupted: false });
-        ours.rotation.get_or_insert_default().spent.push(Fingerprint::of(b"refresh-0"));
+        ours.rotation_or_default().spent.push(Fingerprint::of(b"refresh-0"));
         let text = ours.encode().expose_secret().replace("refresh-1", "refresh-0");
         let mut record = Record::decode(&Secret::new(text)).unwrap();
         let spending = |attempt, last_resorts| Spending { attempt, started: Moment::default(), last_resorts };
@@ -349,7 +362,7 @@ mod tests {
         let journal = &record.rotation.as_ref().unwrap().journal;
         assert_eq!(*journal, Journal::Spending(spending(1, 0)));
         for journal in [Journal::Spending(spending(3, 2)), Journal::Refused { interrupted: true }] {
-            record.rotation.get_or_insert_default().journal = journal;
+            record.rotation_or_default().journal = journal;
             assert_eq!(Record::decode(&record.encode()).as_ref(), Ok(&record));
         }
     }

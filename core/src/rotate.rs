@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::command::CommandId;
@@ -113,7 +114,7 @@ impl Rotate {
     ) -> Self {
         let mut spending = before.clone();
         spending.generation = Some(before.generation.as_ref().map_or(first, Generation::next));
-        let rotation = spending.rotation.get_or_insert_default();
+        let rotation = spending.rotation_or_default();
         rotation.client_id = Some(client_id);
         rotation.machine = machine;
         rotation.journal = Journal::Spending(journal.clone());
@@ -139,7 +140,7 @@ impl Rotate {
     }
 
     /// The login that it rotates.
-    pub(crate) fn login(&self) -> Option<String> {
+    pub(crate) fn login(&self) -> Option<Arc<str>> {
         self.spending.generation.as_ref().map(|generation| generation.login.clone())
     }
 
@@ -228,7 +229,7 @@ impl Rotate {
     fn clear(&mut self, cx: &mut Context<'_>, end: End) -> Step<Rotated> {
         let mut cleared = self.spending.clone();
         cleared.generation = cleared.generation.as_ref().map(Generation::next);
-        if let (Some(cleared), Some(before)) = (&mut cleared.rotation, &self.before.rotation) {
+        if let (Some(cleared), Some(before)) = (cleared.rotation_mut(), &self.before.rotation) {
             cleared.journal = before.journal.clone();
         }
         self.phase = Phase::Clearing(self.write(cx, &self.spending, cleared), Box::new(end));
@@ -249,7 +250,7 @@ impl Rotate {
         let mut refused = self.spending.clone();
         refused.generation = refused.generation.as_ref().map(Generation::next);
         let interrupted = self.journal.attempt > 1;
-        refused.rotation.get_or_insert_default().journal = Journal::Refused { interrupted };
+        refused.rotation_or_default().journal = Journal::Refused { interrupted };
         let id = self.write(cx, &self.spending, refused.clone());
         self.phase = Phase::Clearing(id, Box::new(End::Refused(Box::new(refused))));
         Step::Pending
@@ -261,8 +262,9 @@ impl Rotate {
         // Without a new refresh token the old one stays valid (RFC 6749 §6).
         new.token = tokens.refresh.unwrap_or(new.token);
         let spent = self.spending.token.fingerprint();
-        let rotation = new.rotation.get_or_insert_default();
-        if new.token != self.spending.token {
+        let is_new = new.token != self.spending.token;
+        let rotation = new.rotation_or_default();
+        if is_new {
             rotation.remember_spent(spent);
         }
         rotation.journal = Journal::Settled;

@@ -6,6 +6,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::await_newer::{AwaitNewer, Awaited};
@@ -48,7 +49,7 @@ pub struct Session {
     client_id: Option<String>,
     first: Option<Generation>,
     /// The login whose new pair was thrown away: only the same one is adopted.
-    login: Option<String>,
+    login: Option<Arc<str>>,
     /// How often the lock was waited for in vain.
     slices: u32,
     rounds: u32,
@@ -254,8 +255,7 @@ impl Session {
         match judge(cx.service, cx.now, &record, self.refusal.as_ref()) {
             Verdict::Use if cx.service.makes(Seeded::RefreshedAgain) => {
                 let started = Moment::new(cx.now, &cx.service.boot_id);
-                let held = Box::new(Kept { backend, record });
-                self.rotate(cx, held, Spending { attempt: 1, started, last_resorts: 0 })
+                self.rotate(cx, Kept { backend, record }, Spending { attempt: 1, started, last_resorts: 0 })
             }
             Verdict::Use => self.finish(cx, Ok(Bearer::Good(Box::new(Kept { backend, record })))),
             Verdict::NothingNewer => self.finish(cx, Ok(Bearer::NothingNewer)),
@@ -277,7 +277,7 @@ impl Session {
         }
     }
 
-    fn rotate(&mut self, cx: &mut Context<'_>, held: Box<Kept>, spending: Spending) -> Step<Bearer> {
+    fn rotate(&mut self, cx: &mut Context<'_>, held: Kept, spending: Spending) -> Step<Bearer> {
         let stored_id = held.record.rotation.as_ref().and_then(|rotation| rotation.client_id.clone());
         let client_id = stored_id.or_else(|| self.client_id.clone());
         // A login id that was drawn is used once.
@@ -287,7 +287,7 @@ impl Session {
             return self.again(cx, false);
         };
         let machine = cx.service.machine_id.clone();
-        let Kept { backend, record } = *held;
+        let Kept { backend, record } = held;
         let mut rotate = Box::new(Rotate::new(backend, record, spending, first, client_id, machine));
         let step = rotate.start(cx);
         self.phase = Phase::Rotating(rotate);
@@ -546,7 +546,7 @@ impl Session {
             (Phase::Merging(_, found), answer) => self.merged(cx, &found, answer),
             // A file that cannot be removed holds nothing newer than the record.
             (Phase::Discarding(_, found), _) => self.decide(cx, *found),
-            (Phase::CheckingLock(_, held, spending), StoreAnswer::Done) => self.rotate(cx, held, spending),
+            (Phase::CheckingLock(_, held, spending), StoreAnswer::Done) => self.rotate(cx, *held, spending),
             (Phase::CheckingLock(_, held, _), StoreAnswer::Failed(failure)) => {
                 let end = self.live_or(cx, held.backend, held.record, store_failure(failure.clone()));
                 self.finish(cx, end)

@@ -5,7 +5,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::sync::Arc;
 
 use crate::command::CommandId;
 use crate::disconnect::{Disconnect, Disconnected};
@@ -32,7 +32,7 @@ pub struct SignOut {
     revocation: Revocation,
     rounds: u32,
     /// The login whose tokens are revoked: no other one is removed.
-    told_login: Option<String>,
+    told_login: Option<Arc<str>>,
     phase: Phase,
 }
 
@@ -312,6 +312,6 @@ impl Phase {
 /// The record as it is kept for its revocation alone; `None` if it is none that a login of ours left.
 fn marked(record: &Record) -> Option<Record> {
     let generation = record.generation.as_ref().map(Generation::next)?;
-    let rotation = Rotation { journal: Journal::Revoking, ..*record.rotation.clone()? };
-    Some(Record { generation: Some(generation), rotation: Some(Box::new(rotation)), ..record.clone() })
+    let rotation = Rotation { journal: Journal::Revoking, ..(**record.rotation.as_ref()?).clone() };
+    Some(Record { generation: Some(generation), rotation: Some(rotation.into()), ..record.clone() })
 }

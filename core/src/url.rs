@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -67,8 +68,8 @@ impl Origin {
     /// As [`Url::parse`]; or there is more.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let url = Url::parse(text)?;
-        let is_bare = url.path == "/" && !text.contains('?');
-        if is_bare { Ok(url.origin) } else { Err(UrlError::NotAnOrigin) }
+        let is_bare = url.path() == "/" && !text.contains('?');
+        if is_bare { Ok(url.origin().clone()) } else { Err(UrlError::NotAnOrigin) }
     }
 
     /// The host in lower-case ASCII; IPv6 without its brackets.
@@ -103,9 +104,12 @@ impl fmt::Display for Origin {
 }
 
 /// A checked URL. Query values may be secret, so `Debug` and `Display` show those as `…`; only
-/// [`Url::expose`] gives the whole.
+/// [`Url::expose`] gives the whole. Copies share it.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Url {
+pub struct Url(Arc<Parts>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Parts {
     origin: Origin,
     path: String,
     query: Vec<(String, Text)>,
@@ -151,7 +155,7 @@ impl Url {
         }
         let query = uri.query().unwrap_or_default();
         let query = query.split('&').filter(|pair| !pair.is_empty()).map(decode_pair).collect();
-        Ok(Self { origin: Origin { https, host, port }, path: uri.path().to_owned(), query, written: None })
+        Ok(Self::of(Origin { https, host, port }, uri.path().to_owned(), query))
     }
 
     /// The same for a URL that a person wrote: its query is sent byte for byte. It may be signed, and to some servers `+`,
@@ -161,70 +165,72 @@ impl Url {
     /// # Errors
     /// As [`Url::parse`]; or the query has characters that cannot stand in a request.
     pub fn parse_as_written(text: &str) -> Result<Self, UrlError> {
-        let url = Self::parse(text)?;
+        let mut url = Self::parse(text)?;
         let Some((_, query)) = text.split_once('?') else { return Ok(url) };
         if !query.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(UrlError::Malformed);
         }
-        Ok(Self { written: Some(Secret::from(query)), ..url })
+        Arc::make_mut(&mut url.0).written = Some(Secret::from(query));
+        Ok(url)
     }
 
     /// The same origin with `path` put after this URL's own path; the query is dropped. `path` starts with `/`.
     #[must_use]
     pub fn join(&self, path: &str) -> Self {
-        let base = self.path.trim_end_matches('/');
-        Self { path: format!("{base}{path}"), ..self.at_root("") }
+        let base = self.path().trim_end_matches('/');
+        self.at_root(&format!("{base}{path}"))
     }
 
     /// The same origin with this path, which starts with `/`, and nothing else.
     #[must_use]
     pub fn at_root(&self, path: &str) -> Self {
-        Self { origin: self.origin.clone(), path: path.to_owned(), query: Vec::new(), written: None }
+        Self::of(self.origin().clone(), path.to_owned(), Vec::new())
     }
 
     /// The same with one more query parameter, which is encoded when the URL is written out.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Text>) -> Self {
         let pair = (name.to_owned(), value.into());
-        self.written = self.written.map(|written| {
+        let parts = Arc::make_mut(&mut self.0);
+        parts.written = parts.written.take().map(|written| {
             let mut query = SecretBuilder::default();
             query.push_str(written.expose_secret());
             query.push_str(if written.expose_secret().is_empty() { "" } else { "&" });
             push_pair(&mut query, &pair);
             query.finish()
         });
-        self.query.push(pair);
+        parts.query.push(pair);
         self
     }
 
     /// Where it goes.
     pub fn origin(&self) -> &Origin {
-        &self.origin
+        &self.0.origin
     }
 
     /// The path, as it is sent.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 
     /// The query parameters, decoded.
     pub fn query(&self) -> &[(String, Text)] {
-        &self.query
+        &self.0.query
     }
 
     /// The first query parameter of that name, decoded.
     pub fn query_value(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(n, _)| n == name).map(|(_, value)| value.expose())
+        self.query().iter().find(|(n, _)| n == name).map(|(_, value)| value.expose())
     }
 
     /// Path and query as they stand in a request line, secrets included.
     pub fn expose_target(&self) -> Secret {
         let mut target = SecretBuilder::default();
-        target.push_str(&self.path);
-        match &self.written {
+        target.push_str(self.path());
+        match &self.0.written {
             Some(written) => target.extend(["?", written.expose_secret()]),
             None => {
-                for (index, pair) in self.query.iter().enumerate() {
+                for (index, pair) in self.query().iter().enumerate() {
                     target.push_str(if index == 0 { "?" } else { "&" });
                     push_pair(&mut target, pair);
                 }
@@ -236,15 +242,19 @@ impl Url {
     /// The whole URL, secrets included.
     pub fn expose(&self) -> Secret {
         let mut whole = SecretBuilder::default();
-        whole.extend([&*self.origin.to_string(), self.expose_target().expose_secret()]);
+        whole.extend([&*self.origin().to_string(), self.expose_target().expose_secret()]);
         whole.finish()
+    }
+
+    fn of(origin: Origin, path: String, query: Vec<(String, Text)>) -> Self {
+        Self(Arc::new(Parts { origin, path, query, written: None }))
     }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.origin, self.path)?;
-        for (index, (name, value)) in self.query.iter().enumerate() {
+        write!(f, "{}{}", self.origin(), self.path())?;
+        for (index, (name, value)) in self.query().iter().enumerate() {
             f.write_str(if index == 0 { "?" } else { "&" })?;
             match value {
                 Text::Plain(value) => write!(f, "{name}={}", utf8_percent_encode(value, QUERY))?,

@@ -47,7 +47,7 @@ impl UseToken {
             return Step::fail(rejected(cx, not_the_api(cx.service)));
         };
         let record = Record::new(
-            cx.service.issuer.clone(),
+            &cx.service.issuer,
             usage.get("workspace").and_then(read_workspace),
             self.token.clone(),
         );

@@ -217,7 +217,7 @@ mod tests {
 
     fn record(machine: Option<&str>, journal: Journal) -> Record {
         let mut record = Record::bare_refresh(Secret::from("refresh"));
-        let rotation = record.rotation.as_mut().unwrap();
+        let rotation = record.rotation_mut().unwrap();
         (rotation.machine, rotation.journal) = (machine.map(String::from), journal);
         record
     }

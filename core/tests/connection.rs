@@ -40,7 +40,7 @@ fn explained(world: &mut World) -> ConnectionReport {
 fn put_api_key(world: &mut World) {
     let record = Record {
         generation: Generation::parse("l.1"),
-        ..Record::new(world.service.issuer.clone(), None, Secret::from("key-1"))
+        ..Record::new(&world.service.issuer, None, Secret::from("key-1"))
     };
     world.stores.get_mut(&Backend::File).unwrap().insert(Slot::Active, record);
     world.ledger.backend = Some(Backend::File);

@@ -3,6 +3,7 @@
 
 mod world;
 
+use doorkey_core::bearer::bearer_of;
 use doorkey_core::distrust::Distrust;
 use doorkey_core::failure::Exit;
 use doorkey_core::find::Find;
@@ -41,8 +42,8 @@ fn record(service: &Service, login: &str, access: &str, world: &World) -> Record
     };
     Record {
         generation: Generation::parse(&format!("{login}.3")),
-        rotation: Some(Box::new(rotation)),
-        ..Record::new(service.issuer.clone(), None, Secret::from("refresh-1"))
+        rotation: Some(rotation.into()),
+        ..Record::new(&service.issuer, None, Secret::from("refresh-1"))
     }
 }
 
@@ -80,7 +81,7 @@ fn distrust(world: &mut World, token: &str) -> Result<bool, String> {
 fn find(world: &mut World) -> Result<String, (Exit, String)> {
     let given = Given::default();
     let end = world.run(&Task::Find { given: given.clone() }, Find::new(given, None)).unwrap();
-    let token = |record: Record| record.rotation.unwrap().access.unwrap().token.expose_secret().to_owned();
+    let token = |record: Record| bearer_of(&record).unwrap().expose_secret().to_owned();
     end.map(|found| token(found.unwrap().record)).map_err(|f| (f.exit, f.code.to_string()))
 }
 
@@ -125,7 +126,7 @@ fn where_a_renewal_would_not_help_it_stays_too() {
         let mut world = signed_in();
         world.millis = millis;
         let mut record = held(&world).clone();
-        record.rotation.as_mut().unwrap().journal = journal;
+        record.rotation_mut().unwrap().journal = journal;
         put(&mut world, record.clone());
         assert_eq!(distrust(&mut world, "access-1"), Ok(false), "{name}");
         assert_eq!(*held(&world), record, "{name}");

@@ -3,6 +3,8 @@
 
 mod world;
 
+use std::sync::Arc;
+
 use doorkey_core::failure::Exit;
 use doorkey_core::http::HttpResponse;
 use doorkey_core::login::{LoggedIn, Login, LoginOptions};
@@ -315,7 +317,7 @@ fn a_name_that_two_workspaces_share_is_ambiguous() {
     let mut world = World::new(server("acme", "pt_live_new", &[]));
     for (slug, token) in [("one", "pt_live_a"), ("two", "pt_live_b")] {
         let mut twin = world.put(KEYCHAIN, slug, token, false);
-        twin.workspace.as_mut().unwrap().name = Some("Twin".into());
+        Arc::make_mut(twin.workspace.as_mut().unwrap()).name = Some("Twin".into());
         world.stores.get_mut(&KEYCHAIN).unwrap().insert(slot(slug), twin);
     }
     let failure = login(&mut world, Some("Twin")).unwrap().unwrap_err();

@@ -47,8 +47,8 @@ fn record(service: &Service, counter: u64, access: &str) -> Record {
     let rotation = Rotation { client_id: Some("cli".into()), access: Some(access), ..Rotation::default() };
     Record {
         generation: Some(Generation { login: "l".into(), counter }),
-        rotation: Some(Box::new(rotation)),
-        ..Record::new(service.issuer.clone(), None, Secret::from("refresh-1"))
+        rotation: Some(rotation.into()),
+        ..Record::new(&service.issuer, None, Secret::from("refresh-1"))
     }
 }
 
@@ -73,7 +73,7 @@ fn held(world: &World) -> &Record {
 
 fn set_journal(world: &mut World, journal: Journal) {
     let mut record = held(world).clone();
-    record.rotation.as_mut().unwrap().journal = journal;
+    record.rotation_mut().unwrap().journal = journal;
     put(world, record);
 }
 
@@ -257,7 +257,7 @@ fn a_newer_token_that_turns_up_is_used() {
     world.meddling = Some((23, |world| {
         assert_eq!(world.millis - DEAD, 2_000);
         let mut record = record(&world.service, 9, "access-9");
-        record.rotation.as_mut().unwrap().access.as_mut().unwrap().lifetime = None;
+        record.rotation_mut().unwrap().access.as_mut().unwrap().lifetime = None;
         put(world, record);
     }));
     assert_eq!(token(&mut world).unwrap(), "access-9");
@@ -475,7 +475,7 @@ fn a_store_that_never_has_what_was_put_back_is_given_up_after_five_rounds() {
 fn another_login(world: &mut World) {
     let mut other = record(&world.service, 1, "access-m");
     other.generation = Some(Generation { login: "m".into(), counter: 1 });
-    other.rotation.as_mut().unwrap().access.as_mut().unwrap().lifetime = None;
+    other.rotation_mut().unwrap().access.as_mut().unwrap().lifetime = None;
     put(world, other);
 }
 
@@ -495,7 +495,7 @@ fn another_login_that_comes_before_the_new_pair_is_stored_is_not_adopted() {
         }
     });
     assert_eq!(code(&mut world).1, "signed_in_as_someone_else");
-    assert_eq!(held(&world).generation.as_ref().unwrap().login, "m");
+    assert_eq!(&*held(&world).generation.as_ref().unwrap().login, "m");
 }
 
 #[test]
@@ -555,7 +555,7 @@ fn a_client_id_that_only_the_api_knows_is_asked_for_again_when_the_network_fails
     });
     world.service.oauth.as_mut().unwrap().client_id = None;
     let mut record = held(&world).clone();
-    record.rotation.as_mut().unwrap().client_id = None;
+    record.rotation_mut().unwrap().client_id = None;
     put(&mut world, record);
     assert_eq!((token(&mut world).unwrap().as_str(), world.sent.len()), ("access-2", 3));
 }

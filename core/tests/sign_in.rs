@@ -156,14 +156,18 @@ fn what_was_granted_is_stored() {
         let kept = end.unwrap();
         assert_eq!(world.token(Backend::Keychain, &Slot::Active), Some(stored));
         let rotation = kept.record.rotation.unwrap();
-        let access = rotation.access.unwrap();
-        assert_eq!((rotation.journal, access.lifetime.map(|l| l.as_secs())), (journal, lifetime), "{tokens}");
+        let access = rotation.access.as_ref().unwrap();
+        assert_eq!(
+            (&rotation.journal, access.lifetime.map(|l| l.as_secs())),
+            (&journal, lifetime),
+            "{tokens}"
+        );
         assert_eq!(access.token.expose_secret(), "access-1");
         assert_eq!(
-            kept.record.issuer.unwrap(),
-            "https://auth.example.com via https://auth.example.com/token"
+            kept.record.issuer.as_deref(),
+            Some("https://auth.example.com via https://auth.example.com/token")
         );
-        assert_eq!(rotation.client_id.unwrap(), "cli");
+        assert_eq!(rotation.client_id.as_deref(), Some("cli"));
         let body = str::from_utf8(world.sent[0].1.body.as_bytes()).unwrap();
         assert_eq!(body, "client_id=cli&scope=openid");
     }
@@ -233,8 +237,8 @@ fn signed_out(backend: Backend, answer: Revoked) -> (World, Rc<RefCell<Vec<Strin
     };
     let record = Record {
         generation: Generation::parse("l.4"),
-        rotation: Some(Box::new(rotation)),
-        ..Record::new(world.service.issuer.clone(), None, Secret::from("refresh-1"))
+        rotation: Some(rotation.into()),
+        ..Record::new(&world.service.issuer, None, Secret::from("refresh-1"))
     };
     world.stores.get_mut(&backend).unwrap().insert(Slot::Active, record);
     world.ledger = Ledger { backend: Some(backend), session: true, ..Ledger::default() };

@@ -6,6 +6,7 @@ mod world;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use doorkey_core::bearer::bearer_of;
 use doorkey_core::disconnect::Place;
 use doorkey_core::failure::Exit;
 use doorkey_core::find::Find;
@@ -45,8 +46,8 @@ fn record(service: &Service, login: &str) -> Record {
     };
     Record {
         generation: Generation::parse(&format!("{login}.3")),
-        rotation: Some(Box::new(rotation)),
-        ..Record::new(service.issuer.clone(), None, Secret::from("refresh-1"))
+        rotation: Some(rotation.into()),
+        ..Record::new(&service.issuer, None, Secret::from("refresh-1"))
     }
 }
 
@@ -71,7 +72,7 @@ fn held(world: &World) -> &Record {
 fn find(world: &mut World) -> Result<Option<String>, (Exit, String)> {
     let given = Given::default();
     let end = world.run(&Task::Find { given: given.clone() }, Find::new(given, None)).unwrap();
-    let token = |record: Record| record.rotation.unwrap().access.unwrap().token.expose_secret().to_owned();
+    let token = |record: Record| bearer_of(&record).unwrap().expose_secret().to_owned();
     end.map(|found| found.map(|found| token(found.record))).map_err(|f| (f.exit, f.code.to_string()))
 }
 
@@ -124,7 +125,7 @@ fn a_token_of_its_own_is_revoked_once() {
     let mut world = signed_in(true, ok);
     let slot = world.stores.get_mut(&Backend::File).unwrap().get_mut(&Slot::Active).unwrap();
     slot.token = Secret::from("access-1");
-    slot.rotation.as_mut().unwrap().journal = Journal::Unrenewable;
+    slot.rotation_mut().unwrap().journal = Journal::Unrenewable;
     sign_out(&mut world, true);
     assert_eq!(bodies(&world), ["client_id=cli&token=access-1&token_type_hint=access_token"]);
 }
@@ -293,7 +294,7 @@ fn killed_anywhere_it_can_be_repeated() {
 fn revoking(answer: impl Fn(&HttpRequest) -> Answer + 'static) -> World {
     let mut world = signed_in(true, answer);
     let slot = world.stores.get_mut(&Backend::File).unwrap().get_mut(&Slot::Active).unwrap();
-    slot.rotation.as_mut().unwrap().journal = Journal::Revoking;
+    slot.rotation_mut().unwrap().journal = Journal::Revoking;
     world
 }
 
@@ -346,7 +347,7 @@ fn resuming_removes_nothing_that_the_issuer_cannot_be_told_of() {
 
     let mut world = signed_in(false, |_| panic!("nothing is sent"));
     let slot = world.stores.get_mut(&Backend::File).unwrap().get_mut(&Slot::Active).unwrap();
-    slot.rotation.as_mut().unwrap().journal = Journal::Revoking;
+    slot.rotation_mut().unwrap().journal = Journal::Revoking;
     let before = held(&world).clone();
     assert_eq!(resume(&mut world), nothing_done(Revocation::NotOffered));
     assert_eq!(held(&world), &before);
@@ -369,7 +370,7 @@ fn resuming_spares_a_login_that_comes_in_between() {
             assert_eq!(find(&mut world), Ok(Some("access-1".into())), "before operation {op}");
         } else {
             assert!(held(&world).is_tombstone(), "before operation {op}");
-            assert_eq!(held(&world).generation.as_ref().unwrap().login, "l", "before operation {op}");
+            assert_eq!(&*held(&world).generation.as_ref().unwrap().login, "l", "before operation {op}");
         }
     }
 }

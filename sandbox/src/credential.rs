@@ -75,7 +75,8 @@ fn is_jwt(text: &str) -> bool {
 }
 
 fn word(text: &str) -> &str {
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-');
+    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let end = text.bytes().position(|byte| !is_of_word(byte));
     text.get(..end.unwrap_or(text.len())).unwrap_or_default()
 }
 

@@ -1,7 +1,8 @@
 //! Answers of the API: JSON, and one envelope for every error.
 
 use doorkey_core::http::{HttpRequest, HttpResponse};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::digest::Digest;
 use crate::moment::Moment;
@@ -42,7 +43,7 @@ impl Refusal {
 }
 
 /// A JSON answer that nobody may keep.
-pub(crate) fn json_response(status: u16, body: &Value) -> HttpResponse {
+pub(crate) fn json_response(status: u16, body: &impl Serialize) -> HttpResponse {
     // Writing a value into memory has no way to fail.
     HttpResponse::new(status, serde_json::to_vec(body).unwrap_or_default())
         .header("content-type", "application/json")

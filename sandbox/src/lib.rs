@@ -81,5 +81,5 @@ pub use person::{LastPage, Person, PersonError};
 pub use rule::{Level, Rule, Words};
 pub use serve_error::ServeError;
 pub use server::{Announcement, Environment, Running, Urls, serve};
-pub use service::Service;
+pub use service::{AccessToken, Service};
 pub use state::State;

@@ -12,7 +12,7 @@ use crate::envelope::Refusal;
 use crate::fault::{Answer, Fault};
 use crate::grade::Grade;
 use crate::moment::Moment;
-use crate::pensar::TokenRequest;
+use crate::pensar::{Claims, TokenRequest};
 use crate::place::Place;
 use crate::rule::Rule;
 use crate::session::Site;
@@ -30,6 +30,10 @@ pub struct Service {
     config: Config,
     state: State,
 }
+
+/// An access token whose signature was looked at.
+#[derive(Clone, Debug)]
+pub struct AccessToken(Claims);
 
 /// What a client asks for, as far as it matters for what is to become of it.
 pub(crate) enum Asking {
@@ -136,10 +140,14 @@ impl Service {
         (answer, noted)
     }
 
+    /// An access token of Pensar's, if its signature is ours; that it is good is not said by it.
+    pub fn read_access_token(&self, token: &Secret) -> Option<AccessToken> {
+        self.state.pensar.read_access_token(token.expose_secret()).map(AccessToken)
+    }
+
     /// Whether Pensar's API would accept this access token at `now`. Asking leaves no mark.
-    pub fn accepts_access_token(&self, now: WallTime, token: &Secret) -> bool {
-        let account = self.state.pensar.account_of_access_token(token.expose_secret(), Moment::from(now));
-        account.is_some()
+    pub fn accepts_access_token(&self, now: WallTime, token: &AccessToken) -> bool {
+        self.state.pensar.account_of(&token.0, Moment::from(now)).is_some()
     }
 
     /// Takes note that the answer to a request, given out as whole, did not reach the client after all.

@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn these_are_the_keys_that_records_have() {
         let mut refused = session("l", 1);
-        refused.rotation.as_mut().unwrap().journal = Journal::Refused { interrupted: true };
+        refused.rotation_mut().unwrap().journal = Journal::Refused { interrupted: true };
         let gateway = Gateway { url: Url::parse("https://gw.example").ok(), signing_key: None };
         let key =
             Record { generation: Generation::parse("k.1"), gateway, ..Record::bare(Secret::from("key")) };

@@ -69,7 +69,7 @@ fn find(object: &Object<'_>) -> Option<Found> {
         (Some(refresh_token), _) => {
             let mut record = Record::bare_refresh(refresh_token);
             keys.push(REFRESH_TOKEN);
-            if let (Some(token), Some(rotation)) = (token(object, ACCESS_TOKEN), &mut record.rotation) {
+            if let (Some(token), Some(rotation)) = (token(object, ACCESS_TOKEN), record.rotation_mut()) {
                 rotation.access = Some(Access { token, received: Moment::default(), lifetime: None });
                 keys.push(ACCESS_TOKEN);
             }
@@ -83,7 +83,7 @@ fn find(object: &Object<'_>) -> Option<Found> {
     };
     let plain = |key| object.text(key).map(|text| text.expose_secret().to_owned());
     record.workspace =
-        plain(WORKSPACE_SLUG).map(|slug| Workspace { id: plain(WORKSPACE_ID), name: None, slug });
+        plain(WORKSPACE_SLUG).map(|slug| Workspace { id: plain(WORKSPACE_ID), name: None, slug }.into());
     let signing_key = SIGNING_KEYS.iter().find_map(|key| object.text(key));
     // A second one that differs is not moved, and stays.
     keys.extend(SIGNING_KEYS.iter().filter(|key| signing_key.is_some() && object.text(key) == signing_key));

@@ -116,7 +116,7 @@ fn a_session_that_another_program_ended_is_no_session() {
 fn a_journal_is_written_by_compare_and_swap() {
     let (_folder, _path, store) = place("auth-journal");
     let mut settled = session("l", 1);
-    settled.rotation.as_mut().unwrap().journal = Journal::Settled;
+    settled.rotation_mut().unwrap().journal = Journal::Settled;
     let spending = Record { generation: session("l", 2).generation, ..session("l", 1) };
     write(&store, None, &settled);
     assert_eq!(write(&store, Some(&settled), &spending), Swap::Done);

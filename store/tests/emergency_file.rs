@@ -10,6 +10,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use doorkey_core::record::Record;
 use doorkey_core::secret::Secret;
@@ -113,13 +114,13 @@ fn a_record_needs_no_room_of_its_own_to_be_tried() {
 #[test]
 fn torn_at_any_byte_it_counts_as_empty() {
     let (_folder, path, file) = place("emergency-torn");
-    let small = Record { rotation: Some(Box::default()), ..session("l", 1) };
+    let small = Record { rotation: Some(Arc::default()), ..session("l", 1) };
     file.reserve(0).unwrap();
     let blank = fs::read(&path).unwrap();
     file.write(&small).unwrap();
     let whole = fs::read(&path).unwrap();
     let end = whole.iter().rposition(|byte| *byte != b' ').unwrap();
-    let other = Record { rotation: Some(Box::default()), ..session("l", 2) };
+    let other = Record { rotation: Some(Arc::default()), ..session("l", 2) };
     file.write(&other).unwrap();
     let before = fs::read(&path).unwrap();
     assert_eq!(before.len(), whole.len());

@@ -7,6 +7,7 @@ mod session;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use doorkey_core::record::{Backend, Record, Slot};
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
@@ -16,7 +17,7 @@ use session::{session, tombstone};
 
 /// A record that makes a small file, so that every bit of it can be changed.
 fn small(counter: u64) -> Record {
-    Record { rotation: Some(Box::default()), ..session("l", counter) }
+    Record { rotation: Some(Arc::default()), ..session("l", counter) }
 }
 
 struct Place {

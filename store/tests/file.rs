@@ -30,7 +30,7 @@ fn record(counter: u64) -> Record {
     Record {
         generation: Some(Generation { login: "aa".into(), counter }),
         issuer: Some("https://api.example".into()),
-        workspace: Some(Workspace { id: None, name: None, slug: "acme".into() }),
+        workspace: Some(Workspace { id: None, name: None, slug: "acme".into() }.into()),
         ..Record::bare(Secret::new(format!("pt_live_{counter}_{}", "x".repeat(20_000))))
     }
 }

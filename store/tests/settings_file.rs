@@ -164,7 +164,7 @@ fn moved(name: &str, text: &str) -> (Option<Record>, String) {
 fn older_values_are_read_as_one_record_and_removed_exactly() {
     let session = Record::bare_refresh(Secret::from("r"));
     let mut with_access = session.clone();
-    with_access.rotation.as_mut().unwrap().access =
+    with_access.rotation_mut().unwrap().access =
         Some(Access { token: Secret::from("a"), received: Moment::default(), lifetime: None });
     let key = Record::bare(Secret::from("k"));
     let signed = |mut record: Record| {

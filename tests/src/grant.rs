@@ -37,7 +37,7 @@ pub fn record(service: &Service, now: Now) -> Record {
         spent: Vec::new(),
     };
     let refresh = tokens.refresh.expect("a refresh token");
-    Record { rotation: Some(Box::new(rotation)), ..Record::new(service.issuer.clone(), None, refresh) }
+    Record { rotation: Some(rotation.into()), ..Record::new(&service.issuer, None, refresh) }
 }
 
 /// The person has approved before the one poll leaves. `None` if an answer was lost.

@@ -177,7 +177,7 @@ impl Seat {
     pub fn spoil(&self) {
         let old = self.record();
         let mut spoilt = old.clone();
-        let access = spoilt.rotation.as_mut().unwrap().access.as_mut().unwrap();
+        let access = spoilt.rotation_mut().unwrap().access.as_mut().unwrap();
         access.token = Secret::from("no-such-token");
         spoilt.generation.as_mut().unwrap().counter += 1;
         let op = StoreOp::Write {

@@ -28,7 +28,7 @@ pub fn connected(printer: Printer, service: &Service, connected: &Connected) {
             "event": "connected",
             "already": already,
             "auth": auth(&kept.record).1,
-            "workspace": workspace_json(kept.record.workspace.as_ref()),
+            "workspace": workspace_json(kept.record.workspace.as_deref()),
             "backend": kept.backend.as_str(),
             "billing": state.as_ref().map(billing_json),
         }));
@@ -177,7 +177,7 @@ fn status_json(service: &Service, report: &ConnectionReport) -> Value {
             ConnectionState::Expired => "expired",
         },
         "auth": kept.map(|kept| auth(&kept.record).1),
-        "workspace": kept.and_then(|kept| workspace_json(kept.record.workspace.as_ref())),
+        "workspace": kept.and_then(|kept| workspace_json(kept.record.workspace.as_deref())),
         "backend": kept.map(|kept| kept.backend.as_str()),
         "in_emergency_file": report.in_emergency_file,
         "elsewhere": elsewhere.collect::<Vec<_>>(),

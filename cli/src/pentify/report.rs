@@ -27,12 +27,12 @@ pub fn logged_in(printer: Printer, service: &Service, logged_in: &LoggedIn) {
     let record = &kept.record;
     if printer.json {
         let how = if paired.is_some() { "paired" } else { "switched" };
-        printer.json(&json!({"event": "signed_in", "how": how, "workspace": workspace_json(record.workspace.as_ref()),
+        printer.json(&json!({"event": "signed_in", "how": how, "workspace": workspace_json(record.workspace.as_deref()),
             "email": paired.as_ref().and_then(|p| p.email.as_deref()), "backend": kept.backend.as_str(),
             "key": {"prefix": shown_prefix(&record.token), "name": paired.as_ref().and_then(|p| p.key_name.as_deref())}}));
         return;
     }
-    let workspace = in_workspace(record.workspace.as_ref());
+    let workspace = in_workspace(record.workspace.as_deref());
     match paired {
         Some(paired) => {
             let email = paired.email.as_deref().map(|email| format!(" as {email}")).unwrap_or_default();
@@ -52,10 +52,10 @@ pub fn token_kept(printer: Printer, service: &Service, kept: &Kept) {
     let record = &kept.record;
     if printer.json {
         printer.json(&json!({"event": "signed_in", "how": "token", "backend": kept.backend.as_str(),
-            "workspace": workspace_json(record.workspace.as_ref()), "key": {"prefix": shown_prefix(&record.token)}}));
+            "workspace": workspace_json(record.workspace.as_deref()), "key": {"prefix": shown_prefix(&record.token)}}));
         return;
     }
-    let workspace = in_workspace(record.workspace.as_ref());
+    let workspace = in_workspace(record.workspace.as_deref());
     printer.line(&format!("{GREEN}✓{RESET} {} accepts the token{workspace}", service.name));
     printer.line(&format!("  it is stored in the {}", name(kept.backend)));
 }
@@ -98,7 +98,7 @@ pub fn status(printer: Printer, service: &Service, status: &StatusReport, explai
             printer.line(&format!(
                 "{mark} {}{}",
                 signed_in(service, winner),
-                in_workspace(winner.record.workspace.as_ref())
+                in_workspace(winner.record.workspace.as_deref())
             ));
             printer.line(&format!(
                 "  token:  {}… from {}",
@@ -177,7 +177,7 @@ fn status_json(service: &Service, status: &StatusReport) -> Value {
                 Ok(records) => json!({"backend": backend.as_str(), "state": "ok",
                     "entries": records.iter().map(|(slot, record)| json!({
                         "active": *slot == Slot::Active,
-                        "workspace": workspace_json(record.workspace.as_ref()),
+                        "workspace": workspace_json(record.workspace.as_deref()),
                         "key": {"prefix": shown_prefix(&record.token)},
                         "stale": status.is_stale(*backend, slot, record),
                     })).collect::<Vec<_>>()}),
@@ -189,7 +189,7 @@ fn status_json(service: &Service, status: &StatusReport) -> Value {
     json!({
         "signed_in": winner.is_some(),
         "source": winner.map(|winner| winner.source.as_str()),
-        "workspace": winner.and_then(|winner| workspace_json(winner.record.workspace.as_ref())),
+        "workspace": winner.and_then(|winner| workspace_json(winner.record.workspace.as_deref())),
         "key": winner.map(|winner| json!({"prefix": shown_prefix(&winner.record.token)})),
         "api": service.api.origin().to_string(),
         "check": status.check.as_ref().map(check_json),

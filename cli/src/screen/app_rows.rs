@@ -289,7 +289,7 @@ fn said_of_page(rows: &mut Rows, page: &Url, news: Option<&News>) {
 }
 
 fn slug(record: &Record) -> String {
-    record.workspace.as_ref().map_or_else(|| "connected".to_owned(), |workspace| harmless(&workspace.slug))
+    record.workspace.as_deref().map_or_else(|| "connected".to_owned(), |workspace| harmless(&workspace.slug))
 }
 
 fn name_of(connected: &Connected) -> &'static str {

@@ -136,7 +136,7 @@ impl Setup {
 
     /// A session.
     pub fn record(&self) -> Record {
-        let issuer = Some(self.server.url());
+        let issuer = Some(self.server.url().into());
         Record { issuer, generation: Generation::parse("a.1"), ..Record::bare_refresh(Secret::from(TOKEN)) }
     }
 

@@ -142,7 +142,7 @@ fn a_session_of_another_machine() {
     }
     let setup = Setup::new("copied");
     let mut record = setup.record();
-    record.rotation.as_mut().unwrap().machine = Some("0123456789abcdef".into());
+    record.rotation_mut().unwrap().machine = Some("0123456789abcdef".into());
     setup.put(
         "credentials",
         &format!(r#"{{"v":1,"records":{{"work":{}}}}}"#, record.encode().expose_secret()),
@@ -161,7 +161,7 @@ fn a_session_that_is_not_renewed_any_more() {
     ] {
         let setup = Setup::new(name);
         let mut record = setup.record();
-        record.rotation.as_mut().unwrap().journal = journal;
+        record.rotation_mut().unwrap().journal = journal;
         setup.put(
             "credentials",
             &format!(r#"{{"v":1,"records":{{"work":{}}}}}"#, record.encode().expose_secret()),

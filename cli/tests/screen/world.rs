@@ -38,7 +38,7 @@ pub fn at(millis: u64) -> Now {
 
 pub fn record() -> Record {
     let workspace = Workspace { id: None, name: Some("Acme Corp".to_owned()), slug: "acme".to_owned() };
-    Record::new("https://api.pensar.dev".to_owned(), Some(workspace), Secret::from("key"))
+    Record::new("https://api.pensar.dev", Some(workspace), Secret::from("key"))
 }
 
 pub fn device_code(expires_at: u64) -> Notice {
@@ -91,7 +91,7 @@ pub fn looked(state: ConnectionState) -> Done {
 
 /// Signed in, but never told where to work.
 pub fn looked_without_workspace() -> Done {
-    let rotation = Some(Box::new(Rotation::default()));
+    let rotation = Some(Rotation::default().into());
     let record = Record { workspace: None, rotation, ..record() };
     let credential = Ok(Kept { backend: Backend::File, record });
     Done::Looked(Ok(ConnectionReport {
@@ -109,7 +109,10 @@ pub fn connected(advice: Advice) -> Done {
 }
 
 pub fn disconnected() -> Done {
-    Done::Disconnected(Ok(Disconnected { workspace: record().workspace, places: Vec::new() }))
+    Done::Disconnected(Ok(Disconnected {
+        workspace: record().workspace.as_deref().cloned(),
+        places: Vec::new(),
+    }))
 }
 
 pub fn credits(advice: Advice) -> Done {

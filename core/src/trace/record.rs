@@ -1,9 +1,9 @@
 //! A record as JSON, and back.
 
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -24,7 +24,7 @@ impl Recorder {
     pub(super) fn record(&mut self, record: &Record) -> Value {
         json!({
             "generation": record.generation.as_ref().map(|_| self.version(&record.version())),
-            "issuer": record.issuer,
+            "issuer": record.issuer.as_deref(),
             "workspace": record.workspace.as_ref().map(|w| json!({"id": w.id, "name": w.name, "slug": w.slug})),
             "token": self.placeholders.secret(&record.token),
             "rotation": record.rotation.as_ref().map(|rotation| self.rotation(rotation)),
@@ -79,21 +79,21 @@ pub(super) fn read_record(value: &Value, known: &Placeholders) -> Read<Record> {
     let workspace = value.get("workspace").filter(|v| !v.is_null());
     Ok(Record {
         generation,
-        issuer: optional(value, "issuer"),
+        issuer: optional(value, "issuer").map(Into::into),
         workspace: workspace
             .map(|w| {
-                Ok::<_, String>(Workspace {
+                Ok::<_, String>(Arc::new(Workspace {
                     id: optional(w, "id"),
                     name: optional(w, "name"),
                     slug: text(w, "slug")?.to_owned(),
-                })
+                }))
             })
             .transpose()?,
         token: known.meaning(text(value, "token")?),
         rotation: value
             .get("rotation")
             .filter(|rotation| !rotation.is_null())
-            .map(|value| read_rotation(value, known).map(Box::new))
+            .map(|value| read_rotation(value, known).map(Arc::new))
             .transpose()?,
         gateway: Gateway {
             url: value
@@ -164,5 +164,5 @@ pub(super) fn read_version(value: &Value, known: &Placeholders) -> Read<Version>
     }
     let login = value.get(0).and_then(Value::as_str).ok_or("a version")?;
     let counter = value.get(1).and_then(Value::as_u64).ok_or("a version")?;
-    Ok(Version::Generation(Generation { login: known.meaning(login).expose_secret().to_owned(), counter }))
+    Ok(Version::Generation(Generation { login: known.meaning(login).expose_secret().into(), counter }))
 }

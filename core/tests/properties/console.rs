@@ -220,7 +220,7 @@ proptest! {
         };
         let console = console.borrow();
         let selected = console.selected.first().cloned();
-        let given = end.as_ref().ok().and_then(|done| done.kept.record.workspace.clone()?.id);
+        let given = end.as_ref().ok().and_then(|done| done.kept.record.workspace.as_ref()?.id.clone());
         // With failures of the network it may take longer than there is time.
         let right = |found: &Option<String>| found.is_none() && faulty || *found == expected.map(|which| format!("w{which}"));
         let told = format!("{selected:?} was selected, {given:?} given, {expected:?} chosen, {end:?}");

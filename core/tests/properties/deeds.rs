@@ -76,7 +76,7 @@ impl Deed {
                 (handle.pid, Box::new(move || End::Call(handle.outcome())))
             }
             Self::Distrust(ours) => {
-                let held = world.disk.tokens().find_map(|record| record.rotation.clone()?.access);
+                let held = world.disk.tokens().find_map(|record| record.rotation.as_ref()?.access.clone());
                 let token =
                     held.filter(|_| ours).map_or_else(|| Secret::from("hush-other"), |access| access.token);
                 let handle = world.start(Some(Task::Distrust { token: token.clone() }), Distrust::new(token));

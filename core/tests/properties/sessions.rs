@@ -89,8 +89,8 @@ fn signed_in(grace: u64, backend: Backend) -> World {
     };
     let record = Record {
         generation: Some(Generation { login: "login".into(), counter: 1 }),
-        rotation: Some(Box::new(rotation)),
-        ..Record::new(world.service.issuer.clone(), None, Secret::from(refresh))
+        rotation: Some(rotation.into()),
+        ..Record::new(&world.service.issuer, None, Secret::from(refresh))
     };
     world.disk.records.insert((backend, Slot::Active), record);
     world.disk.ledger = Ledger { backend: Some(backend), session: true, ..Ledger::default() };

@@ -413,9 +413,9 @@ pub fn slot(slug: &str) -> Slot {
 
 pub fn record(slug: &str, token: &str) -> Record {
     Record {
-        generation: Some(Generation { login: format!("login-of-{token}"), counter: 1 }),
+        generation: Some(Generation { login: format!("login-of-{token}").into(), counter: 1 }),
         issuer: Some("https://api.pentify.io".into()),
-        workspace: Some(Workspace { id: None, name: Some(slug.to_uppercase()), slug: slug.into() }),
+        workspace: Some(Workspace { id: None, name: Some(slug.to_uppercase()), slug: slug.into() }.into()),
         ..Record::bare(Secret::from(token))
     }
 }

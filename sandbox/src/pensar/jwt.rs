@@ -13,7 +13,7 @@ const HEADER: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9";
 
 /// What an access token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Claims {
+pub(crate) struct Claims {
     pub(super) exp: u64,
     /// Whole seconds since the epoch, rounded down.
     pub(super) iat: u64,

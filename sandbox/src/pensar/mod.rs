@@ -44,6 +44,7 @@ pub use workos::CLIENT_ID;
 pub(crate) use api::WORKSPACES as RESOURCE;
 
 pub(crate) use code_watch::CodeWatch;
+pub(crate) use jwt::Claims;
 pub(crate) use pages::{get, post};
 pub(crate) use presented::Presented;
 pub(crate) use refusal::too_fast;

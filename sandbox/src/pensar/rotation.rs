@@ -173,7 +173,16 @@ impl State {
 
     /// The account of an access token that is good.
     pub(crate) fn account_of_access_token(&self, token: &str, now: Moment) -> Option<&str> {
-        let claims = Claims::verify(token, self.server_key?)?;
+        self.account_of(&self.read_access_token(token)?, now)
+    }
+
+    /// An access token that was signed here, good or not.
+    pub(crate) fn read_access_token(&self, token: &str) -> Option<Claims> {
+        Claims::verify(token, self.server_key?)
+    }
+
+    /// The account of such a token if it is good.
+    pub(crate) fn account_of(&self, claims: &Claims, now: Moment) -> Option<&str> {
         // `iat` was rounded down: whoever counts the lifetime from receipt must not be refused early.
         let is_alive = now.as_seconds() <= claims.exp;
         let family = self.families.get(&claims.sid).filter(|family| is_alive && family.revoked.is_none())?;

@@ -4,6 +4,7 @@
 //! same endpoints, the same state, and answers with all that RFC 6749 §5.1 demands.
 
 use doorkey_core::http::{HttpRequest, HttpResponse, Method};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::device::Phase;
@@ -38,12 +39,37 @@ const ACCESS_DENIED: Refusal = Refusal::new(400, "access_denied", "The request w
 const EXPIRED: Refusal = Refusal::new(400, "expired_token", "The time of this code is over.");
 const UNSUPPORTED: Refusal = Refusal::new(400, "unsupported_grant_type", "This grant is not known.");
 
+/// What a grant comes to: what WorkOS says, and to a form all that RFC 6749 §5.1 demands.
+#[derive(Serialize)]
+struct Tokens<'a> {
+    access_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
+    refresh_token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_type: Option<&'static str>,
+    user: User<'a>,
+}
+
+/// Whose they are.
+#[derive(Serialize)]
+struct User<'a> {
+    email: &'a str,
+    id: Option<&'a str>,
+    object: &'static str,
+}
+
 /// Answers a request to WorkOS, and says what a request for tokens came to.
 pub(super) fn respond(desk: &mut Desk<'_>, asked: &Asked<'_>) -> (HttpResponse, Option<TokenRequest>) {
     let knows_devices = !desk.pensar.settings.legacy;
     let (answer, told) = match (asked.request.url.path(), asked.request.method) {
-        (path, Method::Get) if knows_devices && METADATA.contains(&path) => (Ok(metadata(desk)), None),
-        (DEVICE, Method::Post) if knows_devices => (authorize_device(desk, &asked.presented), None),
+        (path, Method::Get) if knows_devices && METADATA.contains(&path) => {
+            (Ok(json_response(200, &metadata(desk))), None)
+        }
+        (DEVICE, Method::Post) if knows_devices => {
+            let codes = authorize_device(desk, &asked.presented);
+            (codes.map(|codes| json_response(200, &codes)), None)
+        }
         (AUTHENTICATE, Method::Post) => {
             let mut told = told(&desk.state.pensar, &asked.presented, Outcome::InvalidRequest);
             (authenticate(desk, asked, &mut told), Some(told))
@@ -52,8 +78,7 @@ pub(super) fn respond(desk: &mut Desk<'_>, asked: &Asked<'_>) -> (HttpResponse, 
         (DEVICE, _) if knows_devices => (Err(WRONG_METHOD), None),
         _ => (Err(NOT_FOUND), None),
     };
-    let response = answer.map_or_else(Refusal::into_response, |body| json_response(200, &body));
-    (response, told)
+    (answer.unwrap_or_else(Refusal::into_response), told)
 }
 
 /// What is known of a request for tokens before it is handled; `None` if it is another request.
@@ -130,7 +155,11 @@ fn metadata(desk: &Desk<'_>) -> Value {
     })
 }
 
-fn authenticate(desk: &mut Desk<'_>, asked: &Asked<'_>, told: &mut TokenRequest) -> Result<Value, Refusal> {
+fn authenticate(
+    desk: &mut Desk<'_>,
+    asked: &Asked<'_>,
+    told: &mut TokenRequest,
+) -> Result<HttpResponse, Refusal> {
     let presented = &asked.presented;
     let body = presented.body()?;
     if body.text("client_id")? != CLIENT_ID {
@@ -138,7 +167,7 @@ fn authenticate(desk: &mut Desk<'_>, asked: &Asked<'_>, told: &mut TokenRequest)
         return Err(INVALID_CLIENT);
     }
     body.text("grant_type")?;
-    let mut answer = match told.grant {
+    let pair = match told.grant {
         Some(Grant::DeviceCode) => exchange(desk, presented.device_code.ok_or(INVALID_REQUEST)?, told),
         Some(Grant::RefreshToken) => {
             let name = presented.refresh_token.ok_or(INVALID_REQUEST)?;
@@ -146,15 +175,20 @@ fn authenticate(desk: &mut Desk<'_>, asked: &Asked<'_>, told: &mut TokenRequest)
         }
         None => Err(UNSUPPORTED),
     }?;
-    if body.is_form {
-        answer["token_type"] = "Bearer".into();
-        answer["expires_in"] = desk.pensar.settings.access_lifetime.as_secs().into();
-    }
-    Ok(answer)
+    told.issued = Some(pair.number);
+    let id = desk.state.pensar.accounts.get(&pair.account).map(|profile| profile.id.as_str());
+    let answer = Tokens {
+        access_token: pair.access_token.expose_secret(),
+        expires_in: body.is_form.then_some(desk.pensar.settings.access_lifetime.as_secs()),
+        refresh_token: pair.refresh_token.expose_secret(),
+        token_type: body.is_form.then_some("Bearer"),
+        user: User { email: &pair.account, id, object: "user" },
+    };
+    Ok(json_response(200, &answer))
 }
 
 /// A terminal asks whether its device code was approved (RFC 8628 §3.4, §3.5).
-fn exchange(desk: &mut Desk<'_>, device_code: Digest, told: &mut TokenRequest) -> Result<Value, Refusal> {
+fn exchange(desk: &mut Desk<'_>, device_code: Digest, told: &mut TokenRequest) -> Result<Pair, Refusal> {
     let WholeState { ratchet, pensar, .. } = &mut *desk.state;
     let device = pensar.devices.get_mut(&device_code).filter(|device| !device.legacy);
     let (outcome, refusal) = match device {
@@ -176,7 +210,7 @@ fn exchange(desk: &mut Desk<'_>, device_code: Digest, told: &mut TokenRequest) -
                         pensar.open_family(ratchet, &desk.pensar.settings, &account, desk.now);
                     told.outcome = Outcome::Issued;
                     told.family = Some(family.short());
-                    return Ok(given(pensar, &pair, told));
+                    return Ok(pair);
                 }
             }
         }
@@ -191,7 +225,7 @@ fn refresh(
     name: Digest,
     told: &mut TokenRequest,
     asked: &Asked<'_>,
-) -> Result<Value, Refusal> {
+) -> Result<Pair, Refusal> {
     let seen = Seen { asked, now: desk.now, speed: desk.config.speed };
     let WholeState { ratchet, pensar, watch, .. } = &mut *desk.state;
     let (family, number) = (told.family.as_deref().unwrap_or("?"), told.number.unwrap_or_default());
@@ -217,16 +251,5 @@ fn refresh(
         Refreshed::Unknown => (Outcome::Invalid, None),
     };
     told.outcome = outcome;
-    let pair = pair.ok_or(INVALID_GRANT)?;
-    Ok(given(pensar, &pair, told))
-}
-
-fn given(state: &State, pair: &Pair, told: &mut TokenRequest) -> Value {
-    told.issued = Some(pair.number);
-    let id = state.accounts.get(&pair.account).map(|profile| profile.id.as_str());
-    json!({
-        "user": {"object": "user", "id": id, "email": pair.account},
-        "access_token": pair.access_token.expose_secret(),
-        "refresh_token": pair.refresh_token.expose_secret(),
-    })
+    pair.ok_or(INVALID_GRANT)
 }

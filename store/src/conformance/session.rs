@@ -77,7 +77,7 @@ fn rotation(store: &dyn CredentialStore) -> Result<(), String> {
 
 fn long_access_token(store: &dyn CredentialStore) -> Result<(), String> {
     let mut long = session("l", 1);
-    if let Some(access) = long.rotation.as_mut().and_then(|rotation| rotation.access.as_mut()) {
+    if let Some(access) = long.rotation_mut().and_then(|rotation| rotation.access.as_mut()) {
         access.token = Secret::new("x".repeat(LONG));
     }
     done("write", store.write(&Slot::Active, None, &long))?;
@@ -88,7 +88,7 @@ fn long_access_token(store: &dyn CredentialStore) -> Result<(), String> {
 
 fn tombstones(store: &dyn CredentialStore) -> Result<(), String> {
     let live = session("l", 1);
-    let ended = Record::tombstone(Generation { login: "l".to_owned(), counter: 2 });
+    let ended = Record::tombstone(Generation { login: "l".into(), counter: 2 });
     done("login", store.write(&Slot::Active, None, &live))?;
     done("logout", store.write(&Slot::Active, Some(&live.version()), &ended))?;
     expect_load(store, &Slot::Active, Some(&ended))?;
@@ -148,7 +148,7 @@ fn their_session_ended(store: &dyn CredentialStore, others: &dyn Fn(Option<&str>
     done("delete", store.delete(&Slot::Active, &bare("theirs").version()))?;
     expect_load(store, &Slot::Active, None)?;
     others(Some("theirs"));
-    let ended = Record::tombstone(Generation { login: "t".to_owned(), counter: 1 });
+    let ended = Record::tombstone(Generation { login: "t".into(), counter: 1 });
     done("logout", store.write(&Slot::Active, Some(&bare("theirs").version()), &ended))?;
     expect_load(store, &Slot::Active, Some(&ended))
 }
@@ -176,16 +176,16 @@ fn session(login: &str, counter: u64) -> Record {
     let workspace = Workspace { id: Some("ws".to_owned()), name: None, slug: "acme".to_owned() };
     let url = Url::parse("https://gateway.example").ok();
     Record {
-        generation: Some(Generation { login: login.to_owned(), counter }),
-        rotation: Some(Box::new(rotation)),
+        generation: Some(Generation { login: login.into(), counter }),
+        rotation: Some(rotation.into()),
         gateway: Gateway { url, signing_key: Some(Secret::from("signing-key")) },
-        ..Record::new("https://api.example".to_owned(), Some(workspace), Secret::new(token(counter)))
+        ..Record::new("https://api.example", Some(workspace), Secret::new(token(counter)))
     }
 }
 
 fn api_key(login: &str, counter: u64) -> Record {
-    let generation = Some(Generation { login: login.to_owned(), counter });
-    Record { generation, ..Record::new("https://api.example".to_owned(), None, Secret::from("key")) }
+    let generation = Some(Generation { login: login.into(), counter });
+    Record { generation, ..Record::new("https://api.example", None, Secret::from("key")) }
 }
 
 fn bare(token: &str) -> Record {
@@ -198,7 +198,7 @@ fn next(record: &Record) -> Record {
 }
 
 fn with_journal(mut record: Record, journal: Journal) -> Record {
-    if let Some(rotation) = record.rotation.as_mut() {
+    if let Some(rotation) = record.rotation_mut() {
         rotation.journal = journal;
     }
     record

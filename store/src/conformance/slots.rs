@@ -124,9 +124,9 @@ pub(super) fn workspace(slug: &str) -> Slot {
 
 fn record(slug: &str, counter: u64) -> Record {
     Record {
-        generation: Some(Generation { login: "0123456789abcdef".to_owned(), counter }),
-        issuer: Some("https://api.example".to_owned()),
-        workspace: Some(Workspace { id: None, name: Some(slug.to_owned()), slug: slug.to_owned() }),
+        generation: Some(Generation { login: "0123456789abcdef".into(), counter }),
+        issuer: Some("https://api.example".into()),
+        workspace: Some(Workspace { id: None, name: Some(slug.to_owned()), slug: slug.to_owned() }.into()),
         ..Record::bare(Secret::new(format!("pt_live_{counter}")))
     }
 }

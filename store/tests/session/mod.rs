@@ -35,22 +35,21 @@ pub fn session(login: &str, counter: u64) -> Record {
             .collect(),
     };
     Record {
-        generation: Some(Generation { login: login.to_owned(), counter }),
-        workspace: Some(Workspace {
-            id: Some("ws_1".into()),
-            name: Some("My Team".into()),
-            slug: "my-team".into(),
-        }),
-        rotation: Some(Box::new(rotation)),
+        generation: Some(Generation { login: login.into(), counter }),
+        workspace: Some(
+            Workspace { id: Some("ws_1".into()), name: Some("My Team".into()), slug: "my-team".into() }
+                .into(),
+        ),
+        rotation: Some(rotation.into()),
         gateway: Gateway {
             url: Url::parse("https://gateway.pensar.dev").ok(),
             signing_key: Some(Secret::from("signing-key")),
         },
-        ..Record::new("https://api.pensar.dev".into(), None, refresh_token(login, counter))
+        ..Record::new("https://api.pensar.dev", None, refresh_token(login, counter))
     }
 }
 
 /// What is left when a session of this login is ended.
 pub fn tombstone(login: &str, counter: u64) -> Record {
-    Record::tombstone(Generation { login: login.to_owned(), counter })
+    Record::tombstone(Generation { login: login.into(), counter })
 }

@@ -67,9 +67,10 @@ fn sign_in(folder: &Path) {
         lifetime: Some(Duration::from_secs(24 * 60 * 60)),
     };
     let rotation = Rotation { access: Some(access), client_id: Some("cli".into()), ..Rotation::default() };
-    let issuer = service.issuer.clone();
-    let record =
-        Record { rotation: Some(Box::new(rotation)), ..Record::new(issuer, None, Secret::from("refresh-1")) };
+    let record = Record {
+        rotation: Some(rotation.into()),
+        ..Record::new(&service.issuer, None, Secret::from("refresh-1"))
+    };
     let vault = Vault::profile(ProfileConfig::in_folder(folder, PROFILE));
     let transport = HttpTransport::new(ProxySettings::default(), "doorkey-benches");
     let keep = Keep::new(record, &[Backend::File]);

@@ -1,5 +1,6 @@
 //! Invariants 4 to 12, as checks of every step.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use doorkey_core::bearer::{Bearer, bearer_of};
@@ -11,6 +12,7 @@ use doorkey_core::secret::Secret;
 use doorkey_core::store::{StoreAnswer, StoreOp};
 use doorkey_core::time::WallTime;
 use doorkey_sandbox::Rule;
+use serde::Deserialize;
 
 use crate::client::{End, Process, Role};
 use crate::fingerprint::WALL;
@@ -248,9 +250,7 @@ impl World {
             // An answer that is repeated has the token of the first one.
             let (now, end) = (self.issuer_time(), is.left(self.now(), &self.service.boot_id));
             let end = WallTime::from_unix_millis(now.as_unix_millis() + millis(end.unwrap_or_default()));
-            let lives = self.issuer.accepts_access_token(end, &is.token)
-                || !self.accepts(&is.token)
-                || self.is_excused();
+            let lives = self.accepts_at(end, &is.token) || !self.accepts(&is.token) || self.is_excused();
             Violation::unless(older && lives, 10, || format!("{who} takes a token for younger than it is"))?;
             // A pair belongs together: the token that will be sent next is the one that the issuer expects.
             let belongs = held.token != record.token;
@@ -332,10 +332,9 @@ impl World {
         if self.ghost.sent.is_empty() && self.ghost.refused.is_empty() {
             return;
         }
-        let held = self.disk.records.get(&BACKEND).map(|record| record.token.clone());
+        let held = self.disk.records.get(&BACKEND);
         let rescued = self.disk.emergency.as_ref().and_then(|file| file.record.as_ref());
-        let rescued = rescued.map(|record| record.token.clone());
-        let stored = |token: &Secret| held.as_ref() == Some(token) || rescued.as_ref() == Some(token);
+        let stored = |token: &Secret| [held, rescued].iter().flatten().any(|record| record.token == *token);
         let ghost = self.ghost.change();
         ghost.sent.retain(|token, _| stored(token));
         ghost.refused.retain(stored);
@@ -445,12 +444,17 @@ fn is_refusal(response: &HttpResponse) -> bool {
 
 /// The refresh token that a request presents.
 pub fn presented(request: &HttpRequest) -> Option<Secret> {
-    let body: serde_json::Value = serde_json::from_slice(request.body.as_bytes()).ok()?;
-    Some(Secret::from(body["refresh_token"].as_str()?))
+    #[derive(Deserialize)]
+    struct Presented<'a> {
+        #[serde(borrow)]
+        refresh_token: Cow<'a, str>,
+    }
+    let body: Presented<'_> = serde_json::from_slice(request.body.as_bytes()).ok()?;
+    Some(Secret::from(&*body.refresh_token))
 }
 
 pub fn login_of(record: &Record) -> Option<&str> {
-    record.generation.as_ref().map(|generation| generation.login.as_str())
+    record.generation.as_ref().map(|generation| &*generation.login)
 }
 
 fn name(op: &StoreOp) -> String {

@@ -525,10 +525,9 @@ impl Simulation {
 
     /// Some process on some computer for which this holds.
     fn anybody(&mut self, which: impl Fn(&World, usize) -> bool) -> Option<(usize, usize)> {
-        let first = self.pick(self.computers.len());
-        let on = self.on;
-        let here = (0..self.computers.len()).map(|index| (first + index) % self.computers.len());
-        for computer in here.collect::<Vec<_>>() {
+        let (on, count) = (self.on, self.computers.len());
+        let first = self.pick(count);
+        for computer in (0..count).map(|index| (first + index) % count) {
             self.turn_to(computer);
             if let Some(who) = self.anybody_here(&which) {
                 return Some((computer, who));
@@ -540,10 +539,12 @@ impl Simulation {
 
     fn anybody_here(&mut self, which: impl Fn(&World, usize) -> bool) -> Option<usize> {
         let world = &self.computers[self.on].world;
-        let count = (0..world.clients.len()).filter(|who| which(world, *who)).count();
+        // One bit for each: they are asked in every step.
+        let those =
+            (0..world.clients.len()).filter(|who| which(world, *who)).fold(0, |set, who| set | 1_u64 << who);
+        let count = those.count_ones() as usize;
         let chosen = if count > 1 { self.pick(count) } else { 0 };
-        let world = &self.computers[self.on].world;
-        (0..world.clients.len()).filter(|who| which(world, *who)).nth(chosen)
+        (0..64).filter(|who| those >> who & 1 == 1).nth(chosen)
     }
 
     fn pick(&mut self, of: usize) -> usize {

@@ -2,6 +2,7 @@
 //!
 //! A state is plain data, cheap to copy: parts that a step does not change are shared with the state before it.
 
+use std::cell::RefCell;
 use std::convert::Infallible;
 use std::hash::Hash;
 use std::rc::Rc;
@@ -13,13 +14,13 @@ use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::oauth::{DEVICE_CODE_GRANT, Dialect, TokenReply};
 use doorkey_core::record::{Backend, Generation, Record, Workspace};
 use doorkey_core::rotation::{Access, Journal, Moment, Rotation};
-use doorkey_core::secret::Entropy;
+use doorkey_core::secret::{Entropy, Secret};
 use doorkey_core::service::{PensarHosts, Service};
 use doorkey_core::store::Ledger;
 use doorkey_core::time::{Now, Timestamp, WallTime};
 use doorkey_core::url::{Text, Url};
 use doorkey_sandbox::pensar::{self, Settings};
-use doorkey_sandbox::{Config, Person, Service as Issuer};
+use doorkey_sandbox::{AccessToken, Config, Person, Service as Issuer};
 
 use crate::bounds::{Bounds, Troubles};
 use crate::client::{Client, End, Role};
@@ -75,6 +76,8 @@ pub struct World {
     pub pairs: Pairs,
     /// Something has happened since somebody looked that nobody could have prevented.
     pub excused: bool,
+    /// The access token that was looked at last: its signature stays what it is.
+    pub seen: RefCell<Option<(Secret, Rc<AccessToken>)>>,
 }
 
 /// How many pairs of tokens have arrived at processes, for what.
@@ -125,6 +128,7 @@ impl World {
             repeats: true,
             pairs: Pairs::default(),
             excused: false,
+            seen: RefCell::default(),
             bounds: Rc::new(bounds),
         };
         world.begin();
@@ -217,8 +221,8 @@ impl World {
         let workspace = Workspace { id: Some("w".into()), name: None, slug: "acme".into() };
         Record {
             generation: Some(Generation { login: login.into(), counter: 1 }),
-            rotation: Some(Box::new(rotation)),
-            ..Record::new(self.service.issuer.clone(), Some(workspace), tokens.refresh.expect("a pair"))
+            rotation: Some(rotation.into()),
+            ..Record::new(&self.service.issuer, Some(workspace), tokens.refresh.expect("a pair"))
         }
     }
 
@@ -273,8 +277,18 @@ impl World {
     }
 
     /// Whether the API accepts this access token now.
-    pub fn accepts(&self, token: &doorkey_core::secret::Secret) -> bool {
-        self.issuer.accepts_access_token(self.issuer_time(), token)
+    pub fn accepts(&self, token: &Secret) -> bool {
+        self.accepts_at(self.issuer_time(), token)
+    }
+
+    /// The same at another time.
+    pub fn accepts_at(&self, time: WallTime, token: &Secret) -> bool {
+        let mut seen = self.seen.borrow_mut();
+        if seen.as_ref().is_none_or(|(seen, _)| seen != token) {
+            *seen = self.issuer.read_access_token(token).map(|read| (token.clone(), Rc::new(read)));
+        }
+        seen.as_ref()
+            .is_some_and(|(seen, read)| seen == token && self.issuer.accepts_access_token(time, read))
     }
 
     /// The fingerprint of this state, processes that do the same not told apart; and how many states it stands for.

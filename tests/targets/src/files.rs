@@ -99,7 +99,7 @@ fn ours(counter: u64) -> Record {
     let workspace = Workspace { id: None, name: None, slug: "acme".into() };
     Record {
         generation: Some(Generation { login: "0123456789abcdef".into(), counter }),
-        ..Record::new("https://api.example.com".into(), Some(workspace), Secret::from("token-of-ours"))
+        ..Record::new("https://api.example.com", Some(workspace), Secret::from("token-of-ours"))
     }
 }
 

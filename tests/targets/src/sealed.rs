@@ -75,6 +75,6 @@ fn real() -> Vec<u8> {
 fn ours() -> Record {
     Record {
         generation: Some(Generation { login: "0123456789abcdef".into(), counter: 1 }),
-        ..Record::new("https://auth.example.com".into(), None, Secret::from("token-of-ours"))
+        ..Record::new("https://auth.example.com", None, Secret::from("token-of-ours"))
     }
 }

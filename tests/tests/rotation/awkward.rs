@@ -145,7 +145,7 @@ fn an_answer_without_a_refresh_token_keeps_the_old_one() {
     assert!(world.accepts(&bearer));
     assert_eq!(world.record().token, before);
     let rotation = world.record().rotation.clone().unwrap();
-    assert_eq!((rotation.journal, rotation.spent), (Journal::Settled, Vec::new()));
+    assert_eq!((&rotation.journal, &*rotation.spent), (&Journal::Settled, &[][..]));
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn where_nothing_says_how_long_a_token_lives_the_policy_does() {
         world.descriptor.oauth.as_mut().unwrap().access_lifetime = hint;
         world.mishaps.push_back(Mishap::Intercepted(200, opaque));
         good(world.token());
-        let access = world.record().rotation.clone().unwrap().access.unwrap();
+        let access = world.record().rotation.clone().unwrap().access.clone().unwrap();
         assert_eq!(access.lifetime, lifetime.map(Duration::from_secs));
     }
 }

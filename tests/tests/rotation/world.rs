@@ -185,9 +185,9 @@ impl World {
         let workspace = Workspace { id: Some("w".into()), name: None, slug: "acme".into() };
         let issuer = self.descriptor.issuer.clone();
         Record {
-            generation: Some(Generation { login: format!("login-{login}"), counter: 1 }),
-            rotation: Some(Box::new(rotation)),
-            ..Record::new(issuer, Some(workspace), tokens.refresh.unwrap())
+            generation: Some(Generation { login: format!("login-{login}").into(), counter: 1 }),
+            rotation: Some(rotation.into()),
+            ..Record::new(&issuer, Some(workspace), tokens.refresh.unwrap())
         }
     }
 

@@ -98,13 +98,13 @@ impl Column for VirtualColumn {
             LeftBehind::Session => Record::bare_refresh(minted.token.clone()),
         };
         let access = minted.rotation.as_ref().and_then(|rotation| rotation.access.as_ref());
-        if let (Some(access), Some(rotation)) = (access, &mut record.rotation) {
+        if let (Some(access), Some(rotation)) = (access, record.rotation_mut()) {
             let token = access.token.clone();
             rotation.access = Some(Access { token, received: Moment::default(), lifetime: None });
         }
         // The settings have both.
         let Ledger { active, workspace_id, gateway_url, .. } = self.disk.ledger.clone();
-        record.workspace = active.map(|slug| Workspace { id: workspace_id, name: None, slug });
+        record.workspace = active.map(|slug| Workspace { id: workspace_id, name: None, slug }.into());
         record.gateway.url = gateway_url.and_then(|url| Url::parse(&url).ok());
         self.disk.plaintext = Some(record);
     }

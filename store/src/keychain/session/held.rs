@@ -99,7 +99,7 @@ impl Held {
     }
 
     fn newest_of(&self, login: &str) -> Option<&Record> {
-        let of_login = self.records.iter().filter(|(part, _)| part.generation.login == login);
+        let of_login = self.records.iter().filter(|(part, _)| *part.generation.login == *login);
         of_login.max_by_key(|(part, _)| part.generation.counter).map(|(_, record)| record)
     }
 }

@@ -13,7 +13,7 @@ use crate::scratch::Scratch;
 /// A session in two pieces.
 fn two(login: &str, counter: u64) -> Record {
     let mut record = session(login, counter);
-    let access = record.rotation.as_mut().unwrap().access.as_mut().unwrap();
+    let access = record.rotation_mut().unwrap().access.as_mut().unwrap();
     access.token = Secret::new("x".repeat(3_000));
     record
 }
@@ -24,7 +24,7 @@ fn journaled(record: &Record) -> Record {
 }
 
 fn api_key(login: &str, counter: u64) -> Record {
-    let generation = Some(Generation { login: login.to_owned(), counter });
+    let generation = Some(Generation { login: login.into(), counter });
     Record { generation, ..Record::bare(Secret::new("k".repeat(3_000))) }
 }
 

@@ -139,7 +139,7 @@ impl Observer for Watch {
 
 /// Which login a record belongs to.
 pub fn login(record: &Record) -> String {
-    record.generation.as_ref().map(|generation| generation.login.clone()).unwrap_or_default()
+    record.generation.as_ref().map(|generation| generation.login.to_string()).unwrap_or_default()
 }
 
 /// The fingerprint of its refresh token.

@@ -199,7 +199,7 @@ pub fn stores(bytes: &mut Bytes<'_>, service: &Service) -> Stores {
     }
     if more & 2 != 0 {
         let mut plain = Record::bare_refresh(Secret::new(secret(94)));
-        plain.workspace = Some(workspace());
+        plain.workspace = Some(workspace().into());
         stores.plaintext = Some(plain);
     }
     if more & 4 != 0 {
@@ -229,10 +229,9 @@ pub const KINDS: [StoreFailureKind; 8] = [
 /// A record that some login stored.
 pub fn record(bytes: &mut Bytes<'_>, service: &Service) -> Record {
     let (kind, more) = (bytes.byte(), bytes.byte());
-    let issuer =
-        if more & 0x70 == 0x70 { "https://other.example".to_owned() } else { service.issuer.clone() };
+    let issuer = if more & 0x70 == 0x70 { "https://other.example" } else { &*service.issuer };
     let login = ["login-one", "login-two"][usize::from(more & 1)];
-    let generation = Generation { login: login.to_owned(), counter: 1 + u64::from(more >> 1 & 3) };
+    let generation = Generation { login: login.into(), counter: 1 + u64::from(more >> 1 & 3) };
     if kind == 255 {
         return Record::tombstone(generation);
     }
@@ -246,7 +245,7 @@ pub fn record(bytes: &mut Bytes<'_>, service: &Service) -> Record {
     record.gateway = Gateway { url: None, signing_key: (more & 8 != 0).then(|| Secret::new(secret(97))) };
     if service.oauth.is_some() && kind % 8 != 6 {
         record.token = Secret::new(secret(98 + kind % 2));
-        record.rotation = Some(Box::new(rotation(bytes)));
+        record.rotation = Some(rotation(bytes).into());
     }
     record
 }

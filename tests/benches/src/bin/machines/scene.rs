@@ -173,9 +173,9 @@ fn record(age: u64) -> Record {
         access: Some(access),
         ..Rotation::default()
     };
-    let mut record = Record::new(issuer().issuer, None, Secret::from("kXJ7wqP1mZ0LrT5cV9sB3nY8dG2hF6aE"));
+    let mut record = Record::new(&issuer().issuer, None, Secret::from("kXJ7wqP1mZ0LrT5cV9sB3nY8dG2hF6aE"));
     record.generation = Some(Generation::first(&Entropy::new([7; 32])));
-    record.rotation = Some(Box::new(rotation));
+    record.rotation = Some(rotation.into());
     record
 }
 
