@@ -34,6 +34,8 @@ struct Visits {
     last: u32,
     /// No more of them; whoever has asked gets this.
     over: Option<RedirectPage>,
+    /// The port is free again.
+    closed: bool,
 }
 
 struct Visit {
@@ -59,7 +61,10 @@ impl Listener {
         let (address, desk) = (socket.local_addr()?, Arc::<Desk>::default());
         let (visits, report): (_, Arc<Report>) = (Arc::clone(&desk), Arc::new(report));
         let accept_one = move || socket.accept().map(|(stream, _)| stream);
-        thread::Builder::new().spawn(move || accept(accept_one, reading, &visits, &report))?;
+        thread::Builder::new().spawn(move || {
+            accept(accept_one, reading, &visits, &report);
+            visits.close();
+        })?;
         Ok(Self { id, address, desk })
     }
 
@@ -97,12 +102,13 @@ impl Listener {
         let _ = TcpStream::connect_timeout(&self.address, WRITING);
     }
 
-    /// Waits until the last answer is on its way, as long as writing one may take.
+    /// Waits until the port is free and the last answer on its way, as long as writing one may take.
     pub(crate) fn finish(&self) {
-        let unanswered = |visits: &mut Visits| {
-            visits.open.values().any(|visit| matches!(visit.stage, Stage::Asked(_) | Stage::Answering))
+        let is_at_it = |visits: &mut Visits| {
+            let unanswered = |visit: &Visit| matches!(visit.stage, Stage::Asked(_) | Stage::Answering);
+            visits.over.is_some() && !visits.closed || visits.open.values().any(unanswered)
         };
-        let waited = self.desk.changed.wait_timeout_while(self.desk.visits(), WRITING, unanswered);
+        let waited = self.desk.changed.wait_timeout_while(self.desk.visits(), WRITING, is_at_it);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -157,6 +163,11 @@ impl Desk {
         let (sender, receiver) = channel();
         visit.stage = Stage::Asked(sender);
         Some(Ok(receiver))
+    }
+
+    fn close(&self) {
+        self.visits().closed = true;
+        self.changed.notify_all();
     }
 
     fn leave(&self, number: u32) {
