@@ -3,14 +3,13 @@
 //! What serde_json itself leaves is a text with escapes in it, which it puts together in a place of its own, and what it had
 //! read of JSON that breaks off. Tokens have no escapes.
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::ops::Deref;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
@@ -23,13 +22,6 @@ impl Json {
     /// Reads a value; `None` if the text is something else.
     pub(crate) fn read(text: &[u8]) -> Option<Self> {
         serde_json::from_slice(text).ok().map(Self)
-    }
-
-    /// Reads these members of an object, and passes over all others; `None` if the text is something else.
-    pub(crate) fn read_members(text: &[u8], names: &'static [&'static str]) -> Option<Self> {
-        let mut from = serde_json::Deserializer::from_slice(text);
-        let members = from.deserialize_map(Members(names)).ok()?;
-        from.end().ok().map(|()| members)
     }
 
     /// The value, for whoever wants to keep it.
@@ -55,37 +47,6 @@ impl Deref for Json {
 impl Drop for Json {
     fn drop(&mut self) {
         wipe(self.0.take());
-    }
-}
-
-/// Reads members of these names.
-struct Members(&'static [&'static str]);
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Json;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
-        // Wiped wherever it is left.
-        let mut read = Json(Value::Object(Map::new()));
-        while let Some(name) = members.next_key::<Cow<'_, str>>()? {
-            match (self.0.contains(&&*name), &mut read.0) {
-                // Of two of one name the last counts.
-                (true, Value::Object(read)) => {
-                    let value = members.next_value()?;
-                    if let Some(before) = read.insert(name.into_owned(), value) {
-                        wipe(before);
-                    }
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(read)
     }
 }
 
@@ -239,17 +200,6 @@ mod tests {
         let mut text = String::new();
         Object::begin(&mut text).end();
         assert_eq!(text, "{}");
-    }
-
-    #[test]
-    fn members_are_read_and_others_passed_over() {
-        let read = |text: &str| Json::read_members(text.as_bytes(), &["a", "b"]).map(Json::into_value);
-        let text = r#" {"a":1,"c":{"a":[2]},"\u0062":"x","a":{"c":3}} "#;
-        assert_eq!(read(text), Some(serde_json::json!({"a": {"c": 3}, "b": "x"})));
-        assert_eq!(read("{}"), Some(serde_json::json!({})));
-        for nonsense in ["", "[]", "null", r#"{"a":1"#, r#"{"c":}"#, r#"{"c":1}{}"#, r#"{"a":1,}"#] {
-            assert_eq!(read(nonsense), None, "{nonsense}");
-        }
     }
 
     #[test]

@@ -8,9 +8,10 @@ use core::time::Duration;
 use form_urlencoded::byte_serialize;
 use serde_json::Value;
 
+use crate::envelope::json_object;
 use crate::http::{HttpRequest, HttpResponse, Method};
 use crate::http_date::answered_at;
-use crate::json::{Json, Object};
+use crate::json::Object;
 use crate::jwt::Lifetime;
 use crate::secret::{Body, Secret, SecretBuilder};
 use crate::text::harmless;
@@ -148,14 +149,10 @@ pub struct OAuthError {
     pub interval: Option<Duration>,
 }
 
-/// What is looked for in an answer.
-const MEMBERS: [&str; 6] =
-    ["access_token", "refresh_token", "expires_in", "error", "error_description", "interval"];
-
 impl TokenReply {
     /// Reads an answer.
     pub fn read(response: &HttpResponse) -> Self {
-        let Some(body) = Json::read_members(response.body.as_bytes(), &MEMBERS) else { return Self::Unclear };
+        let Some(body) = json_object(response) else { return Self::Unclear };
         if !(200..300).contains(&response.status) && !(400..500).contains(&response.status) {
             return Self::Unclear;
         }

@@ -287,9 +287,7 @@ impl Logic for Pairing {
                     }
                 }
                 // A gateway's error page, or a 200 that cannot be read, may stand for the answer with the token.
-                if response.status >= 500
-                    || (response.status < 300 && matches!(verdict, Verdict::Transient(_)))
-                {
+                if !(300..500).contains(&response.status) {
                     h.answer_lost = Some(cx.now.mono);
                 }
                 self.take_verdict(cx, h, verdict)
@@ -316,7 +314,6 @@ impl Logic for Pairing {
                 self.phase = phase;
                 match event {
                     Event::Woke => Step::Ignored("nothing is due"),
-                    Event::PageOpened { .. } => Step::Ignored("the page opened late"),
                     _ => Step::Ignored("not waited for"),
                 }
             }
@@ -325,9 +322,7 @@ impl Logic for Pairing {
 
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {
         match &self.phase {
-            Phase::Waiting(h, Waiting { next_poll: Some(at) }) if *at < h.expires_at => {
-                Some((*at, WakeReason::NextPoll))
-            }
+            Phase::Waiting(_, Waiting { next_poll: Some(at) }) => Some((*at, WakeReason::NextPoll)),
             Phase::Waiting(h, _) => Some((h.expires_at, WakeReason::PairingExpiry)),
             Phase::Polling(h, _) => Some((h.gives_up_at, WakeReason::PairingExpiry)),
             _ => None,

@@ -13,13 +13,13 @@ use crate::secret::{Entropy, Fingerprint, Secret};
 use crate::url::Url;
 
 /// A workspace, as far as the service told us about it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 pub struct Workspace {
     /// The service's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub id: Option<String>,
     /// The name that people gave it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub name: Option<String>,
     /// The short name, unique within the service.
     pub slug: String,

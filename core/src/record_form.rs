@@ -26,7 +26,8 @@ const REVOKING: &str = "revoking";
 pub(crate) fn encode(record: &Record) -> Secret {
     let Some(generation) = &record.generation else { return record.token.clone() };
     let mut text = SecretBuilder::default();
-    write(record, generation, record.token.fingerprint().as_str(), &mut text);
+    let fingerprint = record.rotation.as_ref().map(|_| record.token.fingerprint());
+    write(record, generation, fingerprint.as_ref().map_or("", Fingerprint::as_str), &mut text);
     text.finish()
 }
 
@@ -34,7 +35,7 @@ pub(crate) fn encode(record: &Record) -> Secret {
 pub(crate) fn length(record: &Record) -> usize {
     let Some(generation) = &record.generation else { return record.token.expose_secret().len() };
     let mut length = Length(0);
-    // As long as any.
+    // Every fingerprint has sixteen digits: for the length any will do.
     write(record, generation, "0123456789abcdef", &mut length);
     length.0
 }
@@ -326,6 +327,33 @@ mod tests {
             assert_eq!(length(&record), record.encode().expose_secret().len());
             assert_eq!(Record::decode(&record.encode()), Ok(record));
         }
+    }
+
+    #[test]
+    fn it_is_written_in_this_form_and_no_other() {
+        let spending = Spending { attempt: 2, started: Moment::default(), last_resorts: 1 };
+        let mut record = session(Journal::Spending(spending));
+        let workspace = Workspace { id: Some("w".into()), name: Some("A\n".into()), slug: "acme".into() };
+        record.workspace = Some(workspace.into());
+        let fingerprint = record.token.fingerprint();
+        let fingerprint = fingerprint.as_str();
+        let spent = Fingerprint::of(b"earlier");
+        let text = alloc::format!(
+            concat!(
+                r#"{{"v":1,"gen":"login.3","origin":"https://api.workos.com","#,
+                r#""workspace":{{"id":"w","name":"A\n","slug":"acme"}},"refreshToken":"refresh-1","#,
+                r#""fingerprint":"{}","accessToken":"a.b.c","#,
+                r#""received":{{"wall":1700000000005,"mono":5,"boot":"b"}},"lifetimeMs":300000,"#,
+                r#""clientId":"client_1","machine":"m","#,
+                r#""spending":{{"attempt":2,"started":{{"wall":1700000000007,"mono":7,"boot":"b"}},"lastResorts":1}},"#,
+                r#""spent":["{}"],"signingKey":"sk","gatewayUrl":"https://gateway.pensar.dev"}}"#,
+            ),
+            fingerprint,
+            spent.as_str()
+        );
+        assert_eq!(record.encode().expose_secret(), text);
+        let ended = Record::tombstone(Generation { login: "l".into(), counter: 9 });
+        assert_eq!(ended.encode().expose_secret(), r#"{"v":1,"gen":"l.9","ended":true}"#);
     }
 
     #[test]

@@ -199,6 +199,7 @@ mod tests {
             assert_eq!(read_workspace(&json!({"id": id, "slug": "acme"})), Some(workspace), "{id:?}");
         }
     }
+
     #[test]
     fn an_empty_name_is_none_and_nothing_is_one_without_a_slug() {
         let acme = Workspace { id: None, name: None, slug: "acme".into() };

@@ -3,7 +3,6 @@
 
 mod world;
 
-use doorkey_core::bearer::bearer_of;
 use doorkey_core::distrust::Distrust;
 use doorkey_core::failure::Exit;
 use doorkey_core::find::Find;
@@ -81,7 +80,8 @@ fn distrust(world: &mut World, token: &str) -> Result<bool, String> {
 fn find(world: &mut World) -> Result<String, (Exit, String)> {
     let given = Given::default();
     let end = world.run(&Task::Find { given: given.clone() }, Find::new(given, None)).unwrap();
-    let token = |record: Record| bearer_of(&record).unwrap().expose_secret().to_owned();
+    let token =
+        |record: Record| record.rotation.unwrap().access.as_ref().unwrap().token.expose_secret().to_owned();
     end.map(|found| token(found.unwrap().record)).map_err(|f| (f.exit, f.code.to_string()))
 }
 

@@ -280,6 +280,10 @@ fn an_answer_that_a_gateway_swallowed_counts_as_lost() {
         (HttpResponse::new(502, "<html>"), true),
         (HttpResponse::new(500, ""), true),
         (HttpResponse::new(200, "<html>"), true),
+        (HttpResponse::new(299, "<html>"), true),
+        (HttpResponse::new(300, "<html>"), false),
+        (HttpResponse::new(403, "<html>"), false),
+        (HttpResponse::new(499, "<html>"), false),
         (HttpResponse::new(404, "<html>"), false),
         (envelope(429, "rate_limited").header("retry-after", "1"), false),
     ] {
@@ -309,6 +313,28 @@ fn the_service_repeats_a_token_for_a_while_only() {
     }
     for (since, wait) in waits {
         assert_eq!(wait > 7_500, since >= 30_000, "{since} ms after the loss it waits {wait} ms");
+    }
+}
+
+#[test]
+fn it_does_so_up_to_the_end_of_that_while() {
+    for (since, is_short) in [(29_999, true), (30_000, false)] {
+        let (mut table, mut id) = first_poll();
+        table.lose(id, FailureKind::AnswerLost);
+        let lost_at = table.millis();
+        loop {
+            let (at, _) = table.next_wake().unwrap();
+            table.jump_to(at);
+            (id, _) = table.expect_poll_now();
+            if table.millis() - lost_at > since - 7_500 {
+                break;
+            }
+            table.lose(id, FailureKind::NotSent);
+        }
+        table.jump_to(lost_at + since);
+        table.lose(id, FailureKind::NotSent);
+        let wait = table.next_wake().unwrap().0 - table.millis();
+        assert_eq!(wait == 7_500, is_short, "{wait} ms");
     }
 }
 

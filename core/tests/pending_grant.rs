@@ -15,10 +15,12 @@ use doorkey_core::machine::WakeReason;
 use doorkey_core::notice::Notice;
 use doorkey_core::oauth::Dialect;
 use doorkey_core::pending_grant::{PendingGrant, StartGrant};
+use doorkey_core::rotation::Moment;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use doorkey_core::time::{Now, Timestamp, WallTime};
+use doorkey_core::url::Url;
 use issuer::{code, error, known_client, page, pending, slow_down, tokens};
 use timetable::{ORIGIN, Timetable, WALL};
 
@@ -219,4 +221,34 @@ fn what_does_not_begin_says_why() {
     let (id, _) = table.take_request();
     table.lose(id, FailureKind::Misconfigured);
     assert!(table.outcome().is_some());
+}
+
+#[test]
+fn it_is_written_in_this_form_and_no_other() {
+    let url = |text| Url::parse(text).unwrap();
+    let grant = PendingGrant {
+        issuer: "https://auth.example.com".into(),
+        client_id: "cli".into(),
+        device_code: Secret::from("device"),
+        user_code: Secret::from("A\"B"),
+        verification_uri: url("https://auth.example.com/device"),
+        verification_uri_complete: Some(url("https://auth.example.com/device?user_code=AB")),
+        started: Moment {
+            wall: WallTime::from_unix_millis(7),
+            mono: Timestamp::from_millis(8),
+            boot: "b".into(),
+        },
+        lag: Duration::from_millis(9),
+        lifetime: Duration::from_secs(600),
+        interval: Duration::from_secs(5),
+        polled: true,
+    };
+    let text = concat!(
+        r#"{"v":1,"issuer":"https://auth.example.com","client_id":"cli","device_code":"device","user_code":"A\"B","#,
+        r#""verification_uri":"https://auth.example.com/device","#,
+        r#""verification_uri_complete":"https://auth.example.com/device?user_code=AB","#,
+        r#""started":{"wall":7,"mono":8,"boot":"b"},"lag_ms":9,"lifetime_ms":600000,"interval_ms":5000,"polled":true}"#,
+    );
+    assert_eq!(grant.encode().expose_secret(), text);
+    assert_eq!(PendingGrant::decode(&grant.encode()), Some(grant));
 }

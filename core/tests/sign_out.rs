@@ -6,7 +6,6 @@ mod world;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use doorkey_core::bearer::bearer_of;
 use doorkey_core::disconnect::Place;
 use doorkey_core::failure::Exit;
 use doorkey_core::find::Find;
@@ -72,7 +71,8 @@ fn held(world: &World) -> &Record {
 fn find(world: &mut World) -> Result<Option<String>, (Exit, String)> {
     let given = Given::default();
     let end = world.run(&Task::Find { given: given.clone() }, Find::new(given, None)).unwrap();
-    let token = |record: Record| bearer_of(&record).unwrap().expose_secret().to_owned();
+    let token =
+        |record: Record| record.rotation.unwrap().access.as_ref().unwrap().token.expose_secret().to_owned();
     end.map(|found| found.map(|found| token(found.record))).map_err(|f| (f.exit, f.code.to_string()))
 }
 

@@ -101,6 +101,8 @@ impl Simulation {
             service.boot_id = "boot-of-2-1".into();
             computers.push(Computer { world, boots: 1, drifted: 0, refuses: false, excused: None });
         }
+        let most = u64::BITS as usize;
+        assert!(computers.iter().all(|c| c.world.clients.len() <= most), "one bit for each process");
         let dice = Dice(plan.seed ^ 0x5eed);
         let story = told.then(Vec::new);
         Self { plan, dice, computers, on: 0, next: None, tally: Tally::default(), story }

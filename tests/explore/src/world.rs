@@ -76,8 +76,8 @@ pub struct World {
     pub pairs: Pairs,
     /// Something has happened since somebody looked that nobody could have prevented.
     pub excused: bool,
-    /// The access token that was looked at last: its signature stays what it is.
-    pub seen: RefCell<Option<(Secret, Rc<AccessToken>)>>,
+    /// The access token that was looked at last: its signature stays what it is, for the issuer has one key.
+    seen: RefCell<Option<(Secret, Rc<AccessToken>)>>,
 }
 
 /// How many pairs of tokens have arrived at processes, for what.
@@ -287,8 +287,7 @@ impl World {
         if seen.as_ref().is_none_or(|(seen, _)| seen != token) {
             *seen = self.issuer.read_access_token(token).map(|read| (token.clone(), Rc::new(read)));
         }
-        seen.as_ref()
-            .is_some_and(|(seen, read)| seen == token && self.issuer.accepts_access_token(time, read))
+        seen.as_ref().is_some_and(|(_, read)| self.issuer.accepts_access_token(time, read))
     }
 
     /// The fingerprint of this state, processes that do the same not told apart; and how many states it stands for.
