@@ -187,6 +187,27 @@ fn it_is_ours_alone_or_refused() {
 }
 
 #[test]
+fn what_cannot_be_removed_is_told() {
+    let (_folder, path, file) = place("emergency-stays");
+    fs::create_dir_all(&path).unwrap();
+    assert_eq!(file.remove().unwrap_err().kind, Refused);
+}
+
+#[test]
+fn it_holds_a_megabyte_and_not_one_byte_more() {
+    let (_folder, path, file) = place("emergency-longest");
+    let of = |length: usize| Record { token: Secret::new("t".repeat(length)), ..session("l", 1) };
+    // The record's line, a checksum of sixteen digits, and two ends of lines.
+    let around = of(1).encode().expose_secret().len() - 1 + 16 + 2;
+    let longest = of(1_000_000 - around);
+    file.write(&longest).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), 1_000_000);
+    assert_eq!(file.read(), Ok(Some(longest.clone())));
+    assert_eq!(file.write(&of(1_000_001 - around)).unwrap_err().kind, Refused);
+    assert_eq!(file.read(), Ok(Some(longest)));
+}
+
+#[test]
 fn a_newer_form_is_told_and_not_destroyed() {
     let (_folder, path, file) = place("emergency-newer");
     file.reserve(0).unwrap();

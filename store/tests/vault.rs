@@ -233,16 +233,25 @@ fn a_damaged_ledger_is_told_and_replaced_but_a_newer_one_is_kept() {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     };
-    for text in
-        ["", "{", r#"{"v":1,"backend":"cloud"}"#, r#"{"v":1,"unsettled":[{"backend":"file","version":"x"}]}"#]
-    {
+    for text in [
+        "",
+        "{",
+        r#"{"v":0}"#,
+        r#"{"v":1,"backend":"cloud"}"#,
+        r#"{"v":1,"unsettled":[{"backend":"file","version":"x"}]}"#,
+    ] {
         put(text);
-        assert_eq!(file.read().unwrap_err().kind, StoreFailureKind::Unreadable, "{text}");
-        file.write(&full()).unwrap();
-        assert_eq!(file.read(), Ok(full()));
+        let told = file.read().unwrap_err();
+        assert_eq!(told.kind, StoreFailureKind::Unreadable, "{text}");
+        assert!(told.detail.contains("is damaged"), "{text}: {told:?}");
+        let ledger = Ledger { session: true, ..full() };
+        file.write(&ledger).unwrap();
+        assert_eq!(file.read(), Ok(ledger));
     }
     put(r#"{"v":2,"backend":"cloud"}"#);
-    assert_eq!(file.read().unwrap_err().kind, StoreFailureKind::Unreadable);
+    let told = file.read().unwrap_err();
+    assert_eq!(told.kind, StoreFailureKind::Unreadable);
+    assert!(told.detail.contains("(form 2)"), "{told:?}");
     assert_eq!(file.write(&full()).unwrap_err().kind, StoreFailureKind::Unreadable);
     assert_eq!(fs::read_to_string(&path).unwrap(), r#"{"v":2,"backend":"cloud"}"#);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
