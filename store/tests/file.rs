@@ -228,15 +228,44 @@ fn what_other_programs_wrote_survives() {
 }
 
 #[test]
-fn a_file_that_would_become_too_large_to_read_is_not_written() {
+fn a_file_holds_a_megabyte_and_not_one_byte_more() {
     let folder = Scratch::new("file-large");
     let path = folder.join("credentials");
-    put(&path, GOOD.as_bytes(), 0o600);
-    let mut large = record(1);
-    large.token = Secret::new("x".repeat(1_000_000));
-    let failure = FileStore::new(path.clone()).write(&Slot::Workspace("b".into()), None, &large).unwrap_err();
+    let store = FileStore::new(path.clone());
+    let of = |length: usize| Record { token: Secret::new("x".repeat(length)), ..record(1) };
+    let size = || usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
+    store.write(&acme(), None, &of(1)).unwrap();
+    let longest = of(1 + 1_000_000 - size());
+    store.write(&acme(), Some(&of(1).version()), &longest).unwrap();
+    assert_eq!(size(), 1_000_000);
+    assert_eq!(store.load(&acme()), Ok(Some(longest.clone())));
+    let longer = of(longest.token.expose_secret().len() + 1);
+    let failure = store.write(&acme(), Some(&longest.version()), &longer).unwrap_err();
     assert_eq!(failure.kind, StoreFailureKind::Refused);
-    assert_eq!(fs::read_to_string(&path).unwrap(), GOOD);
+    assert_eq!(store.load(&acme()), Ok(Some(longest)));
+}
+
+#[test]
+fn what_is_in_the_way_is_named() {
+    let folder = Scratch::new("file-in-the-way");
+    put(&folder.join("file"), b"", 0o600);
+    fs::create_dir(folder.join(".credentials.new")).unwrap();
+    let before = tree(&folder);
+    for (name, words) in [("file/credentials", "look at"), ("credentials", "remove")] {
+        let failure = FileStore::new(folder.join(name)).write(&acme(), None, &record(1)).unwrap_err();
+        assert_eq!(failure.kind, StoreFailureKind::Refused, "{name}: {failure}");
+        assert!(failure.detail.contains(words), "{name}: {failure}");
+    }
+    assert_eq!(tree(&folder), before);
+}
+
+#[test]
+fn a_path_without_a_folder_is_in_the_working_folder() {
+    let folder = Scratch::new("file-relative");
+    let there = ["sh", "-c", r#"cd "$0" && exec "$@""#, folder.to_str().unwrap()];
+    let ended = child::command(&there, "write once", Path::new("credentials")).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(FileStore::new(folder.join("credentials")).load(&acme()).unwrap().is_some());
 }
 
 #[test]
