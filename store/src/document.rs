@@ -152,13 +152,19 @@ mod tests {
     }
 
     #[test]
-    fn the_content_never_outgrows_its_allocation() {
-        let slug = "\u{1}\"é".repeat(50);
+    fn the_content_never_outgrows_its_allocation_nor_is_that_much_larger() {
         let token = Secret::from("\"pt_live_x\"");
-        let mut document = Document::default();
-        document.set_record(&slug, &token).unwrap();
-        document.set_active(Some(&slug));
-        assert!(document.render().expose_secret().len() <= document.length());
+        // Each of these bytes is six in JSON: the most that a key can take.
+        let slugs: Vec<String> = (1..50).map(|length| "\u{1}".repeat(length)).collect();
+        for (records, active) in [(0, None), (49, None), (49, Some(0)), (1, Some(48))] {
+            let mut document = Document::default();
+            for slug in &slugs[..records] {
+                document.set_record(slug, &token).unwrap();
+            }
+            document.set_active(active.map(|active| slugs[active].as_str()));
+            let (length, room) = (document.render().expose_secret().len(), document.length());
+            assert!(length <= room && room <= length + 64, "{records} {active:?}: {length}, {room}");
+        }
     }
 
     #[test]
