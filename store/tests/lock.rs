@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use doorkey_core::store::StoreFailureKind;
-use doorkey_store::Lock;
+use doorkey_core::store::{StoreAnswer, StoreFailureKind, StoreOp};
+use doorkey_store::{Lock, Vault, VaultConfig, home_of_effective_user};
 use scratch::Scratch;
 
 const PROCESSES: u64 = 8;
@@ -94,6 +94,19 @@ fn of_several_locks_all_or_none_are_held() {
 }
 
 #[test]
+fn what_all_programs_of_a_user_share_is_locked_at_the_home_that_is_theirs() {
+    let home = home_of_effective_user().unwrap();
+    for (role, owner) in [("own home", "root"), ("another user's home", "nobody")] {
+        let folder = Scratch::new("lock-home");
+        // A home that this process alone sees.
+        let script = r#"mount -t tmpfs tmpfs "$0" && chown "$1" "$0" && shift && exec "$@""#;
+        let wrapper = ["unshare", "-m", "sh", "-c", script, home.to_str().unwrap(), owner];
+        let ended = child::command(&wrapper, role, &folder).output().unwrap();
+        assert!(ended.status.success(), "{role}: {ended:?}");
+    }
+}
+
+#[test]
 fn child() {
     let Some((role, path)) = child::role() else { return };
     match role.as_str() {
@@ -109,6 +122,14 @@ fn child() {
             let _lock = acquire(&path, LONG).unwrap();
             child::say("held");
             std::thread::sleep(LONG);
+        }
+        "own home" | "another user's home" => {
+            let locked_at_home = Some(".config/shared/credentials".into());
+            let mut vault = Vault::new(VaultConfig { locked_at_home, ..VaultConfig::in_folder(&path) });
+            assert_eq!(vault.perform(StoreOp::Lock { wait: LONG }), StoreAnswer::Done);
+            let lock = home_of_effective_user().unwrap().join(".config/shared/credentials.lock");
+            assert_eq!(lock.exists(), role == "own home", "{role}");
+            assert!(path.join("credentials.lock").exists(), "{role}");
         }
         other => panic!("no such role: {other}"),
     }

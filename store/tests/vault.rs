@@ -194,6 +194,12 @@ fn its_lock_keeps_out(mut one: Vault, mut two: Vault) {
 }
 
 #[test]
+fn what_it_says_of_itself_is_what_it_locks() {
+    let vault = Vault::session(SessionConfig::in_folder(Path::new("/home/me/.pensar")));
+    assert_eq!(format!("{vault:?}"), r#"Vault { locked: ["/home/me/.pensar/auth.json"], .. }"#);
+}
+
+#[test]
 fn without_a_keychain_its_operations_answer_absent() {
     let folder = Scratch::new("vault-absent");
     let mut vault = vault(&folder);

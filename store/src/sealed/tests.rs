@@ -184,16 +184,36 @@ fn for_one_purpose_is_not_for_another() {
 }
 
 #[test]
+fn a_key_is_derived_once() {
+    let sealer = passphrase("open sesame");
+    let line = seal(&sealer);
+    let (header, _) = sealer.derived().take().unwrap();
+    *sealer.derived() = Some((header, Key::default()));
+    assert!(open(&sealer, &line).is_err(), "what was derived before is not used");
+    *sealer.derived() = None;
+    assert_eq!(open(&sealer, &line), Ok(TEXT.into()));
+}
+
+#[test]
+fn what_it_says_of_itself_holds_no_key() {
+    assert_eq!(
+        format!("{:?}", passphrase("open sesame")),
+        "Sealer { given: Some(Passphrase([secret])), .. }"
+    );
+}
+
+#[test]
 fn the_room_for_a_line_is_known_before() {
     let sealer = Sealer::new(Some(EncryptionKey::Passphrase("x".into())));
     let header = Header { derivation: Derivation::Passphrase(Cost::RECOMMENDED), salt: [255; SALT] };
+    let around = header.text(Purpose::Credentials).len() + " ".len();
+    assert!(around <= LONGEST_HEADER);
     *sealer.derived() = Some((header, Key::default()));
     for bytes in [0, 1, 2, 3, 1_000] {
         let text = Secret::new("x".repeat(bytes));
         let line = sealer.seal(AT.as_ref(), Purpose::Credentials, &text).unwrap();
-        let room = sealer.sealed_length(bytes);
         let length = line.expose_secret().len();
-        assert!(length <= room && room < length + LONGEST_HEADER, "{bytes}: {length}, {room}");
+        assert_eq!(sealer.sealed_length(bytes) - length, LONGEST_HEADER - around, "{bytes}: {length}");
     }
 }
 
