@@ -117,13 +117,22 @@ impl Bounds {
             Self::new("everything", Troubles { crashes: 1, losses: 1, stores: 1, jumps: 1, ..none }),
             Self::new("login, logout, crash", Troubles { crashes: 1, ..none }).login().logout(),
             Self::new("login, logout, loss", Troubles { losses: 1, ..none }).login().logout(),
+            Self::new("login, logout, store", Troubles { stores: 1, ..none }).login().logout(),
+            Self::new("three, login, logout, crash", Troubles { crashes: 1, ..none })
+                .sessions(3)
+                .login()
+                .logout(),
+            Self::new("three, everything", Troubles { crashes: 1, losses: 1, stores: 1, ..none }).sessions(3),
         ];
         let last_resorts = Self::new("last resorts", Troubles { losses: 4, ..none }).alone(5).strict().dead();
-        // Nothing goes wrong: no issuer and no token makes a difference.
-        let many = Self::new("three, login, logout", none).sessions(3).login().logout();
+        // Nothing is lost: no issuer and no token makes a difference.
+        let shared = [
+            Self::new("login, logout, clock", Troubles { jumps: 1, ..none }).login().logout(),
+            Self::new("three, login, logout", none).sessions(3).login().logout(),
+        ];
         let small = Self::small().into_iter().flat_map(Self::at_two_issuers).map(Self::dead);
         let wide = bounds.into_iter().flat_map(Self::at_each_issuer);
-        small.chain([last_resorts]).chain(wide).chain([many]).collect()
+        small.chain([last_resorts]).chain(wide).chain(shared).collect()
     }
 
     fn at_two_issuers(self) -> [Self; 2] {

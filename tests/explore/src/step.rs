@@ -327,10 +327,15 @@ impl World {
             StoreOp::WriteEmergency(_) => Some(Kept::InEmergency),
             _ => None,
         };
+        let signed_out = self.is_signed_out();
         let answer = self.disk.change().perform(who, op);
         self.check_answer(who, kept, &answer)?;
         if changes {
             self.forget_the_past();
+        }
+        // A login over something that a logout could not remove is there as soon as the ledger says so.
+        if changes && signed_out != self.is_signed_out() {
+            self.overtake();
         }
         Ok(answer)
     }
