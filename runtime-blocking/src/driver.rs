@@ -143,7 +143,8 @@ impl<'a> Driver<'a> {
         self.on_start = Some(Box::new(prepare));
     }
 
-    /// Runs a machine to its end. What it stored is stored then, and the lock given back.
+    /// Runs a machine to its end. What it stored is stored then, and the lock given back; after an interrupt that may still
+    /// be going on.
     ///
     /// # Errors
     /// As the machine says: the failure names the next step.
@@ -154,6 +155,7 @@ impl<'a> Driver<'a> {
 
     fn drive(&mut self, machine: &mut dyn Driven) {
         self.run = self.run.wrapping_add(1);
+        self.forget_interrupts();
         let mut jitter_seed = [0; 8];
         // Without randomness there is only no jitter; secrets fail where they are drawn.
         let _ = getrandom::fill(&mut jitter_seed);
@@ -196,6 +198,17 @@ impl<'a> Driver<'a> {
         }
         for command in commands {
             self.perform(command);
+        }
+    }
+
+    /// Whoever interrupted an earlier machine did not mean this one.
+    fn forget_interrupts(&mut self) {
+        while let Ok(input) = self.inputs.try_recv() {
+            match input {
+                Input::Event(_, event) => self.count(&event),
+                Input::Panicked(cause) => self.panicked(cause),
+                Input::Interrupted => {}
+            }
         }
     }
 

@@ -127,7 +127,7 @@ impl Transport for Late {
 }
 
 #[test]
-fn an_answer_for_a_machine_that_has_ended_is_not_the_next_ones() {
+fn an_answer_or_an_interrupt_for_a_machine_that_has_ended_is_not_the_next_ones() {
     let run = |driver: &mut Driver<'_>| {
         let mut service = service();
         service.pairing.first_poll = Duration::from_millis(10);
@@ -139,6 +139,8 @@ fn an_answer_for_a_machine_that_has_ended_is_not_the_next_ones() {
     driver.on_start(move |interrupter| {
         std::thread::spawn(move || {
             asks.recv().unwrap();
+            // An impatient person.
+            interrupter.interrupt();
             interrupter.interrupt();
             // The transport tells of the next one, too.
             std::mem::forget(asks);
