@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use doorkey_core::exchange::not_the_api;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::http::{HttpResponse, Method};
+use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::text::harmless_lines;
 use doorkey_core::url::Url;
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use crate::input::read_input;
 use crate::printer::Printer;
@@ -41,9 +42,9 @@ pub fn url_below(base: &Url, path: &str, example: &str) -> Result<Url, Failure> 
 ///
 /// # Errors
 /// It is something else, or cannot be read.
-pub fn json_data(data: &str, watch: &Watch) -> Result<String, Failure> {
-    let data = if data == "-" { read_input(watch)? } else { data.to_owned() };
-    match serde_json::from_str::<serde::de::IgnoredAny>(&data) {
+pub fn json_data(data: &str, watch: &Watch) -> Result<Secret, Failure> {
+    let data = if data == "-" { read_input(watch)? } else { data.into() };
+    match serde_json::from_str::<IgnoredAny>(data.expose_secret()) {
         Ok(_) => Ok(data),
         Err(e) => Err(bad_request(
             format!("the data is not JSON (line {}, column {})", e.line(), e.column()),
@@ -64,11 +65,11 @@ pub fn show(
 ) -> Result<ExitCode, Failure> {
     let body = response.body.as_bytes();
     if printer.json {
-        let value = match body {
-            [] => Value::Null,
-            body => serde_json::from_slice(body).map_err(|_| not_the_api(service))?,
-        };
-        printer.json(&value);
+        let text = str::from_utf8(body).map_err(|_| not_the_api(service))?;
+        let text = if text.is_empty() { "null" } else { text };
+        // Numbers, the order of names, and what is there twice: all of it as it came.
+        serde_json::from_str::<IgnoredAny>(text).map_err(|_| not_the_api(service))?;
+        printer.json_text(text);
     } else if on_terminal {
         printer.line(&harmless_lines(&String::from_utf8_lossy(body)));
     } else {

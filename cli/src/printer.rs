@@ -44,9 +44,17 @@ impl Printer {
     /// Data as one line of JSON on stdout. What could steer a terminal is written as an escape, which JSON allows in
     /// every text.
     pub fn json(self, value: &Value) {
+        self.json_text(&value.to_string());
+    }
+
+    /// The same of valid JSON, however it is laid out.
+    pub fn json_text(self, json: &str) {
         let mut line = String::new();
-        for c in value.to_string().chars() {
-            if is_treacherous(c) {
+        for c in json.trim().chars() {
+            if matches!(c, '\n' | '\r' | '\t') {
+                // Between two of its tokens: within a text they are escaped.
+                line.push(' ');
+            } else if is_treacherous(c) {
                 let mut units = [0; 2];
                 line.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
             } else {

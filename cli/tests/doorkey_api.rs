@@ -51,6 +51,21 @@ fn requests_go_to_the_issuer_and_to_named_apis() {
 }
 
 #[test]
+fn an_answer_as_json_is_as_it_came_on_one_line() {
+    let number = "12345678901234567890123";
+    let issuer = Issuer::start(move |asked| match asked.path() {
+        "/nothing" => Answer::json(200, ""),
+        "/broken" => Answer::json(200, "{\"a\":"),
+        _ => Answer::json(200, format!("\n{{\"b\":{number},\r\n\t\"a\":1e400, \"a\":\"\u{202e}\"}}\n")),
+    });
+    let home = Home::signed_in("api-json", &issuer, &[]);
+    let ended = home.doorkey(&["api", "/v1", "--json"]).expect(0);
+    assert_eq!(ended.stdout, format!("{{\"b\":{number},   \"a\":1e400, \"a\":\"\\u202e\"}}\n"));
+    assert_eq!(home.doorkey(&["api", "/nothing", "--json"]).expect(0).stdout, "null\n");
+    home.doorkey(&["api", "/broken", "--json"]).expect(8);
+}
+
+#[test]
 fn a_refused_token_is_renewed_once() {
     let old = |asked: &Asked| presented(asked).as_deref() == Some("access-1");
     let issuer = Issuer::start(move |asked| match old(asked) {

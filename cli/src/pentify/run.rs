@@ -159,7 +159,7 @@ impl Session<'_> {
 
     fn use_token(self, argument: Option<String>) -> Result<ExitCode, Failure> {
         let token = match argument.as_deref() {
-            Some("-") => Secret::new(read_input(&self.run.watch)?.trim().to_owned()),
+            Some("-") => Secret::from(read_input(&self.run.watch)?.expose_secret().trim()),
             Some(token) => Secret::from(token),
             None if self.run.environment.terminal => {
                 let typed = read_hidden(&self.run.watch, "API token (not shown): ").map_err(|failure| {

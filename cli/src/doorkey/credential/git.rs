@@ -48,9 +48,8 @@ pub fn run(issuing: &Issuing<'_>, profiles: &Profiles<'_>, operation: &OsStr) ->
 
 fn answer(asked: &Asked, lent: &Lent) -> Zeroizing<String> {
     let username = asked.username.as_deref().unwrap_or(USERNAME);
-    let mut answer = format!("username={username}\npassword={}\n", lent.token.expose_secret());
-    if let Some(expires_at) = lent.expires_at {
-        answer += &format!("password_expiry_utc={expires_at}\n");
-    }
+    let expiry = lent.expires_at.map(|at| format!("password_expiry_utc={at}\n")).unwrap_or_default();
+    // In one piece: growing would leave copies of the token behind.
+    let answer = ["username=", username, "\npassword=", lent.token.expose_secret(), "\n", &expiry].concat();
     Zeroizing::new(answer)
 }

@@ -6,20 +6,21 @@ use doorkey_core::failure::{Exit, Failure};
 use zeroize::Zeroizing;
 
 /// No program that asks for a token has more to say at once.
-const LONGEST: u64 = 64 * 1024;
+const LONGEST: usize = 64 * 1024;
 
 /// The next line, without its end; `None` at the end of the input.
 ///
 /// # Errors
 /// It cannot be read, is longer than 64 KiB, or is not UTF-8.
 pub fn next_line(input: &mut impl BufRead) -> Result<Option<Zeroizing<String>>, Failure> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = input.take(LONGEST + 1).read_until(b'\n', &mut bytes);
+    // Room for everything at once: growing would leave copies of a token behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    let read = input.take(LONGEST as u64 + 1).read_until(b'\n', &mut bytes);
     read.map_err(|e| unreadable(&e.to_string()))?;
     if bytes.is_empty() {
         return Ok(None);
     }
-    if bytes.len() as u64 > LONGEST {
+    if bytes.len() > LONGEST {
         return Err(unreadable("it is longer than 64 KiB"));
     }
     if bytes.last() == Some(&b'\n') {
@@ -38,7 +39,7 @@ pub fn next_line(input: &mut impl BufRead) -> Result<Option<Zeroizing<String>>, 
 pub fn lines_until_empty(input: &mut impl BufRead) -> Result<Vec<Zeroizing<String>>, Failure> {
     let (mut lines, mut length) = (Vec::new(), 0);
     while let Some(line) = next_line(input)?.filter(|line| !matches!(line.as_str(), "" | "\r")) {
-        length += line.len() as u64 + 1;
+        length += line.len() + 1;
         if length > LONGEST {
             return Err(unreadable("it is longer than 64 KiB"));
         }
@@ -49,5 +50,5 @@ pub fn lines_until_empty(input: &mut impl BufRead) -> Result<Vec<Zeroizing<Strin
 
 fn unreadable(why: &str) -> Failure {
     Failure::new(Exit::Usage, "unreadable_input", format!("cannot read standard input: {why}"))
-        .next("have git or cargo run this command, not a person")
+        .next("have the program that needs the token run this command, not a person")
 }
