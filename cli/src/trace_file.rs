@@ -24,9 +24,11 @@ pub fn create(path: &Path) -> Result<File, Failure> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path).map_err(|e| unwritable(path, &e))?;
-    // One that was there before keeps its mode otherwise. A pipe has none to set.
+    // One that was there before keeps its mode otherwise. A terminal or /dev/null is for others, too.
     #[cfg(unix)]
-    let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+    if file.metadata().is_ok_and(|found| found.is_file()) {
+        let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+    }
     Ok(file)
 }
 

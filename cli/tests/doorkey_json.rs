@@ -7,7 +7,8 @@ mod sealed;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::os::unix::fs::MetadataExt as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use doorkey_core::url::Url;
@@ -217,6 +218,14 @@ fn traces_hold_no_token_and_come_out_the_same_again() {
     home.age(&issuer.url(), HALF_AN_HOUR);
     home.doorkey(&["api", &own, "--header", "x-key: wanted-1", "--trace", path]).expect(0);
     check("api, with a renewal");
+    assert_eq!(fs::metadata(&trace).unwrap().mode() & 0o777, 0o600);
+    // What is for others, too, stays so.
+    let device = home.sealed.home.join("null");
+    assert!(
+        Command::new("mknod").arg(&device).args(["c", "1", "3", "-m", "0666"]).status().unwrap().success()
+    );
+    home.doorkey(&["status", "--trace", device.to_str().unwrap()]).expect(0);
+    assert_eq!(fs::metadata(&device).unwrap().mode() & 0o777, 0o666);
     let login = ["login", &issuer.url(), "--client-id", "cli", "--no-browser", "--trace", path];
     home.doorkey(&login).expect(0);
     let tasks: Vec<Value> =
