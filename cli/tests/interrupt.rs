@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sealed::apex::Live;
 use sealed::bus::SilentBus;
 use sealed::hostile::Answer;
+use sealed::issuer::{Home, Issuer};
 use sealed::pty::Terminal;
 use sealed::scene::{Scene, TOKEN};
 
@@ -187,6 +189,20 @@ fn take(path: &std::path::Path) -> File {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
     file.lock().unwrap();
     file
+}
+
+#[test]
+fn a_signal_ends_a_list_and_not_only_the_profile_that_is_being_read() {
+    let issuer = Issuer::start(|_| Answer::json(200, "{}"));
+    let mut home = Home::signed_in("interrupt-list", &issuer, &["--profile", "one"]);
+    home.login(&issuer, &["--profile", "two"]);
+    home.sealed.unset("DOORKEY_STORE");
+    let bus = SilentBus::start(&mut home.sealed);
+    let live = Live::start(&mut home.command(env!("CARGO_BIN_EXE_doorkey"), &["list"]));
+    live.wait_until("the keychain", || bus.connections() > 0);
+    live.signal(Signal::SIGINT);
+    let ended = live.finish().expect(130);
+    assert_eq!((&*ended.stdout, &*ended.stderr), ("", "error: interrupted\n"));
 }
 
 #[test]

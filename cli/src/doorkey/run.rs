@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use doorkey_core::connection::Connection;
-use doorkey_core::failure::Failure;
+use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::resolve::Given;
 use doorkey_core::revoke::Revocation;
 use doorkey_core::secret::Secret;
@@ -159,8 +159,11 @@ fn resume_sign_out(
     profile: &Profile,
 ) -> Result<Revocation, Failure> {
     let run = issuing.run(profiles.place(profile)?);
-    let resumed = run.drive(Task::ResumeSignOut, SignOut::resume());
-    Ok(resumed.map_or_else(Revocation::Pending, |signed_out| signed_out.revocation))
+    match run.drive(Task::ResumeSignOut, SignOut::resume()) {
+        Ok(signed_out) => Ok(signed_out.revocation),
+        Err(failure) if failure.exit == Exit::Interrupted => Err(failure),
+        Err(failure) => Ok(Revocation::Pending(failure)),
+    }
 }
 
 /// What cannot be read of one profile must not hide the others.
@@ -172,6 +175,9 @@ fn list(issuing: &Issuing<'_>, profiles: &Profiles<'_>) -> Result<ExitCode, Fail
             let run = issuing.run(profiles.place(&profile)?);
             Ok((profile, run.drive(Task::Connection, Connection::default())?))
         });
+        if let Err(failure @ Failure { exit: Exit::Interrupted, .. }) = told {
+            return Err(failure);
+        }
         lines.push((name, told));
     }
     report::list(issuing.printer, profiles.chosen(), &lines);

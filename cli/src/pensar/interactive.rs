@@ -63,11 +63,15 @@ struct Shell<'a> {
 impl Shell<'_> {
     fn run(&self) -> Result<ExitCode, Failure> {
         let printer = self.grounds.printer;
-        // Whatever cannot be read is told by who needs it.
-        if let Ok(report) = self.start()?.drive(Task::Connection, Connection::default())
-            && let Some(toast) = toast(&(self.grounds.place)()?.service, report.state)
-        {
-            printer.tell(&toast);
+        match self.start()?.drive(Task::Connection, Connection::default()) {
+            Ok(report) => {
+                if let Some(toast) = toast(&(self.grounds.place)()?.service, report.state) {
+                    printer.tell(&toast);
+                }
+            }
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            // Whatever cannot be read is told by who needs it.
+            Err(_) => {}
         }
         printer.message("Type /login, /credits, /help or /quit.");
         while let Some(line) = self.ask("pensar> ") {
