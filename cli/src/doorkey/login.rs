@@ -18,7 +18,7 @@ use super::args::{EndpointArgs, Login};
 use super::place::{Profiles, unknown};
 use super::presets::Preset;
 use super::run::Issuing;
-use super::settings::Profile;
+use super::settings::{Profile, add_missing};
 use super::{pending, report};
 
 /// Who is to be signed in, and where.
@@ -137,22 +137,14 @@ fn wanted(profiles: &Profiles<'_>, args: &Login) -> Result<Wanted, Failure> {
     let mut given = endpoints(&args.endpoints)?;
     if let Some(preset) = preset {
         given.fill(preset.endpoints);
-        page_hosts.extend(preset.page_hosts);
+        add_missing(&mut page_hosts, preset.page_hosts);
     }
-    for host in &args.endpoints.page_host {
-        let host = page_host(host)?;
-        if !page_hosts.contains(&host) {
-            page_hosts.push(host);
-        }
-    }
+    let hosts = args.endpoints.page_host.iter().map(|host| page_host(host));
+    add_missing(&mut page_hosts, hosts.collect::<Result<Vec<_>, _>>()?);
     let remembered = known.as_ref().map(Profile::metadata);
     let mut resources = known.map(|known| known.oauth.resources).unwrap_or_default();
-    for origin in &args.api {
-        let origin = resource(origin)?;
-        if !resources.contains(&origin) {
-            resources.push(origin);
-        }
-    }
+    let origins = args.api.iter().map(|origin| resource(origin));
+    add_missing(&mut resources, origins.collect::<Result<Vec<_>, _>>()?);
     Ok(Wanted { profile, issuer, client_id, scope, endpoints: given, remembered, page_hosts, resources })
 }
 

@@ -58,9 +58,7 @@ pub fn finish(issuing: &Issuing<'_>, profiles: &Profiles<'_>, handle: &str) -> R
     let task = Task::SignIn { options, pending: Some(Box::new(grant.clone())) };
     match run.drive(task, SignIn::resumed(options, grant)) {
         Ok(kept) => {
-            profiles
-                .file
-                .keep(&profile.joined_with(profiles.settings.profile(&profile.name).ok().flatten()))?;
+            profiles.file.keep(&profile)?;
             claim.remove().map_err(store_failure)?;
             report::signed_in(printer, &service, &profile, &kept, profiles.environment);
             Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use doorkey_core::service::Service;
 use doorkey_core::text::harmless;
 use doorkey_core::url::{Origin, Url};
 use doorkey_store::ConfigFile;
-use toml_edit::{Array, DocumentMut, Item, Table, Value, value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
 /// The names in the file.
 const ACTIVE: &str = "active";
@@ -76,26 +76,12 @@ impl SettingsFile {
         self.file.probe().map_err(store_failure)
     }
 
-    /// Remembers a profile, and makes it the active one.
+    /// Remembers a profile, with what it says by now beyond what was known when the login began, and makes it the active one.
     ///
     /// # Errors
     /// It cannot be written, or is not TOML.
     pub fn keep(&self, profile: &Profile) -> Result<(), Failure> {
-        self.change(|document| {
-            let profiles = document.entry(PROFILES).or_insert_with(|| {
-                let mut profiles = Table::new();
-                profiles.set_implicit(true);
-                Item::Table(profiles)
-            });
-            let profiles = profiles.as_table_mut().ok_or("has no table of profiles")?;
-            let entry = profiles.entry(&profile.name).or_insert_with(toml_edit::table);
-            if !entry.is_table_like() {
-                return Err("has a profile that is no table");
-            }
-            write(entry, &profile.oauth);
-            set(document.as_item_mut(), ACTIVE, Some(value(&profile.name)));
-            Ok(())
-        })
+        self.change(|document| remember(document, profile))
     }
 
     /// Makes a profile the active one.
@@ -179,27 +165,6 @@ impl Profile {
         Ok(self.service(String::new())?.takes_tokens(origin))
     }
 
-    /// The same with what another state of the profile has beyond it: a person may have added to its lists meanwhile, and
-    /// another login may have learned that the issuer names itself.
-    pub fn joined_with(&self, other: Option<Self>) -> Self {
-        let mut joined = self.clone();
-        let Some(other) = other.filter(|other| other.oauth.issuer == self.oauth.issuer) else {
-            return joined;
-        };
-        joined.oauth.names_issuer |= other.oauth.names_issuer;
-        for host in other.oauth.page_hosts {
-            if !joined.oauth.page_hosts.contains(&host) {
-                joined.oauth.page_hosts.push(host);
-            }
-        }
-        for origin in other.oauth.resources {
-            if !joined.oauth.resources.contains(&origin) {
-                joined.oauth.resources.push(origin);
-            }
-        }
-        joined
-    }
-
     /// What the last login knew of its issuer.
     pub fn metadata(&self) -> Metadata {
         let endpoints = Endpoints {
@@ -248,6 +213,24 @@ impl Profile {
     }
 }
 
+/// Appends what a list does not have yet.
+pub fn add_missing<T: PartialEq>(list: &mut Vec<T>, more: impl IntoIterator<Item = T>) {
+    for item in more {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+}
+
+/// Adds what the stored state of a profile has beyond a login's: a person may have added to its lists meanwhile, and another
+/// login may have learned that the issuer names itself.
+fn join(oauth: &mut OAuth, stored: Option<OAuth>) {
+    let Some(stored) = stored.filter(|stored| stored.issuer == oauth.issuer) else { return };
+    oauth.names_issuer |= stored.names_issuer;
+    add_missing(&mut oauth.page_hosts, stored.page_hosts);
+    add_missing(&mut oauth.resources, stored.resources);
+}
+
 fn parse(text: &str) -> Result<DocumentMut, String> {
     text.parse::<DocumentMut>().map_err(|e| {
         let first = e.message().lines().next().unwrap_or_default().to_owned();
@@ -271,6 +254,26 @@ fn check(document: &DocumentMut) -> Result<(), Failure> {
             Failure::new(Exit::Usage, "unusable_setting", what).next("correct or remove it, then try again")
         );
     }
+    Ok(())
+}
+
+/// Into the document, and as the active profile.
+fn remember(document: &mut DocumentMut, profile: &Profile) -> Result<(), &'static str> {
+    let profiles = document.entry(PROFILES).or_insert_with(|| {
+        let mut profiles = Table::new();
+        profiles.set_implicit(true);
+        Item::Table(profiles)
+    });
+    let new = if profiles.is_table() { toml_edit::table() } else { value(InlineTable::new()) };
+    let profiles = profiles.as_table_like_mut().ok_or("has no table of profiles")?;
+    let mut oauth = profile.oauth.clone();
+    match profiles.get(&profile.name).filter(|entry| entry.is_table_like()) {
+        Some(entry) => join(&mut oauth, read(entry).ok()),
+        // None, or nothing that could be used: made anew.
+        None => drop(profiles.insert(&profile.name, new)),
+    }
+    write(profiles.get_mut(&profile.name).ok_or("has no place for a profile")?, &oauth);
+    set(document.as_item_mut(), ACTIVE, Some(value(&profile.name)));
     Ok(())
 }
 
@@ -378,8 +381,7 @@ mod tests {
     /// What a login makes of a text.
     fn kept(text: &str, profile: &Profile) -> String {
         let mut document = parse(text).unwrap();
-        write(&mut document[PROFILES][&profile.name], &profile.oauth);
-        set(document.as_item_mut(), ACTIVE, Some(value(&profile.name)));
+        remember(&mut document, profile).unwrap();
         document.to_string()
     }
 
@@ -438,11 +440,35 @@ mod tests {
         profile.oauth.names_issuer = true;
         profile.oauth.page_hosts = ["www.example.com".to_owned()].into();
         assert_eq!(Profile::decode(&profile.encode()).unwrap(), profile);
-        let mut without = profile.clone();
-        (without.oauth.page_hosts, without.oauth.resources) = Default::default();
-        without.oauth.names_issuer = false;
-        assert_eq!(without.joined_with(Some(profile.clone())), profile);
-        let elsewhere = Profile { oauth: OAuth { issuer: None, ..profile.oauth.clone() }, ..profile };
-        assert_eq!(without.joined_with(Some(elsewhere)), without);
+    }
+
+    #[test]
+    fn what_was_added_while_somebody_signed_in_stays() {
+        let began = profile(WRITTEN);
+        let more = "\"https://other.example\",\n  \"https://api.example.com\"";
+        let meanwhile = WRITTEN.replace("\"https://api.example.com\"", more) + "names_issuer = true\n";
+        let ends = profile(&kept(&meanwhile, &began));
+        assert!(ends.oauth.names_issuer);
+        assert_eq!(ends.oauth.resources.len(), 2);
+        // What is said of another issuer is not said of this one.
+        let elsewhere = meanwhile.replace("https://auth.example.com\"", "https://auth.other.example\"");
+        assert_eq!(profile(&kept(&elsewhere, &began)), began);
+    }
+
+    #[test]
+    fn profiles_may_be_written_in_one_line_and_what_is_none_is_made_anew() {
+        let profile = profile(WRITTEN);
+        for text in [
+            "profiles = { work = { issuer = \"https://auth.example.com\", token_endpoint = 1 } } # mine\n",
+            "profiles = { other = 3 }\n",
+            "profiles = {}\n",
+            "[profiles]\nwork = 3\n",
+            "profiles.work = 3\n",
+            "",
+        ] {
+            let settings = Settings { document: parse(&kept(text, &profile)).unwrap() };
+            assert_eq!(settings.profile("work"), Ok(Some(profile.clone())), "{text}");
+            assert_eq!(settings.active(), Some("work"), "{text}");
+        }
     }
 }
