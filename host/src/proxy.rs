@@ -1,4 +1,5 @@
-//! The proxy variables, read strictly: a value that cannot be used is an error, never silently skipped.
+//! The proxy variables. A proxy that cannot be used is an error, never silently skipped; `NO_PROXY` names hosts and domains,
+//! and what is neither excludes nothing.
 
 use std::fmt;
 

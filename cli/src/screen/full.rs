@@ -14,7 +14,7 @@ use doorkey_core::machine::Logic;
 use doorkey_core::task::Task;
 
 use super::app::{App, Wish};
-use super::inline::{Pending, forget_keys, next, no_terminal, open_page, sheltered};
+use super::inline::{Pending, forget_keys, next, no_terminal, open_page};
 use super::job::{Done, Job};
 use super::keys::control;
 use super::login::Effect;
@@ -189,5 +189,5 @@ fn drive<L: Logic>(
         run.check_proxies()?;
     }
     let mut remote = Remote::new(events.clone(), watch.clone(), run.link_hook());
-    sheltered(|| run.drive_on(&mut remote, task, logic))
+    run.drive_on(&mut remote, task, logic)
 }

@@ -1,7 +1,6 @@
 //! A login on a terminal, drawn below what stands there already and gone when it is over.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
@@ -50,7 +49,7 @@ where
         let mut remote = Remote::new(events.clone(), run.watch.clone(), run.link_hook());
         let ended = events.clone();
         scope.spawn(move || {
-            let outcome = sheltered(|| run.drive_on(&mut remote, task, logic));
+            let outcome = run.drive_on(&mut remote, task, logic);
             // Whoever waits for it has the other end.
             let _ = ended.send(Event::Done(outcome));
         });
@@ -208,13 +207,6 @@ pub fn forget_keys<T>(events: &Sender<Event<T>>, inbox: &Receiver<Event<T>>) {
 pub fn no_terminal(why: &io::Error) -> Failure {
     let what = format!("the terminal cannot be drawn on: {why}");
     Failure::new(Exit::Usage, "no_terminal", what).next("try again with `--plain`")
-}
-
-/// Runs a machine. Of one that panics the screen hears all the same, or it would wait for ever.
-pub fn sheltered<T>(run: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        Err(Failure::new(Exit::Internal, "internal", "a bug of ours: a machine panicked"))
-    })
 }
 
 /// Who waits for the person.

@@ -10,9 +10,9 @@ const ESCAPE: u8 = 0x1b;
 const PASTE_END: &[u8] = b"\x1b[201~";
 /// No key has a longer sequence: what is longer is none.
 const LONGEST: usize = 32;
-/// More is pasted by mistake.
 /// Ctrl-C. No terminal lets it be part of a paste; where one's end got lost it is the person's.
 const INTERRUPT: u8 = 0x03;
+/// More is pasted by mistake.
 const LONGEST_PASTE: usize = 64 * 1024;
 
 /// Bytes in, keys out.
