@@ -368,6 +368,9 @@ fn child() {
         "read theirs and delete" => {
             assert_eq!(store.load_all().unwrap().len(), 1, "the newer of two, or replaced");
             assert_eq!(store.load(&Slot::Active), Ok(Some(bare("pt_live_theirs"))));
+            let (backend, slot) = (Backend::Keychain, Slot::Active);
+            let found = StoreAnswer::Records(vec![(Slot::Active, bare("pt_live_theirs"))]);
+            assert_eq!(token_vault(&folder).perform(StoreOp::Load { backend, slot }), found);
             assert_eq!(store.delete(&Slot::Active, &bare("pt_live_theirs").version()), Ok(Swap::Done));
             assert_eq!(store.load(&Slot::Active), Ok(None));
         }
@@ -511,15 +514,13 @@ fn act_as_another_program(token: Option<&str>) {
     assert!(tool.wait().unwrap().success());
 }
 
-fn leave_it_alone(folder: &Path) {
+fn token_vault(folder: &Path) -> Vault {
     let keychain = KeychainConfig { service: SERVICE.into(), account: ACCOUNT.into(), limit: LIMIT };
-    let mut vault = Vault::new(VaultConfig {
-        ledger: folder.join("state.json"),
-        credentials: folder.join("credentials"),
-        locked: vec![folder.join("credentials")],
-        locked_at_home: None,
-        keychain: Some(keychain),
-    });
+    Vault::new(VaultConfig { keychain: Some(keychain), ..VaultConfig::in_folder(folder) })
+}
+
+fn leave_it_alone(folder: &Path) {
+    let mut vault = token_vault(folder);
     assert_eq!(vault.perform(StoreOp::Lock { wait: LIMIT }), StoreAnswer::Done);
     assert_eq!(vault.perform(StoreOp::LoadAll(Backend::File)), StoreAnswer::Records(Vec::new()));
 }
