@@ -160,6 +160,11 @@ pub fn check_json(check: &Result<(), Failure>) -> Value {
     }
 }
 
+/// Why something is not as it should be: `{"code","message","next"}`.
+pub fn reason_json(failure: &Failure) -> Value {
+    json!({"code": failure.code, "message": failure.message, "next": failure.next})
+}
+
 /// `{"error":{"code","message","next","request_id","exit_code"}}`.
 fn failure_json(failure: &Failure) -> Value {
     json!({"error": {

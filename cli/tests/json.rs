@@ -321,7 +321,7 @@ fn api_prints_json_or_says_that_it_cannot() {
         scene.sign_in();
         scene.run(&["api", "GET", "/v1/x", "--json"])
     };
-    assert_eq!(answered(Answer::json(200, "{\n \"a\":\t[1,\n2]}")).expect(0).stdout, "{\"a\":[1,2]}\n");
+    assert_eq!(answered(Answer::json(200, "{\n \"a\":\t[1,\n2]}")).expect(0).stdout, "{  \"a\": [1, 2]}\n");
     assert_eq!(answered(Answer::json(204, "")).expect(0).stdout, "null\n");
     assert_eq!(
         answered(Answer::new(200, "text/plain", "pong")).expect(8).json()["error"]["code"],

@@ -37,6 +37,10 @@ pub struct Disconnected {
     pub workspace: Option<Workspace>,
     /// Every place that was looked at, in order.
     pub places: Vec<(Place, Cleared)>,
+    /// Whether anything was stored at all.
+    pub was_connected: bool,
+    /// Whether what was stored is still used: it could neither be removed nor marked as ended.
+    pub is_still_connected: bool,
 }
 
 /// A place that may hold a piece of a session.
@@ -82,11 +86,6 @@ enum Phase {
 }
 
 impl Disconnected {
-    /// Whether anything was stored at all.
-    pub fn was_connected(&self) -> bool {
-        self.places.iter().any(|(_, cleared)| *cleared == Cleared::Removed)
-    }
-
     /// The places that could not be cleared.
     pub fn failed(&self) -> impl Iterator<Item = (Place, &StoreFailure)> {
         self.places.iter().filter_map(|(place, cleared)| match cleared {
@@ -145,6 +144,7 @@ impl Disconnect {
             self.phase = Phase::Sweeping(id, backend, rest);
             return Step::Pending;
         };
+        self.done.was_connected = true;
         self.done.workspace = self.done.workspace.take().or_else(|| record.workspace.as_deref().cloned());
         let (slot, expected) = (Slot::Active, record.version());
         let op = match &record.generation {
@@ -262,6 +262,7 @@ impl Disconnect {
             }
             (Phase::ReadingEmergency(_), answer) => {
                 let holds = matches!(answer, StoreAnswer::Records(records) if !records.is_empty());
+                self.done.was_connected |= holds;
                 self.phase = Phase::RemovingEmergency(cx.store(StoreOp::RemoveEmergency), holds);
                 Step::Pending
             }
@@ -277,6 +278,7 @@ impl Disconnect {
             }
             (Phase::ReadingPlaintext(_), StoreAnswer::Records(records)) => match records.first() {
                 Some((_, record)) => {
+                    self.done.was_connected = true;
                     let op = StoreOp::RemovePlaintext { expected: record.version() };
                     self.phase = Phase::RemovingPlaintext(cx.store(op));
                     Step::Pending
@@ -303,6 +305,8 @@ impl Disconnect {
             }
             (Phase::WritingLedger(_), answer) => {
                 if let StoreAnswer::Failed(failure) = answer {
+                    let stays = self.done.failed().any(|(place, _)| matches!(place, Place::Backend(_)));
+                    self.done.is_still_connected = self.done.was_connected && stays;
                     self.not_cleared(Place::Settings, failure.clone());
                 }
                 self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), None);

@@ -2,7 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use crate::call::{Call, Called};
 use crate::command::CommandId;
 use crate::event::Event;
-use crate::failure::NOT_SIGNED_IN;
+use crate::failure::{Failure, NOT_SIGNED_IN};
 use crate::http::{HttpRequest, Method};
 use crate::keep::LOCK_WAIT;
 use crate::looks::{by_workspace, is_settled, reading_order};
@@ -36,6 +36,7 @@ pub struct LogoutOptions {
 pub struct Logout {
     options: LogoutOptions,
     revoked: bool,
+    not_revoked: Option<Box<Failure>>,
     phase: Phase,
 }
 
@@ -48,6 +49,10 @@ pub struct LoggedOut {
     pub workspace: Option<Workspace>,
     /// Whether the key was revoked on the server.
     pub revoked: bool,
+    /// Why it was not, although that was asked for.
+    pub not_revoked: Option<Box<Failure>>,
+    /// The slugs of other workspaces whose tokens are still stored.
+    pub others: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,7 +73,14 @@ enum Phase {
         seen: Seen,
         target: Option<Box<Record>>,
     },
-    WritingLedger(CommandId, LoggedOut, Option<StoreFailure>),
+    WritingLedger {
+        id: CommandId,
+        logged_out: LoggedOut,
+        /// What could not be read or removed.
+        failed: Vec<(Backend, StoreFailure)>,
+        /// Which of it keeps this from being a success.
+        hidden: Option<(Backend, StoreFailure)>,
+    },
 }
 
 /// What the stores held.
@@ -91,7 +103,7 @@ struct Entry {
 impl Logout {
     /// A logout as the command line asks for it.
     pub fn new(options: LogoutOptions) -> Self {
-        Self { options, revoked: false, phase: Phase::New }
+        Self { options, revoked: false, not_revoked: None, phase: Phase::New }
     }
 
     fn lock(&mut self, cx: &mut Context<'_>) -> Step<LoggedOut> {
@@ -105,7 +117,7 @@ impl Logout {
             // Dead already, by our own lost answer or by somebody else.
             Err(failure) if failure.code == "invalid_api_key" => self.revoked = true,
             Err(failure) if failure.code == NOT_SIGNED_IN => {}
-            Err(failure) => cx.show(Notice::NotRevoked { reason: failure.message }),
+            Err(failure) => self.not_revoked = Some(Box::new(failure)),
         }
         self.lock(cx)
     }
@@ -165,7 +177,8 @@ impl Logout {
         seen: Seen,
         target: Option<Box<Record>>,
     ) -> Step<LoggedOut> {
-        let Seen { ledger, failed, .. } = seen;
+        let others = others(target.as_deref(), &seen);
+        let Seen { ledger, mut failed, .. } = seen;
         // What could be read is settled now: deleted, gone, or replaced by a newer login.
         let mut unsettled = ledger.unsettled;
         unsettled.retain(|u| failed.iter().any(|(backend, _)| *backend == u.backend));
@@ -184,22 +197,27 @@ impl Logout {
                     unsettled.push(left);
                 }
             }
-            cx.show(Notice::StaleEntry { backend: *backend, failure: failure.clone() });
         }
         // Where nothing was found, whatever could not be read may be what was looked for.
         let matters = |(backend, failure): &(Backend, StoreFailure)| {
             ledger.backend == Some(*backend) || (target.is_none() && failure.kind != StoreFailureKind::Absent)
         };
-        let hidden = failed.into_iter().find(matters);
+        let hidden = failed.iter().find(|failed| matters(failed)).cloned();
+        failed.retain(|(backend, failure)| {
+            failure.kind != StoreFailureKind::Absent || ledger.backend == Some(*backend)
+        });
+        failed.dedup_by_key(|(backend, _)| *backend);
         let active = if is_active { None } else { ledger.active.clone() };
         let backend = ledger.backend;
         let logged_out = LoggedOut {
             was_signed_in: target.is_some(),
             workspace: target.and_then(|record| record.workspace.as_deref().cloned()),
             revoked: self.revoked,
+            not_revoked: self.not_revoked.take(),
+            others,
         };
         let id = cx.store(StoreOp::WriteLedger(Ledger { backend, active, unsettled, ..Ledger::default() }));
-        self.phase = Phase::WritingLedger(id, logged_out, hidden.map(|(_, failure)| failure));
+        self.phase = Phase::WritingLedger { id, logged_out, failed, hidden };
         Step::Pending
     }
 
@@ -246,23 +264,27 @@ impl Logout {
                 }
                 self.delete(cx, rest, seen, target)
             }
-            (Phase::WritingLedger(waited, logged_out, hidden), answer) if waited == id => {
-                if let StoreAnswer::Failed(failure) = answer {
-                    cx.show(Notice::LedgerNotWritten(failure.clone()));
-                }
-                match hidden {
-                    None => Step::Done(Ok(logged_out)),
-                    Some(failure) => {
-                        let mut failure = store_failure(failure);
-                        failure.message = format!(
-                            "a token stored there is no longer used, but could not be removed: {}",
-                            failure.message
-                        );
-                        let mend =
-                            failure.next.take().map(|next| format!("{next}; then ")).unwrap_or_default();
-                        Step::fail(failure.next(format!("{mend}log out again")))
+            (Phase::WritingLedger { id: waited, logged_out, failed, hidden }, answer) if waited == id => {
+                let not_marked = if let StoreAnswer::Failed(failure) = answer { Some(failure) } else { None };
+                match (hidden, not_marked) {
+                    (None, Some(failure)) => cx.show(Notice::LedgerNotWritten(failure.clone())),
+                    (hidden, None) => {
+                        let told = hidden.as_ref().map(|(backend, _)| *backend);
+                        for (backend, failure) in failed.into_iter().filter(|(b, _)| Some(*b) != told) {
+                            cx.show(Notice::StaleEntry { backend, failure });
+                        }
+                        if let Some((_, failure)) = hidden {
+                            let what = "a token stored there is no longer used, but could not be removed";
+                            return Step::fail(log_out_again(failure, what));
+                        }
+                    }
+                    (Some((_, failure)), Some(_)) => {
+                        let what = "you may still be signed in: a token stored there could neither be removed \
+                            nor marked as forgotten";
+                        return Step::fail(log_out_again(failure, what));
                     }
                 }
+                Step::Done(Ok(logged_out))
             }
             (phase, _) => {
                 self.phase = phase;
@@ -303,16 +325,38 @@ impl Logic for Logout {
     }
 }
 
+fn log_out_again(failure: StoreFailure, what: &str) -> Failure {
+    let mut failure = store_failure(failure);
+    failure.message = format!("{what}: {}", failure.message);
+    let mend = failure.next.take().map(|next| format!("{next}; then ")).unwrap_or_default();
+    failure.next(format!("{mend}log out again"))
+}
+
+/// Whether a record is the target's, or its workspace's.
+fn is_of(record: &Record, target: Option<&Record>) -> bool {
+    target.is_some_and(|target| {
+        record.version() == target.version() || (target.slug().is_some() && record.slug() == target.slug())
+    })
+}
+
+/// The workspaces that can still be used.
+fn others(target: Option<&Record>, seen: &Seen) -> BTreeSet<String> {
+    let stays = |(backend, slot, record): &&(Backend, Slot, Record)| {
+        !is_of(record, target) && is_settled(&seen.ledger, *backend, slot, record)
+    };
+    let slug = |(_, slot, record): &(Backend, Slot, Record)| match slot {
+        Slot::Workspace(slug) => Some(slug.clone()),
+        Slot::Active => record.slug().map(str::to_owned),
+    };
+    seen.entries.iter().filter(stays).filter_map(slug).collect()
+}
+
 /// Everything that holds the target: its workspace's slots and the active ones, and what waits to be removed.
 fn entries_of(target: Option<&Record>, seen: &Seen) -> VecDeque<Entry> {
     seen.entries
         .iter()
         .filter(|(backend, slot, record)| {
-            let same = target.is_some_and(|target| {
-                record.version() == target.version()
-                    || (target.slug().is_some() && record.slug() == target.slug())
-            });
-            same || !is_settled(&seen.ledger, *backend, slot, record)
+            is_of(record, target) || !is_settled(&seen.ledger, *backend, slot, record)
         })
         .map(|(backend, slot, record)| Entry {
             backend: *backend,

@@ -162,11 +162,6 @@ pub enum Notice {
         /// Where it is.
         origin: Origin,
     },
-    /// The key could not be revoked on the server; it is forgotten here all the same.
-    NotRevoked {
-        /// Why.
-        reason: String,
-    },
 }
 
 /// What the last poll of a pairing said.

@@ -40,8 +40,11 @@ fn the_active_workspace_is_forgotten_the_others_stay() {
     assert_eq!(world.token(KEYCHAIN, &slot("blue")), None);
     assert_eq!(world.token(KEYCHAIN, &slot("acme")), Some("pt_live_a"));
     assert!(!is_signed_in(&mut world));
+    assert_eq!(logged_out.others, ["acme".to_owned()].into());
     // Again: nothing left to do, and no error.
-    assert!(!logout(&mut world, None, false).unwrap().was_signed_in);
+    let again = logout(&mut world, None, false).unwrap();
+    assert!(!again.was_signed_in);
+    assert_eq!(again.others, ["acme".to_owned()].into());
     assert_eq!(world.token(KEYCHAIN, &slot("acme")), Some("pt_live_a"));
 }
 
@@ -86,6 +89,19 @@ fn what_cannot_be_reached_is_not_believed_later() {
     logout(&mut world, None, false).unwrap();
     assert_eq!(world.token(KEYCHAIN, &Slot::Active), None);
     assert_eq!(world.token(KEYCHAIN, &slot("acme")), Some("pt_live_a"));
+}
+
+#[test]
+fn what_can_neither_be_removed_nor_marked_is_not_said_to_be_forgotten() {
+    let mut world = two_workspaces();
+    world.broken.insert(KEYCHAIN, StoreFailureKind::Locked);
+    world.ledger_full = true;
+    let failure = logout(&mut world, None, false).unwrap_err();
+    assert_eq!((failure.exit, failure.code.as_ref()), (Exit::Store, "store_locked"));
+    assert!(failure.message.starts_with("you may still be signed in"), "{}", failure.message);
+    assert!(world.notices.is_empty(), "{:?}", world.notices);
+    world.broken.clear();
+    assert!(is_signed_in(&mut world));
 }
 
 #[test]
@@ -136,7 +152,7 @@ fn a_key_that_cannot_be_revoked_is_forgotten_all_the_same() {
     world.server = Box::new(|_| Ok(envelope(500, "server_error")));
     let logged_out = logout(&mut world, None, true).unwrap();
     assert!(logged_out.was_signed_in && !logged_out.revoked);
-    assert!(world.notices.iter().any(|notice| matches!(notice, Notice::NotRevoked { .. })));
+    assert_eq!(logged_out.not_revoked.unwrap().exit, Exit::Server);
     assert_eq!(world.token(KEYCHAIN, &Slot::Active), None);
     // Dead already: that is as good as revoked, and nothing to tell.
     let mut world = two_workspaces();
@@ -146,8 +162,8 @@ fn a_key_that_cannot_be_revoked_is_forgotten_all_the_same() {
     // Another issuer's key is not revoked there, and that is said.
     let mut world = two_workspaces();
     world.service = world::elsewhere();
-    assert!(!logout(&mut world, None, true).unwrap().revoked);
-    assert!(world.notices.iter().any(|notice| matches!(notice, Notice::NotRevoked { .. })));
+    let logged_out = logout(&mut world, None, true).unwrap();
+    assert!(!logged_out.revoked && logged_out.not_revoked.is_some());
 }
 
 #[test]

@@ -99,9 +99,22 @@ fn without_revoking_nobody_is_told() {
     let mut world = signed_in(true, |_| panic!("nothing is sent"));
     let done = sign_out(&mut world, false);
     assert_eq!(done.revocation, Revocation::NotAsked);
-    assert!(done.cleared.unwrap().was_connected());
+    assert!(done.cleared.unwrap().was_connected);
     assert!(held(&world).is_tombstone());
     assert_eq!(find(&mut world).unwrap_err().1, "not_signed_in");
+}
+
+#[test]
+fn what_can_neither_be_removed_nor_marked_is_told_as_still_used() {
+    for ledger_full in [false, true] {
+        let mut world = signed_in(true, |_| panic!("nothing is sent"));
+        world.unwritable.insert(Backend::File, StoreFailureKind::Refused);
+        world.ledger_full = ledger_full;
+        let cleared = sign_out(&mut world, false).cleared.unwrap();
+        assert!(cleared.was_connected && cleared.failed().count() > 0);
+        assert_eq!(cleared.is_still_connected, ledger_full);
+        assert_eq!(find(&mut world).is_ok(), ledger_full);
+    }
 }
 
 #[test]
@@ -206,7 +219,7 @@ fn why_tokens_that_another_program_stored_are_not_revoked_is_told() {
     world.service.bare_issuer = world.service.issuer.clone();
     let done = sign_out(&mut world, true);
     assert_eq!(done.revocation, Revocation::Refused("another program stored them".into()));
-    assert!(done.cleared.unwrap().was_connected());
+    assert!(done.cleared.unwrap().was_connected);
     assert_eq!(world.stores[&Backend::File].get(&Slot::Active), None);
 }
 
@@ -321,7 +334,7 @@ fn what_is_still_to_be_revoked_is_resumed() {
     let mut world = revoking(ok);
     let done = resume(&mut world);
     assert_eq!((done.revocation, world.sent.len()), (Revocation::Done, 2));
-    assert!(done.cleared.unwrap().was_connected() && held(&world).is_tombstone());
+    assert!(done.cleared.unwrap().was_connected && held(&world).is_tombstone());
 }
 
 #[test]

@@ -190,7 +190,7 @@ pub fn nobody_signed_in(printer: Printer) -> ExitCode {
 pub fn signed_out(printer: Printer, profile: &Profile, signed_out: &SignedOut) -> ExitCode {
     let SignedOut { cleared, revocation } = signed_out;
     let failed: Vec<_> = cleared.iter().flat_map(|cleared| cleared.failed()).collect();
-    let was_signed_in = cleared.as_ref().is_none_or(|cleared| cleared.was_connected());
+    let was_signed_in = cleared.as_ref().is_none_or(|cleared| cleared.was_connected);
     let (word, reason) = revocation_words(revocation);
     if printer.json {
         let places = cleared.iter().flat_map(|cleared| &cleared.places);
@@ -205,6 +205,9 @@ pub fn signed_out(printer: Printer, profile: &Profile, signed_out: &SignedOut) -
     } else {
         let issuer = harmless(profile.oauth.issuer.as_deref().unwrap_or(&profile.name));
         match (was_signed_in, failed.is_empty()) {
+            _ if cleared.as_ref().is_some_and(|cleared| cleared.is_still_connected) => printer.line(&format!(
+                "{YELLOW}✗{RESET} Still signed in to {issuer}: the tokens could neither be removed nor marked as forgotten"
+            )),
             (_, false) => {
                 printer.line(&format!("{YELLOW}✗{RESET} Not everything of {issuer} could be removed"))
             }

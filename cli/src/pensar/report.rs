@@ -67,7 +67,7 @@ pub fn disconnected(printer: Printer, service: &Service, disconnected: &Disconne
     if printer.json {
         printer.json(&json!({
             "event": "disconnected",
-            "was_connected": disconnected.was_connected(),
+            "was_connected": disconnected.was_connected,
             "workspace": workspace_json(disconnected.workspace.as_ref()),
             "places": disconnected.places.iter().map(cleared_json).collect::<Vec<_>>(),
         }));
@@ -203,7 +203,9 @@ fn is_stale(records: &[(Slot, Record)]) -> bool {
 }
 
 fn show_cleared(printer: Printer, service: &Service, disconnected: &Disconnected, failed: bool) {
-    if disconnected.was_connected() {
+    if disconnected.is_still_connected {
+        printer.line(&format!("{YELLOW}✗{RESET} Still connected to {}: the session could neither be removed nor marked as ended", service.name));
+    } else if disconnected.was_connected {
         let from =
             disconnected.workspace.as_ref().map(|workspace| format!(" ({})", harmless(&workspace.slug)));
         let from = from.unwrap_or_default();

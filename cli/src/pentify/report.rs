@@ -14,11 +14,11 @@ use doorkey_core::record::{Slot, Workspace};
 use doorkey_core::resolve::{Resolved, Source};
 use doorkey_core::service::Service;
 use doorkey_core::status::StatusReport;
-use doorkey_core::text::harmless;
+use doorkey_core::text::{harmless, quoted};
 use doorkey_core::token::shown_prefix;
 use serde_json::{Value, json};
 
-use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW, check_json, sentence};
+use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW, check_json, reason_json, sentence};
 use crate::surface::name;
 
 /// The end of a login.
@@ -61,24 +61,41 @@ pub fn token_kept(printer: Printer, service: &Service, kept: &Kept) {
 }
 
 /// The end of a logout.
-pub fn logged_out(printer: Printer, service: &Service, logged_out: &LoggedOut, variable_set: bool) {
-    let LoggedOut { was_signed_in, workspace, revoked } = logged_out;
+pub fn logged_out(printer: Printer, service: &Service, named: Option<&str>, told: &LoggedOut) -> ExitCode {
+    let LoggedOut { was_signed_in, workspace, revoked, not_revoked, others } = told;
     if printer.json {
         printer.json(&json!({"event": "signed_out", "was_signed_in": was_signed_in, "revoked": revoked,
-            "workspace": workspace_json(workspace.as_ref())}));
+            "not_revoked": not_revoked.as_deref().map(reason_json),
+            "workspace": workspace_json(workspace.as_ref()), "others": others}));
     } else if *was_signed_in {
         printer.line(&format!("{GREEN}✓{RESET} Signed out{}", of_workspace(workspace.as_ref())));
+    } else if let Some(named) = named {
+        printer.line(&format!("Not signed in to workspace {:?}; nothing to forget", harmless(named)));
     } else {
         printer.line("Not signed in; nothing to forget");
+    }
+    if !printer.json && !others.is_empty() {
+        let slugs: Vec<String> = others.iter().map(|slug| harmless(slug)).collect();
+        printer.message(&format!("Tokens of other workspaces stay stored: {}", slugs.join(", ")));
+        printer.next(&format!(
+            "`{} logout --workspace {}` forgets that one",
+            service.command,
+            quoted(&slugs[0])
+        ));
+    }
+    if let Some(failure) = not_revoked {
+        if !printer.json {
+            printer.warning(&format!("the key could not be revoked: {}", failure.message));
+            printer.next(&format!("revoke it at {}", service.keys_page()));
+        }
+        return ExitCode::from(failure.exit.code());
     }
     if *revoked && !printer.json {
         printer.line("  the key is revoked");
     } else if *was_signed_in && !revoked && !service.is_sandbox() {
         printer.message(&format!("The key itself lives on; revoke it at {}", service.keys_page()));
     }
-    if variable_set {
-        printer.warning(&format!("{} is still set and will be used", service.token_variable));
-    }
+    ExitCode::SUCCESS
 }
 
 /// The status, and the exit code that goes with it.
@@ -193,7 +210,7 @@ fn status_json(service: &Service, status: &StatusReport) -> Value {
         "key": winner.map(|winner| json!({"prefix": shown_prefix(&winner.record.token)})),
         "api": service.api.origin().to_string(),
         "check": status.check.as_ref().map(check_json),
-        "reason": status.winner.as_ref().err().map(|failure| json!({"code": failure.code, "message": failure.message, "next": failure.next})),
+        "reason": status.winner.as_ref().err().map(reason_json),
         "stores": stores,
     })
 }

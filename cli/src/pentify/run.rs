@@ -153,8 +153,11 @@ impl Session<'_> {
         let (printer, service) = (self.run.printer, self.run.place.service.clone());
         let hidden = self.given.variable.is_some();
         let logged_out = self.run.drive(Task::Logout(options.clone()), Logout::new(options))?;
-        report::logged_out(printer, &service, &logged_out, hidden);
-        Ok(ExitCode::SUCCESS)
+        let code = report::logged_out(printer, &service, self.given.workspace.as_deref(), &logged_out);
+        if hidden {
+            printer.warning(&format!("{} is still set and will be used", service.token_variable));
+        }
+        Ok(code)
     }
 
     fn use_token(self, argument: Option<String>) -> Result<ExitCode, Failure> {

@@ -78,10 +78,6 @@ impl Message {
                 "could not remember where the token is: {}",
                 harmless(failure.parts().0)
             )),
-            Notice::NotRevoked { reason } => Self::warning(format!(
-                "the key could not be revoked: {reason}; revoke it at {}",
-                service.keys_page()
-            )),
             Notice::FinishingRotation => {
                 Self::plain("The session is being renewed; that is finished first, in some seconds.")
             }

@@ -158,8 +158,7 @@ pub fn rows() -> Vec<Row> {
                 assert_eq!(scene.sealed.file(".config/pentify/credentials"), r#"{"v":2,"records":{}}"#)
             },
 
-            stderr: "warning: an older token may remain in the credentials file, which cannot be reached: a newer version of this program wrote ~/.config/pentify/credentials (form 2); it will not be used\n\
-                error: a token stored there is no longer used, but could not be removed: a newer version of this program wrote ~/.config/pentify/credentials (form 2)\n\
+            stderr: "error: a token stored there is no longer used, but could not be removed: a newer version of this program wrote ~/.config/pentify/credentials (form 2)\n\
                 \x20 → use that version; then log out again",
             ..ROW
         },

@@ -111,7 +111,8 @@ pub fn connected(advice: Advice) -> Done {
 pub fn disconnected() -> Done {
     Done::Disconnected(Ok(Disconnected {
         workspace: record().workspace.as_deref().cloned(),
-        places: Vec::new(),
+        was_connected: true,
+        ..Disconnected::default()
     }))
 }
 

@@ -162,7 +162,7 @@ fn an_older_deployment_gives_a_key_that_does_not_rotate() {
     let status = world.status();
     world.finish(status).unwrap();
     assert_eq!(world.record().slug(), Some("acme"));
-    assert!(disconnect(&mut world).unwrap().was_connected());
+    assert!(disconnect(&mut world).unwrap().was_connected);
     assert_eq!(world.token().unwrap_err().code, "not_signed_in");
 }
 
@@ -260,9 +260,9 @@ fn a_place_that_cannot_be_cleared_is_told() {
     world.disk.broken.insert(Backend::Keychain, StoreFailureKind::Locked);
     let disconnected = disconnect(&mut world).unwrap();
     assert_eq!(disconnected.failed().count(), 1);
-    assert!(!disconnected.was_connected());
+    assert!(!disconnected.was_connected);
     world.disk.broken.clear();
-    assert!(disconnect(&mut world).unwrap().was_connected());
+    assert!(disconnect(&mut world).unwrap().was_connected);
     assert!(world.record().is_tombstone());
 }
 
