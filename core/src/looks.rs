@@ -71,6 +71,18 @@ pub(crate) fn is_settled(ledger: &Ledger, backend: Backend, slot: &Slot, record:
     })
 }
 
+/// Whether an entry is out of date: it waits to be removed, or the newest login, which rests in another backend, has made
+/// it old. Such an entry is not used. That of another workspace is: nothing newer takes its place.
+pub fn is_stale(ledger: &Ledger, looks: &[Look], backend: Backend, slot: &Slot, record: &Record) -> bool {
+    if !is_settled(ledger, backend, slot, record) {
+        return true;
+    }
+    let Some(home) = ledger.backend.filter(|home| *home != backend) else { return false };
+    let newest =
+        looks.iter().filter(|(looked, _)| *looked == home).filter_map(|(_, look)| look.as_ref().ok());
+    newest.flatten().any(|(held, newer)| held == slot && newer.token != record.token)
+}
+
 /// Slug first, then exact name; the first backend that has it wins.
 pub(crate) fn by_workspace(
     found: Vec<(Backend, Record)>,
@@ -96,4 +108,54 @@ pub(crate) fn by_workspace(
         .next("name one by its slug"));
     }
     Ok(hits.into_iter().next())
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::record::Generation;
+    use crate::secret::Secret;
+    use crate::store::Unsettled;
+
+    fn record(generation: &str) -> Record {
+        Record { generation: Generation::parse(generation), ..Record::bare(Secret::from(generation)) }
+    }
+
+    #[test]
+    fn an_entry_is_stale_beside_a_newer_login_or_when_it_waits_to_be_removed() {
+        let look = |backend, generation| (backend, Ok(vec![(Slot::Active, record(generation))]));
+        let both = [look(Backend::Keychain, "a.1"), look(Backend::File, "b.1")];
+        let stale = |ledger: &Ledger, looks: &[Look], backend| {
+            let generation = if backend == Backend::File { "b.1" } else { "a.1" };
+            is_stale(ledger, looks, backend, &Slot::Active, &record(generation))
+        };
+        let newest_in = |backend| Ledger { backend, ..Ledger::default() };
+        let in_file = newest_in(Some(Backend::File));
+        assert!(stale(&in_file, &both, Backend::Keychain) && !stale(&in_file, &both, Backend::File));
+        assert!(!stale(&in_file, &both[..1], Backend::Keychain), "nothing newer was seen");
+        assert!(!stale(&newest_in(None), &both, Backend::Keychain));
+        let copies = [look(Backend::Keychain, "a.1"), look(Backend::File, "a.1")];
+        assert!(!stale(&in_file, &copies, Backend::Keychain), "the same token");
+        for (version, waits) in [(None, true), (Some("a.1"), true), (Some("a.2"), false)] {
+            let version = version.map(|text| record(text).version());
+            let unsettled = vec![Unsettled { backend: Backend::Keychain, slot: Slot::Active, version }];
+            let ledger = Ledger { unsettled, ..Ledger::default() };
+            assert_eq!(stale(&ledger, &both, Backend::Keychain), waits);
+            assert!(!stale(&ledger, &both, Backend::File));
+        }
+    }
+
+    #[test]
+    fn a_newer_login_for_one_workspace_leaves_those_for_others() {
+        let ledger = Ledger { backend: Some(Backend::Keychain), ..Ledger::default() };
+        let slot = |slug: &str| Slot::Workspace(slug.into());
+        let newest = vec![(Slot::Active, record("b.1")), (slot("b"), record("b.1"))];
+        let older = [(Slot::Active, true), (slot("b"), true), (slot("a"), false)];
+        let looks = [(Backend::Keychain, Ok(newest))];
+        for (slot, stale) in older {
+            assert_eq!(is_stale(&ledger, &looks, Backend::File, &slot, &record("a.1")), stale, "{slot:?}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::http::{HttpRequest, HttpResponse, Method};
-use crate::looks::{Look, is_settled, pick, reading_order};
+use crate::looks::{Look, is_stale, pick, reading_order};
 use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
 use crate::record::{Backend, Record, Slot};
 use crate::resolve::{Given, Resolved, given_token};
@@ -51,17 +51,9 @@ pub struct StatusReport {
 }
 
 impl StatusReport {
-    /// Whether an entry is out of date: it waits to be removed, or the newest login, which rests in another backend,
-    /// has made it old. Such an entry is not used.
+    /// Whether an entry of the stores is out of date.
     pub fn is_stale(&self, backend: Backend, slot: &Slot, record: &Record) -> bool {
-        if !is_settled(&self.ledger, backend, slot, record) {
-            return true;
-        }
-        let Some(home) = self.ledger.backend.filter(|home| *home != backend) else { return false };
-        let held = self.stores.iter().flatten().filter(|(looked, _)| *looked == home);
-        held.filter_map(|(_, look)| look.as_ref().ok())
-            .flatten()
-            .any(|(newer, held)| *newer == *slot && held.token != record.token)
+        is_stale(&self.ledger, self.stores.as_deref().unwrap_or_default(), backend, slot, record)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the stores hold of one login, and its lock.
 
 use doorkey_core::record::{Backend, Record, Slot};
+use doorkey_core::resolve::Look;
 use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
 use doorkey_core::text::harmless;
 use doorkey_store::LockState;
@@ -19,9 +20,6 @@ pub struct Stored {
     /// Whether the newest one went to the keychain.
     pub in_keychain: bool,
 }
-
-/// What one kind of place holds.
-pub type Held = (Backend, Vec<(Slot, Record)>);
 
 impl Stored {
     /// The same of one more.
@@ -47,16 +45,13 @@ pub fn look(login: &mut Login, trusts_files: bool, keychain_answers: bool) -> St
             return Stored { findings, ..Stored::default() };
         }
     };
-    let mut held: Vec<Held> = Vec::new();
+    let mut looks: Vec<Look> = Vec::new();
     for &backend in login.service.backends {
         if backend == Backend::Keychain && !keychain_answers {
             continue;
         }
         match login.vault.perform(StoreOp::LoadAll(backend)) {
-            StoreAnswer::Records(mut records) => {
-                records.retain(|(_, record)| !record.is_tombstone());
-                held.push((backend, records));
-            }
+            StoreAnswer::Records(records) => looks.push((backend, Ok(records))),
             answer => {
                 let unreadable = |failure| unreadable(backend, failure, login.needs_passphrase);
                 findings.extend(failed(&answer).map(unreadable));
@@ -64,13 +59,21 @@ pub fn look(login: &mut Login, trusts_files: bool, keychain_answers: bool) -> St
         }
     }
     let is_sound = findings.iter().all(|finding| !finding.is_problem());
-    let leftovers = leftovers::look(login, &ledger, &held);
-    let any = held.iter().any(|(_, records)| !records.is_empty());
-    if is_sound && leftovers.is_empty() && !held.is_empty() {
-        findings.push(Finding::ok(Check::Credentials, whole(login, &held)));
+    let leftovers = leftovers::look(login, &ledger, &looks);
+    let any = held(&looks).next().is_some();
+    if is_sound && leftovers.is_empty() && !looks.is_empty() {
+        findings.push(Finding::ok(Check::Credentials, whole(login, &looks)));
     }
     findings.extend(leftovers);
     Stored { findings, any, in_keychain: ledger.backend == Some(Backend::Keychain) }
+}
+
+/// Every credential that was seen, and where. The mark of a logout is none.
+pub fn held(looks: &[Look]) -> impl Iterator<Item = (Backend, &Slot, &Record)> {
+    let readable = looks.iter().filter_map(|(backend, look)| Some((*backend, look.as_ref().ok()?)));
+    let entries = readable
+        .flat_map(|(backend, records)| records.iter().map(move |(slot, record)| (backend, slot, record)));
+    entries.filter(|(.., record)| !record.is_tombstone())
 }
 
 fn lock(login: &mut Login) -> Vec<Finding> {
@@ -110,8 +113,8 @@ fn unreadable(backend: Backend, failure: &StoreFailure, needs_passphrase: bool) 
     Finding::store(Check::Credentials, code, failure, "move it away and sign in again")
 }
 
-fn whole(login: &Login, held: &[Held]) -> String {
-    let place = held.iter().find(|(_, records)| !records.is_empty()).map(|(backend, _)| name(*backend));
+fn whole(login: &Login, looks: &[Look]) -> String {
+    let place = held(looks).next().map(|(backend, ..)| name(backend));
     of(login, &place.map_or_else(|| "none is stored".to_owned(), |place| format!("stored in the {place}")))
 }
 

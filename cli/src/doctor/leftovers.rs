@@ -1,54 +1,51 @@
 //! What lies in the stores and should not, or not there.
 
 use doorkey_core::failure::Exit;
-use doorkey_core::record::{Backend, Record, Slot};
+use doorkey_core::record::Backend;
+use doorkey_core::resolve::{Look, is_stale};
 use doorkey_core::rotation::Journal;
 use doorkey_core::store::{Ledger, StoreAnswer, StoreOp};
 use doorkey_core::verdict::no_renewal;
 
 use super::Login;
-use super::credentials::{Held, of};
+use super::credentials::{held, of};
 use super::finding::{Check, Finding};
 use crate::surface::name;
 use crate::token::left_of;
 
 /// Looks at what was found of one login, and for what may be left of it elsewhere.
-pub fn look(login: &mut Login, ledger: &Ledger, held: &[Held]) -> Vec<Finding> {
-    let mut findings = entries(login, ledger, held);
-    findings.extend(ending(login, ledger, held));
+pub fn look(login: &mut Login, ledger: &Ledger, looks: &[Look]) -> Vec<Finding> {
+    let mut findings = entries(login, ledger, looks);
+    findings.extend(ending(login, ledger, looks));
     findings.extend(plain_file(login));
     findings.extend(emergency(login));
     findings.extend(plain_settings(login));
     findings
 }
 
-fn entries(login: &Login, ledger: &Ledger, held: &[Held]) -> Vec<Finding> {
+fn entries(login: &Login, ledger: &Ledger, looks: &[Look]) -> Vec<Finding> {
     let command = login.service.login_command();
     let mut findings = Vec::new();
-    for (backend, records) in held {
-        for (slot, record) in records {
-            let place = name(*backend);
-            if is_stale(ledger, held, *backend, slot, record) {
-                let message = format!("an older login is left in the {place}, and is not used");
-                let remedy = format!("{command}, which removes it");
-                findings.push(warning(login, "stale_entry", &message, remedy));
-            } else if record.generation.is_none() {
-                let message = format!("another program stored the credential in the {place}");
-                let remedy = format!("{command} to have one of its own");
-                findings.push(warning(login, "foreign_entry", &message, remedy));
-            }
+    for (backend, slot, record) in held(looks) {
+        let place = name(backend);
+        if is_stale(ledger, looks, backend, slot, record) {
+            let message = format!("an older login is left in the {place}, and is not used");
+            let remedy = format!("{command}, which removes it");
+            findings.push(warning(login, "stale_entry", &message, remedy));
+        } else if record.generation.is_none() {
+            let message = format!("another program stored the credential in the {place}");
+            let remedy = format!("{command} to have one of its own");
+            findings.push(warning(login, "foreign_entry", &message, remedy));
         }
     }
     findings
 }
 
 /// A session that ends with its access token, or has.
-fn ending(login: &Login, ledger: &Ledger, held: &[Held]) -> Option<Finding> {
-    let records =
-        held.iter().flat_map(|(backend, records)| records.iter().map(move |entry| (*backend, entry)));
+fn ending(login: &Login, ledger: &Ledger, looks: &[Look]) -> Option<Finding> {
     let mut used =
-        records.filter(|(backend, (slot, record))| !is_stale(ledger, held, *backend, slot, record));
-    used.find_map(|(_, (_, record))| {
+        held(looks).filter(|(backend, slot, record)| !is_stale(ledger, looks, *backend, slot, record));
+    used.find_map(|(.., record)| {
         let failure = no_renewal(&login.service, record)?;
         let rotation = record.rotation.as_ref()?;
         let lives = rotation
@@ -110,50 +107,4 @@ fn plain_settings(login: &mut Login) -> Option<Finding> {
 
 fn warning(login: &Login, code: &'static str, message: &str, remedy: String) -> Finding {
     Finding::warning(Check::Credentials, code, of(login, message), remedy)
-}
-
-/// Whether it waits to be removed, or the newest login, which rests elsewhere, has made it old.
-fn is_stale(ledger: &Ledger, held: &[Held], backend: Backend, slot: &Slot, record: &Record) -> bool {
-    let waits = ledger.unsettled.iter().any(|entry| {
-        let is_it = entry.version.as_ref().is_none_or(|version| *version == record.version());
-        entry.backend == backend && entry.slot == *slot && is_it
-    });
-    let newer = |home: Backend| {
-        home != backend && held.iter().any(|(place, records)| *place == home && !records.is_empty())
-    };
-    waits || ledger.backend.is_some_and(newer)
-}
-
-#[cfg(test)]
-mod tests {
-    use doorkey_core::record::Generation;
-    use doorkey_core::secret::Secret;
-    use doorkey_core::store::Unsettled;
-
-    use super::*;
-
-    fn record(generation: &str) -> Record {
-        Record { generation: Generation::parse(generation), ..Record::bare(Secret::from("token")) }
-    }
-
-    #[test]
-    fn an_entry_is_stale_beside_a_newer_login_or_when_it_waits_to_be_removed() {
-        let entry = |backend| (backend, vec![(Slot::Active, record("a.1"))]);
-        let both = [entry(Backend::Keychain), entry(Backend::File)];
-        let newest_in = |backend| Ledger { backend, ..Ledger::default() };
-        let stale = |ledger: &Ledger, held: &[Held], backend| {
-            is_stale(ledger, held, backend, &Slot::Active, &record("a.1"))
-        };
-        let in_file = newest_in(Some(Backend::File));
-        assert!(stale(&in_file, &both, Backend::Keychain) && !stale(&in_file, &both, Backend::File));
-        assert!(!stale(&in_file, &both[..1], Backend::Keychain), "nothing newer was seen");
-        assert!(!stale(&newest_in(None), &both, Backend::Keychain));
-        for (version, waits) in [(None, true), (Some("a.1"), true), (Some("a.2"), false)] {
-            let version = version.map(|text| record(text).version());
-            let unsettled = vec![Unsettled { backend: Backend::Keychain, slot: Slot::Active, version }];
-            let ledger = Ledger { unsettled, ..Ledger::default() };
-            assert_eq!(stale(&ledger, &both, Backend::Keychain), waits);
-            assert!(!stale(&ledger, &both, Backend::File));
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::desktop::{Desktop, PROMPTER, Services};
 use crate::sealed::bus::SilentBus;
-use crate::setup::{Seen, Setup};
+use crate::setup::{Seen, Setup, TOKEN};
 
 fn seen_on(desktop: &Desktop, setup: &mut Setup) -> Seen {
     for (variable, value) in desktop.environment() {
@@ -70,4 +70,21 @@ fn a_locked_one() {
     seen_on(&desktop, &mut setup).expect(0, &["(keychain_locked)"]);
     setup.put("state.json", r#"{"v":1,"backend":"keychain","active":"acme"}"#);
     seen_on(&desktop, &mut setup).expect(6, &["keychain_locked"]);
+}
+
+/// As `pentify login` leaves it: for one workspace while there was no keychain, then for another with one.
+#[test]
+fn the_token_of_another_workspace_is_not_stale() {
+    let mut setup = Setup::pentify("workspaces");
+    let credentials = std::fs::read_to_string(setup.config().join("credentials")).unwrap();
+    let without_active = credentials.replace(r#","active":"acme""#, "");
+    assert_ne!(without_active, credentials);
+    setup.put("credentials", &without_active);
+    setup.put("state.json", r#"{"v":1,"backend":"keychain","active":"other"}"#);
+    let desktop = Desktop::start("doctor-workspaces", Services::None).with_unlocked_keyring();
+    let entry = ["store", "--label=x", "service", "pentify-terminal", "username", "api-token"];
+    desktop.run("secret-tool", &entry, "pt_live_ofanotherprogram000");
+    seen_on(&desktop, &mut setup).expect(0, &["(foreign_entry)"]);
+    let token = setup.run("pentify", &["--workspace", "acme", "token"]).expect(0);
+    assert_eq!(token.stdout.trim_end(), TOKEN);
 }
