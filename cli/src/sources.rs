@@ -6,10 +6,12 @@ use std::time::Duration;
 use doorkey_blocking::{Clock, SystemClock};
 use doorkey_core::disconnect::Place;
 use doorkey_core::record::Record;
+use doorkey_core::resolve::{Look, holds_credential};
 use doorkey_core::rotation::{Access, Journal};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::sources::{Source, Standing};
+use doorkey_core::store::StoreFailure;
 use doorkey_core::text::harmless;
 use serde_json::{Value, json};
 
@@ -31,6 +33,18 @@ pub fn show(printer: Printer, service: &Service, sources: &[Source]) {
 /// The same for scripts.
 pub fn to_json(service: &Service, sources: &[Source]) -> Vec<Value> {
     sources.iter().map(|source| source_json(service, source)).collect()
+}
+
+/// What is left in the backends that do not hold the session, and why one of them could not be looked into.
+pub fn show_elsewhere(printer: Printer, looks: &[Look]) {
+    for (backend, look) in looks {
+        let words = match look {
+            Ok(records) if holds_credential(records) => "an older login is left there (not used)".to_owned(),
+            Ok(_) => continue,
+            Err(failure) => not_usable(failure),
+        };
+        printer.line(&format!("  {}: {YELLOW}{words}{RESET}", name(*backend)));
+    }
 }
 
 /// How long an access token lives by the clock that runs since the machine was started, if it still does, and by the wall
@@ -62,11 +76,13 @@ fn standing(source: &Source) -> String {
         (Standing::Rejected, _) => "not used".to_owned(),
         (Standing::Hidden, Place::Emergency) => "not used, of another login or older".to_owned(),
         (Standing::Hidden, _) => "not used, hidden by what is".to_owned(),
-        (Standing::Failed(failure), _) => {
-            format!("not usable ({}): {}", failure.kind.as_str(), harmless(&failure.detail))
-        }
+        (Standing::Failed(failure), _) => not_usable(failure),
     };
     format!("{YELLOW}{words}{RESET}")
+}
+
+fn not_usable(failure: &StoreFailure) -> String {
+    format!("not usable ({}): {}", failure.kind.as_str(), harmless(&failure.detail))
 }
 
 fn facts(service: &Service, record: &Record) -> Vec<String> {

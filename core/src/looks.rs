@@ -71,6 +71,11 @@ pub(crate) fn is_settled(ledger: &Ledger, backend: Backend, slot: &Slot, record:
     })
 }
 
+/// Whether there is anything but the mark of a logout.
+pub fn holds_credential(records: &[(Slot, Record)]) -> bool {
+    records.iter().any(|(_, record)| !record.is_tombstone())
+}
+
 /// Whether an entry is out of date: it waits to be removed, or the newest login, which rests in another backend, has made
 /// it old. Such an entry is not used. That of another workspace is: nothing newer takes its place.
 pub fn is_stale(ledger: &Ledger, looks: &[Look], backend: Backend, slot: &Slot, record: &Record) -> bool {
@@ -121,6 +126,13 @@ mod tests {
 
     fn record(generation: &str) -> Record {
         Record { generation: Generation::parse(generation), ..Record::bare(Secret::from(generation)) }
+    }
+
+    #[test]
+    fn the_mark_of_a_logout_is_no_credential() {
+        let mark = Record::tombstone(Generation { login: "a".into(), counter: 2 });
+        let records = [(Slot::Active, mark), (Slot::Workspace("a".into()), record("a.1"))];
+        assert!(!holds_credential(&[]) && !holds_credential(&records[..1]) && holds_credential(&records));
     }
 
     #[test]

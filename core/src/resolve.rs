@@ -17,7 +17,7 @@ use crate::store_failure::unexpected;
 use crate::time::Timestamp;
 use crate::token::{bearer_given, is_api_token, malformed_token};
 
-pub use crate::looks::{Look, is_stale};
+pub use crate::looks::{Look, holds_credential, is_stale};
 pub use crate::store_failure::store_failure;
 
 /// What the command line and the environment say about the token.

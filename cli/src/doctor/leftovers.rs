@@ -2,7 +2,7 @@
 
 use doorkey_core::failure::Exit;
 use doorkey_core::record::Backend;
-use doorkey_core::resolve::{Look, is_stale};
+use doorkey_core::resolve::{Look, holds_credential, is_stale};
 use doorkey_core::rotation::Journal;
 use doorkey_core::store::{Ledger, StoreAnswer, StoreOp};
 use doorkey_core::verdict::no_renewal;
@@ -72,7 +72,7 @@ fn plain_file(login: &mut Login) -> Option<Finding> {
     let StoreAnswer::Records(records) = login.vault.perform(StoreOp::LoadAll(Backend::File)) else {
         return None;
     };
-    records.iter().any(|(_, record)| !record.is_tombstone()).then(|| {
+    holds_credential(&records).then(|| {
         let message = "tokens are left in the credentials file as plain text, though another store is set";
         let remedy = "when no profile needs it any more, remove the file `credentials`".to_owned();
         warning(login, "plain_leftover", message, remedy)

@@ -8,6 +8,7 @@ use doorkey_core::disconnect::Place;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
 use doorkey_core::record::Record;
+use doorkey_core::resolve::holds_credential;
 use doorkey_core::revoke::Revocation;
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
@@ -309,14 +310,9 @@ fn show_status(printer: Printer, service: &Service, profile: &Profile, report: &
     if report.in_emergency_file {
         printer.line("  The newest tokens are still in the emergency file; the next renewal moves them");
     }
-    if let Some(sources) = &report.sources {
-        return sources::show(printer, service, sources);
-    }
-    for (backend, look) in &report.elsewhere {
-        if look.as_ref().is_ok_and(|records| !records.is_empty()) {
-            let place = name(*backend);
-            printer.line(&format!("  {place}: {YELLOW}an older login is left there (not used){RESET}"));
-        }
+    match &report.sources {
+        Some(looked) => sources::show(printer, service, looked),
+        None => sources::show_elsewhere(printer, &report.elsewhere),
     }
 }
 
@@ -349,7 +345,7 @@ fn status_json(service: &Service, profile: &Profile, report: &ConnectionReport, 
     let fingerprint = |token: &Secret| token.fingerprint().as_str().to_owned();
     let elsewhere = report.elsewhere.iter().map(|(backend, look)| match look {
         Ok(records) => {
-            json!({"backend": backend.as_str(), "state": "ok", "stale": !records.is_empty(), "reason": null})
+            json!({"backend": backend.as_str(), "state": "ok", "stale": holds_credential(records), "reason": null})
         }
         Err(failure) => json!({"backend": backend.as_str(), "state": failure.kind.as_str(), "stale": null,
             "reason": harmless(failure.parts().0)}),

@@ -7,7 +7,8 @@ use doorkey_core::connection::{ConnectionReport, ConnectionState};
 use doorkey_core::disconnect::{Cleared, Disconnected, Place};
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::keep::Kept;
-use doorkey_core::record::{Record, Slot};
+use doorkey_core::record::Record;
+use doorkey_core::resolve::holds_credential;
 use doorkey_core::service::{PENSAR_API, Service};
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
 use doorkey_core::text::harmless;
@@ -123,23 +124,9 @@ fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
     if report.in_emergency_file {
         printer.line("  The newest tokens are still in the emergency file; the next renewal moves them");
     }
-    if let Some(looked) = &report.sources {
-        sources::show(printer, service, looked);
-    }
-    for (backend, look) in report.elsewhere.iter().filter(|_| report.sources.is_none()) {
-        match look {
-            Ok(records) if !is_stale(records) => {}
-            Ok(_) => printer.line(&format!(
-                "  {}: {YELLOW}an older login is left there (not used){RESET}",
-                backend.as_str()
-            )),
-            Err(failure) => printer.line(&format!(
-                "  {}: {YELLOW}not usable ({}): {}{RESET}",
-                backend.as_str(),
-                failure.kind.as_str(),
-                harmless(&failure.detail)
-            )),
-        }
+    match &report.sources {
+        Some(looked) => sources::show(printer, service, looked),
+        None => sources::show_elsewhere(printer, &report.elsewhere),
     }
     let next = match &report.credential {
         Err(failure) => failure.next.clone(),
@@ -162,7 +149,7 @@ fn status_json(service: &Service, report: &ConnectionReport) -> Value {
     let ending = ending(service, report);
     let elsewhere = report.elsewhere.iter().map(|(backend, look)| {
         let (state, stale, reason) = match look {
-            Ok(records) => ("ok", Some(is_stale(records)), None),
+            Ok(records) => ("ok", Some(holds_credential(records)), None),
             Err(failure) => (failure.kind.as_str(), None, Some(harmless(&failure.detail))),
         };
         json!({"backend": backend.as_str(), "state": state, "stale": stale, "reason": reason})
@@ -195,11 +182,6 @@ fn ends(report: &ConnectionReport) -> bool {
 /// Why the session has ended, or is about to.
 fn ending(service: &Service, report: &ConnectionReport) -> Option<Failure> {
     no_renewal(service, &report.credential.as_ref().ok().filter(|_| ends(report))?.record)
-}
-
-/// Whether anything but the mark of a logout lies there.
-fn is_stale(records: &[(Slot, Record)]) -> bool {
-    records.iter().any(|(_, record)| !record.is_tombstone())
 }
 
 fn show_cleared(printer: Printer, service: &Service, disconnected: &Disconnected, failed: bool) {
