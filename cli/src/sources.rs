@@ -47,14 +47,11 @@ pub fn show_elsewhere(printer: Printer, looks: &[Look]) {
     }
 }
 
-/// How long an access token lives by the clock that runs since the machine was started, if it still does, and by the wall
-/// clock.
+/// How long an access token lives by the clock that runs since the machine was started, if that one can tell, and by the
+/// wall clock.
 pub fn both_left(service: &Service, access: &Access) -> [Option<Duration>; 2] {
-    let now = SystemClock.now();
-    let same_run = !service.boot_id.is_empty() && access.received.boot == service.boot_id;
-    let mono = same_run.then(|| now.mono.since(access.received.mono));
-    let wall = now.wall.as_unix_millis().checked_sub(access.received.wall.as_unix_millis());
-    [mono, wall.map(Duration::from_millis)].map(|age| Some(access.lifetime?.saturating_sub(age?)))
+    let ages = access.received.ages(SystemClock.now(), &service.boot_id);
+    ages.map(|age| Some(access.lifetime?.saturating_sub(age?)))
 }
 
 /// A time that people plan with.

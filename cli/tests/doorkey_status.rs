@@ -57,3 +57,21 @@ fn what_is_elsewhere_is_told_and_the_mark_of_a_logout_is_no_login() {
     assert_eq!(file.unwrap()["state"], "signed_out", "the mark is there");
     assert_eq!(told(3), (false, false.into()));
 }
+
+/// As a virtual machine that goes back to an earlier moment has it: the same run, and less time in it.
+#[test]
+fn the_time_since_receipt_is_not_told_by_a_clock_that_has_gone_back() {
+    let issuer = Issuer::start(|_| Answer::json(200, "{}"));
+    let home = Home::signed_in("doorkey-back", &issuer, &["--profile", "work"]);
+    let status = home.doorkey(&["status", "--json"]).expect(0).json();
+    assert!(status["expires_in_since_receipt"].as_u64().unwrap() <= 3600, "{status}");
+    home.change_record("work", |record| {
+        assert_ne!(record["received"]["boot"], "", "{record}");
+        record["received"]["mono"] = (record["received"]["mono"].as_u64().unwrap() + 86_400_000).into();
+    });
+    let status = home.doorkey(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["expires_in_since_receipt"], serde_json::Value::Null, "{status}");
+    for told in ["expires_in", "expires_in_by_wall_clock"] {
+        assert!(status[told].as_u64().unwrap() <= 3600, "{told}: {status}");
+    }
+}

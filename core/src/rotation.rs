@@ -104,14 +104,19 @@ impl Moment {
         }
     }
 
-    /// How long ago it was. The monotonic clock decides within one run of the machine, else the wall clock; `None`
-    /// if that one has been set back behind it.
+    /// How long ago it was by the monotonic clock, which counts within one run of the machine, and by the wall clock; `None`
+    /// by one that cannot tell, or has been set back behind it.
+    pub fn ages(&self, now: Now, boot: &str) -> [Option<Duration>; 2] {
+        let is_same_run = !boot.is_empty() && self.boot == boot && self.mono <= now.mono;
+        let mono = is_same_run.then(|| now.mono.since(self.mono));
+        let wall = now.wall.as_unix_millis().checked_sub(self.wall.as_unix_millis());
+        [mono, wall.map(Duration::from_millis)]
+    }
+
+    /// How long ago it was. The monotonic clock decides, if it can tell, else the wall clock.
     pub fn age(&self, now: Now, boot: &str) -> Option<Duration> {
-        if !boot.is_empty() && self.boot == boot && self.mono <= now.mono {
-            return Some(now.mono.since(self.mono));
-        }
-        let millis = now.wall.as_unix_millis().checked_sub(self.wall.as_unix_millis())?;
-        Some(Duration::from_millis(millis))
+        let [mono, wall] = self.ages(now, boot);
+        mono.or(wall)
     }
 }
 
@@ -188,6 +193,23 @@ mod tests {
             assert!(access.is_due(now(5, 10 * DAY + 271_000), boot));
             assert!(!access.is_due(now(5, 10 * DAY - 1), boot), "unknown: it is used until it is refused");
             assert!(access.is_alive(now(5, 10 * DAY - 1), boot));
+        }
+    }
+
+    #[test]
+    fn each_clock_tells_what_it_can() {
+        let received = Moment::new(now(1000, 10 * DAY), "boot");
+        let second = Some(Duration::from_secs(1));
+        for (mono, wall, boot, ages) in [
+            (2000, 10 * DAY + 1000, "boot", [second, second]),
+            (2000, 10 * DAY - 1, "boot", [second, None]),
+            (999, 10 * DAY + 1000, "boot", [None, second]),
+            (2000, 10 * DAY + 1000, "other", [None, second]),
+            (2000, 10 * DAY - 1, "", [None, None]),
+        ] {
+            let now = now(mono, wall);
+            assert_eq!(received.ages(now, boot), ages, "{now:?} {boot:?}");
+            assert_eq!(received.age(now, boot), ages[0].or(ages[1]), "{now:?} {boot:?}");
         }
     }
 

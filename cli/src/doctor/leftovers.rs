@@ -1,9 +1,10 @@
 //! What lies in the stores and should not, or not there.
 
+use doorkey_blocking::{Clock, SystemClock};
 use doorkey_core::failure::Exit;
 use doorkey_core::record::Backend;
 use doorkey_core::resolve::{Look, holds_credential, is_stale};
-use doorkey_core::rotation::Journal;
+use doorkey_core::rotation::{Access, Journal};
 use doorkey_core::store::{Ledger, StoreAnswer, StoreOp};
 use doorkey_core::verdict::no_renewal;
 
@@ -11,7 +12,6 @@ use super::Login;
 use super::credentials::{held, of};
 use super::finding::{Check, Finding};
 use crate::surface::name;
-use crate::token::left_of;
 
 /// Looks at what was found of one login, and for what may be left of it elsewhere.
 pub fn look(login: &mut Login, ledger: &Ledger, looks: &[Look]) -> Vec<Finding> {
@@ -48,10 +48,8 @@ fn ending(login: &Login, ledger: &Ledger, looks: &[Look]) -> Option<Finding> {
     used.find_map(|(.., record)| {
         let failure = no_renewal(&login.service, record)?;
         let rotation = record.rotation.as_ref()?;
-        let lives = rotation
-            .access
-            .as_ref()
-            .is_some_and(|access| left_of(&login.service, access).is_none_or(|left| !left.is_zero()));
+        let is_alive = |access: &Access| access.is_alive(SystemClock.now(), &login.service.boot_id);
+        let lives = rotation.access.as_ref().is_some_and(is_alive);
         let remedy = failure.next.unwrap_or_else(|| login.service.login_command());
         let message = of(login, &failure.message);
         match rotation.journal {
