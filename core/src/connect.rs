@@ -98,7 +98,7 @@ impl Connect {
         let slug = kept.record.slug();
         match &self.options.workspace {
             // Signed in, but never told where to work; or now to work elsewhere.
-            _ if slug.is_none() && kept.record.rotation.is_some() => self.choose(cx, kept),
+            _ if kept.record.lacks_workspace() => self.choose(cx, kept),
             Some(wanted) if slug != Some(wanted) && kept.record.rotation.is_some() => self.choose(cx, kept),
             _ if cx.service.person_present => {
                 self.phase = Phase::AskingToReconnect(cx.ask(Question::Reconnect), Box::new(kept));

@@ -62,6 +62,14 @@ pub struct ConnectionReport {
     pub sources: Option<Vec<Source>>,
 }
 
+impl ConnectionReport {
+    /// Whether there is a connection to a workspace, and not one that has expired.
+    pub fn is_connected(&self) -> bool {
+        let has_workspace = self.credential.as_ref().is_ok_and(|kept| !kept.record.lacks_workspace());
+        has_workspace && self.state != ConnectionState::Expired
+    }
+}
+
 /// How a credential stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConnectionState {

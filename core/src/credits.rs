@@ -69,7 +69,7 @@ impl Credits {
     fn found(&mut self, cx: &mut Context<'_>, bearer: Bearer) -> Step<CreditsReport> {
         let Bearer::Good(kept) = bearer else { return unexpected() };
         let record = kept.record;
-        if record.rotation.is_some() && record.workspace.is_none() {
+        if record.lacks_workspace() {
             return Step::fail(
                 Failure::new(Exit::Usage, "no_workspace_chosen", "no workspace has been chosen yet")
                     .next(format!("{} to choose one", cx.service.login_command())),

@@ -192,6 +192,11 @@ impl Record {
         self.workspace.as_ref().map(|workspace| workspace.slug.as_str())
     }
 
+    /// Whether it is a session that was never told where to work. An API key belongs to a workspace, which it may not name.
+    pub fn lacks_workspace(&self) -> bool {
+        self.rotation.is_some() && self.workspace.is_none()
+    }
+
     /// The record as one line of JSON; a bare token as it is.
     pub fn encode(&self) -> Secret {
         record_form::encode(self)

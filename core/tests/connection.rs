@@ -5,8 +5,10 @@ mod world;
 
 use doorkey_core::connection::{Connection, ConnectionReport, ConnectionState};
 use doorkey_core::disconnect::Place;
+use doorkey_core::failure::Failure;
 use doorkey_core::http::HttpResponse;
-use doorkey_core::record::{Backend, Generation, Record, Slot};
+use doorkey_core::keep::Kept;
+use doorkey_core::record::{Backend, Generation, Record, Slot, Workspace};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::{PENSAR_API, PENSAR_CONSOLE, PENSAR_GATEWAY, PensarHosts, Service, WORKOS_API};
 use doorkey_core::sources::Standing;
@@ -105,4 +107,34 @@ fn what_cannot_be_read_hides_no_other_place() {
     assert!(matches!(&told[0], (Place::Backend(Backend::File), Standing::Failed(_))), "{told:?}");
     assert_eq!(told[1], (Place::Backend(Backend::Keychain), Standing::Empty));
     assert_eq!(told.len(), 4);
+}
+
+#[test]
+fn connected_is_what_has_a_workspace_and_has_not_expired() {
+    use ConnectionState::{Connected, Ending, Expired, None as Nothing, Recovering};
+    let workspace = Workspace { id: None, name: None, slug: "acme".to_owned() };
+    let key = Record::bare(Secret::from("key-1"));
+    let session = Record::bare_refresh(Secret::from("refresh-1"));
+    let chosen = Record { workspace: Some(workspace.into()), ..session.clone() };
+    for (credential, state, connected) in [
+        (None, Nothing, false),
+        (Some(&key), Connected, true),
+        (Some(&session), Connected, false),
+        (Some(&chosen), Connected, true),
+        (Some(&session), Recovering, false),
+        (Some(&chosen), Recovering, true),
+        (Some(&chosen), Ending, true),
+        (Some(&chosen), Expired, false),
+    ] {
+        let kept = |record: &Record| Kept { backend: Backend::File, record: record.clone() };
+        let credential = credential.map(kept).ok_or_else(Failure::interrupted);
+        let report = ConnectionReport {
+            credential,
+            state,
+            in_emergency_file: false,
+            elsewhere: Vec::new(),
+            sources: None,
+        };
+        assert_eq!(report.is_connected(), connected, "{report:?}");
+    }
 }

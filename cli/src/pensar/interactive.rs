@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
 use doorkey_core::connect::{Connect, ConnectOptions};
-use doorkey_core::connection::{Connection, ConnectionState};
+use doorkey_core::connection::Connection;
 use doorkey_core::credits::Credits;
 use doorkey_core::disconnect::Disconnect;
 use doorkey_core::failure::{Exit, Failure};
@@ -22,8 +22,7 @@ use crate::screen::prompt::{COMMANDS, Command, Entered, Prompt};
 use crate::screen::standing::toast;
 use crate::screen::{self, Grounds};
 use crate::signals::Watch;
-use crate::surface::{Message, Qr};
-use crate::trace::Trace;
+use crate::surface::Message;
 
 /// Opens the screen; where nothing can be drawn over itself, asks for commands line by line.
 ///
@@ -111,12 +110,7 @@ impl Shell<'_> {
         let (printer, run) = (self.grounds.printer, self.start()?);
         let service = run.place.service.clone();
         let told = run.drive(Task::Connection, Connection::default())?;
-        let has_workspace = |kept: &doorkey_core::keep::Kept| {
-            kept.record.rotation.is_none() || kept.record.workspace.is_some()
-        };
-        let is_connected =
-            told.state != ConnectionState::Expired && told.credential.as_ref().is_ok_and(has_workspace);
-        if is_connected {
+        if told.is_connected() {
             report::status(printer, &service, &told);
             if self.ask("Disconnect? [y/N] ").is_some_and(|answer| is_yes(&answer)) {
                 let disconnected = self.start()?.drive(Task::Disconnect, Disconnect::default())?;
@@ -146,15 +140,7 @@ impl Shell<'_> {
     }
 
     fn start(&self) -> Result<Run<'_>, Failure> {
-        Ok(Run {
-            place: (self.grounds.place)()?,
-            environment: self.grounds.environment,
-            printer: self.grounds.printer,
-            trace: Trace::default(),
-            watch: self.watch.clone(),
-            user_agent: USER_AGENT,
-            qr: Qr::Never,
-        })
+        self.grounds.run(&self.watch)
     }
 
     /// A line of the person's; `None` at the end of them.

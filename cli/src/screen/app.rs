@@ -4,7 +4,7 @@
 use doorkey_core::billing::Advice;
 use doorkey_core::command::{Choice, Question};
 use doorkey_core::connect::Connected;
-use doorkey_core::connection::{ConnectionReport, ConnectionState};
+use doorkey_core::connection::ConnectionReport;
 use doorkey_core::credits::CreditsReport;
 use doorkey_core::disconnect::Disconnected;
 use doorkey_core::failure::{Exit, Failure};
@@ -273,7 +273,7 @@ impl App {
             Done::Credits(Ok(credits)) => self.view = View::Credits(Box::new(credits), None),
             Done::Credits(Err(failure)) if failure.exit == Exit::NotSignedIn => {
                 self.be_home();
-                self.standing = Some(Standing { state: ConnectionState::None, record: None });
+                self.standing = Some(Standing::none());
                 let next = Some("/login connects".to_owned());
                 self.said = vec![Said::Message(Message { next, ..Message::plain(failure.message) })];
             }
@@ -395,8 +395,7 @@ impl App {
                 return;
             }
         };
-        let record = report.credential.ok().map(|kept| kept.record);
-        let standing = Standing { state: report.state, record };
+        let standing = Standing::from(report);
         self.standing = Some(standing.clone());
         if for_login {
             self.view = view_of(Box::new(standing), None);
@@ -409,8 +408,7 @@ impl App {
         // What was said on the way there is of no use any more.
         self.notes.retain(|note| note.weight == Weight::Warning);
         let connected = Box::new(connected);
-        let record = Some(connected.kept.record.clone());
-        self.standing = Some(Standing { state: ConnectionState::Connected, record });
+        self.standing = Some(Standing::connected(connected.kept.record.clone()));
         let advice = connected.billing.as_ref().map(|billing| &billing.advice);
         if advice.is_some_and(|advice| *advice != Advice::None) {
             self.view = View::Billing(connected, None);
@@ -420,15 +418,14 @@ impl App {
     }
 
     fn show_connected(&mut self, connected: Box<Connected>) {
-        let record = Some(connected.kept.record.clone());
-        let standing = Standing { state: ConnectionState::Connected, record };
+        let standing = Standing::connected(connected.kept.record.clone());
         self.standing = Some(standing.clone());
         self.view = View::Connected(Box::new(standing), Some(connected));
     }
 
     fn disconnected(&mut self, disconnected: &Disconnected) {
         self.be_home();
-        self.standing = Some(Standing { state: ConnectionState::None, record: None });
+        self.standing = Some(Standing::none());
         let message = Message::plain(format!("Disconnected from {}.", self.service.name));
         self.said.push(Said::Message(message));
         for (_, failure) in disconnected.failed() {
@@ -476,12 +473,7 @@ impl App {
 
 /// What `/login` leads to.
 fn view_of(standing: Box<Standing>, connected: Option<Box<Connected>>) -> View {
-    match standing.state {
-        ConnectionState::None | ConnectionState::Expired => View::Begin,
-        // Signed in, but never told where to work.
-        _ if standing.has_no_workspace() => View::Begin,
-        _ => View::Connected(standing, connected),
-    }
+    if standing.is_connected { View::Connected(standing, connected) } else { View::Begin }
 }
 
 /// As many notes as are worth their room.

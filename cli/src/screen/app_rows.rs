@@ -104,8 +104,8 @@ impl App {
 
     fn draw_begin(&self, rows: &mut Rows) {
         let name = &self.service.name;
-        let known = self.standing.as_ref().filter(|standing| standing.record.is_some());
-        if known.is_some_and(Standing::has_no_workspace) {
+        let known = self.standing.as_ref().and_then(|standing| standing.record.as_ref());
+        if known.is_some_and(Record::lacks_workspace) {
             rows.text(&format!("Signed in to {name}, but no workspace is chosen yet"), Style::new().bold());
             rows.blank();
             rows.keys(&[("Enter", "choose one"), ("D", "disconnect"), ("Esc", "back")]);

@@ -41,6 +41,24 @@ pub struct Grounds<'a> {
     pub user_agent: &'static str,
 }
 
+impl Grounds<'_> {
+    /// What one machine is driven with.
+    ///
+    /// # Errors
+    /// The service and its stores cannot be had.
+    pub fn run(&self, watch: &Watch) -> Result<Run<'_>, Failure> {
+        Ok(Run {
+            place: (self.place)()?,
+            environment: self.environment,
+            printer: self.printer,
+            trace: Trace::default(),
+            watch: watch.clone(),
+            user_agent: self.user_agent,
+            qr: Qr::Never,
+        })
+    }
+}
+
 /// Opens the screen, and returns when the person leaves it.
 ///
 /// # Errors
@@ -176,15 +194,7 @@ fn drive<L: Logic>(
     task: Task,
     logic: L,
 ) -> Result<L::Output, Failure> {
-    let run = Run {
-        place: (grounds.place)()?,
-        environment: grounds.environment,
-        printer: grounds.printer,
-        trace: Trace::default(),
-        watch: watch.clone(),
-        user_agent: grounds.user_agent,
-        qr: Qr::Never,
-    };
+    let run = grounds.run(watch)?;
     if matches!(task, Task::Connect(_)) {
         run.check_proxies()?;
     }

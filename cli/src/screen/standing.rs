@@ -1,6 +1,6 @@
 //! How the connection stands, and what has to be said about that.
 
-use doorkey_core::connection::ConnectionState;
+use doorkey_core::connection::{ConnectionReport, ConnectionState};
 use doorkey_core::record::Record;
 use doorkey_core::service::Service;
 
@@ -11,11 +11,25 @@ use crate::surface::Message;
 pub(super) struct Standing {
     pub(super) state: ConnectionState,
     pub(super) record: Option<Record>,
+    /// Whether there is a connection to a workspace: else `/login` makes one.
+    pub(super) is_connected: bool,
 }
 
 impl Standing {
-    pub(super) fn has_no_workspace(&self) -> bool {
-        self.record.as_ref().is_some_and(|record| record.rotation.is_some() && record.workspace.is_none())
+    pub(super) fn none() -> Self {
+        Self { state: ConnectionState::None, record: None, is_connected: false }
+    }
+
+    /// After a login.
+    pub(super) fn connected(record: Record) -> Self {
+        Self { state: ConnectionState::Connected, record: Some(record), is_connected: true }
+    }
+}
+
+impl From<ConnectionReport> for Standing {
+    fn from(report: ConnectionReport) -> Self {
+        let (state, is_connected) = (report.state, report.is_connected());
+        Self { state, record: report.credential.ok().map(|kept| kept.record), is_connected }
     }
 }
 
