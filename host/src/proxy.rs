@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use doorkey_core::http::{FailureKind, RequestFailure};
 use doorkey_core::secret::Secret;
 use doorkey_core::url::Origin;
 
@@ -49,6 +50,19 @@ impl ProxySettings {
         }
         let proxy = Proxy::parse(value.expose_secret().trim());
         proxy.map(Some).ok_or_else(|| UnusableProxy { variable: variable.clone() })
+    }
+
+    /// The failure of a request to `origin`: where a proxy was asked and nothing was sent, it is named, for what is wrong may
+    /// be the proxy.
+    #[must_use]
+    pub fn attribute(&self, origin: &Origin, failure: RequestFailure) -> RequestFailure {
+        match (&self.proxy, self.for_origin(origin)) {
+            (Some((variable, _)), Ok(Some(_))) if failure.kind == FailureKind::NotSent => RequestFailure {
+                detail: format!("{} (by the proxy in {variable})", failure.detail),
+                ..failure
+            },
+            _ => failure,
+        }
     }
 
     fn excludes(&self, host: &str) -> bool {

@@ -97,7 +97,11 @@ impl Transport for HttpTransport {
             };
             let mut connection = match idle {
                 Some(connection) => connection,
-                None => Connection::open(&settings, &origin).or(late(deadline, FailureKind::NotSent)).await?,
+                None => {
+                    let opened =
+                        Connection::open(&settings, &origin).or(late(deadline, FailureKind::NotSent));
+                    opened.await.map_err(|why| settings.proxies.attribute(&origin, why))?
+                }
             };
             // A machine that was suspended has not counted that: what must arrive within a time must not leave after it.
             if SystemClock.now().mono.since(begun) > limit {

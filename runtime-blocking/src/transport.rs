@@ -142,10 +142,11 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn send(&mut self, request: &HttpRequest, limit: Duration) -> Result<HttpResponse, RequestFailure> {
-        let mut answer = self.answer(request, limit).map_err(|why| match why {
+        let answer = self.answer(request, limit).map_err(|why| match why {
             Unanswered::Unsent(failure) => failure,
             Unanswered::Http(error) => failed(&error),
-        })?;
+        });
+        let mut answer = answer.map_err(|why| self.proxies.attribute(request.url.origin(), why))?;
         // ureq refuses a body of exactly the limit, too.
         let body = read_whole(answer.body_mut().with_config().limit(BODY_CAP as u64 + 1).reader());
         match body.map_err(ureq::Error::from) {

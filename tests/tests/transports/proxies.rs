@@ -90,6 +90,7 @@ fn a_proxy_that_gives_no_way_has_sent_nothing(kind: Kind) {
         let request = HttpRequest::new(Method::Post, outside().join("/x")).body("text/plain", "s3cret");
         let failure = client.send(&request, LIMIT).unwrap_err();
         assert_eq!(failure.kind, FailureKind::NotSent, "{answer:?} {failure:?}");
+        assert!(failure.detail.ends_with(" (by the proxy in HTTPS_PROXY)"), "{answer:?} {failure:?}");
         assert!(!failure.detail.contains('\x1b'), "{failure:?}");
         assert!(!proxy.next_request().contains("s3cret"));
     }
@@ -117,6 +118,7 @@ fn a_proxy_that_says_nothing_has_sent_nothing(kind: Kind) {
     let mut client = kind.client_through(through(format!("http://{}", proxy.address)));
     let failure = client.send(&get(&outside()), Duration::from_millis(600)).unwrap_err();
     assert_eq!(failure.kind, FailureKind::NotSent, "{failure:?}");
+    assert!(failure.detail.ends_with(" (by the proxy in HTTPS_PROXY)"), "{failure:?}");
 }
 
 fn an_unusable_proxy_is_an_error_and_nothing_is_sent(kind: Kind) {
