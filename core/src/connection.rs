@@ -63,10 +63,10 @@ pub struct ConnectionReport {
 }
 
 impl ConnectionReport {
-    /// Whether there is a connection to a workspace, and not one that has expired.
+    /// Whether there is a connection to a workspace that goes on: not one that has expired, or cannot be renewed any more.
     pub fn is_connected(&self) -> bool {
         let has_workspace = self.credential.as_ref().is_ok_and(|kept| !kept.record.lacks_workspace());
-        has_workspace && self.state != ConnectionState::Expired
+        has_workspace && !matches!(self.state, ConnectionState::Expired | ConnectionState::Ending)
     }
 }
 

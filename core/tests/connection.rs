@@ -110,7 +110,7 @@ fn what_cannot_be_read_hides_no_other_place() {
 }
 
 #[test]
-fn connected_is_what_has_a_workspace_and_has_not_expired() {
+fn connected_is_what_has_a_workspace_and_goes_on() {
     use ConnectionState::{Connected, Ending, Expired, None as Nothing, Recovering};
     let workspace = Workspace { id: None, name: None, slug: "acme".to_owned() };
     let key = Record::bare(Secret::from("key-1"));
@@ -123,7 +123,7 @@ fn connected_is_what_has_a_workspace_and_has_not_expired() {
         (Some(&chosen), Connected, true),
         (Some(&session), Recovering, false),
         (Some(&chosen), Recovering, true),
-        (Some(&chosen), Ending, true),
+        (Some(&chosen), Ending, false),
         (Some(&chosen), Expired, false),
     ] {
         let kept = |record: &Record| Kept { backend: Backend::File, record: record.clone() };
