@@ -6,6 +6,7 @@ mod sealed;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use doorkey_sandbox::Person;
 use doorkey_sandbox::pensar::{Settings, account};
 use nix::sys::signal::Signal;
 use sealed::Ended;
-use sealed::apex::{Apex, click, mode, quick};
+use sealed::apex::{Apex, Live, click, mode, quick};
 use sealed::pty::Terminal;
 use serde_json::{Value, json};
 
@@ -289,6 +290,10 @@ fn what_to_do_about_credits_is_said() {
     let credits = apex.pensar(&["credits"]).expect(0);
     assert!(credits.stderr.starts_with("warning: the workspace's balance is low: $0.40\n"), "{credits:?}");
     apex.expect_good_grade();
+    // The variable counts more than the gateway that the login stored.
+    let mut command = apex.command(&["credits"]);
+    command.env("PENSAR_GATEWAY_URL", "http://127.0.0.1:1").stdin(Stdio::null());
+    assert!(Live::start(&mut command).finish().expect(7).stderr.contains("http://127.0.0.1:1"));
 }
 
 #[test]

@@ -160,7 +160,8 @@ impl Logic for Credits {
 
 /// The gateway that the service named, or the one that it is known by.
 fn validation(cx: &Context<'_>, record: &Record) -> Option<HttpRequest> {
-    let gateway = record.gateway.url.as_ref().filter(|url| cx.service.has_gateway(url));
+    let gateway = record.gateway.url.as_ref();
+    let gateway = gateway.filter(|url| !cx.service.gateway_is_named && cx.service.has_gateway(url));
     let url = gateway.or(cx.service.gateway.as_ref())?.join(GATEWAY_VALIDATE);
     let id = record.workspace.as_ref().and_then(|workspace| workspace.id.as_deref());
     let request = HttpRequest::new(Method::Get, url);

@@ -67,6 +67,8 @@ pub struct Service {
     pub oauth: Option<OAuth>,
     /// Base of the inference gateway, if the service has one.
     pub gateway: Option<Url>,
+    /// Whether that base was named for this process: then the one that a login stored does not count.
+    pub gateway_is_named: bool,
     /// Timing of API requests.
     pub retry: RetryPolicy,
     /// A mistake to be made on purpose.
@@ -178,6 +180,7 @@ impl Service {
             pairing: PAIRING,
             oauth: None,
             gateway: None,
+            gateway_is_named: false,
             retry: RETRY,
             #[cfg(feature = "seeded-faults")]
             seeded: None,
@@ -219,6 +222,7 @@ impl Service {
                 ..OAuth::new(workos.join("/user_management/authenticate"))
             }),
             gateway: Some(gateway),
+            gateway_is_named: false,
             retry: RETRY,
             #[cfg(feature = "seeded-faults")]
             seeded: None,

@@ -39,6 +39,7 @@ pub fn real(environment: &Environment) -> Result<Place, Failure> {
     let hosts = PensarHosts { api, console, gateway, workos };
     let mut service = Service::pensar(hosts, environment.hostname.clone());
     service.person_present = environment.terminal;
+    service.gateway_is_named = environment.get(GATEWAY).is_some();
     let names = &service.names;
     let folder = environment.home().ok_or_else(no_home)?.join(&*names.folder);
     // The keychain belongs to the user, not to whatever `HOME` says.

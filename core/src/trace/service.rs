@@ -32,6 +32,7 @@ pub(super) fn write(service: &Service) -> Value {
         "machine_id": service.machine_id,
         "boot_id": service.boot_id,
         "gateway": written(service.gateway.as_ref()),
+        "gateway_is_named": service.gateway_is_named,
         "oauth": service.oauth.as_ref().map(|oauth| json!({
             "issuer": oauth.issuer,
             "authorization_endpoint": oauth.authorization_endpoint.as_ref().map(whole),
@@ -78,6 +79,7 @@ pub(super) fn read(value: &Value) -> Read<Service> {
     }
     service.backends = backends(list(value, "backends")?)?;
     service.person_present = flag(value, "person_present")?;
+    service.gateway_is_named = flag(value, "gateway_is_named").unwrap_or_default();
     Ok(service)
 }
 
