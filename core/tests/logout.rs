@@ -6,7 +6,6 @@ mod world;
 use doorkey_core::failure::Exit;
 use doorkey_core::logout::{LoggedOut, Logout, LogoutOptions};
 use doorkey_core::machine::Outcome;
-use doorkey_core::notice::Notice;
 use doorkey_core::record::Slot;
 use doorkey_core::status::{Status, StatusOptions};
 use doorkey_core::store::StoreFailureKind;
