@@ -172,12 +172,16 @@ fn a_person_at_a_terminal_is_asked_before_connecting_anew() {
     let apex = Apex::new("pensar-again");
     apex.login(account::SOLO, &[]).expect(0);
     let before = apex.file("auth.json");
-    for answer in ["\n", "n\n", "\u{4}"] {
+    for answer in ["\n", "n\n", "\u{4}", "maybe\nn\n"] {
         let mut terminal = Terminal::start(&apex.command(&["login", "--plain"]));
         terminal.wait_for("Already connected to Pensar Console. Sign in again? [y/N] ");
+        let shown =
+            "Connected to Pensar Console\r\n  Workspace: Acme (acme)\r\n  Auth: WorkOS\r\n  Tokens: in the ";
+        assert!(terminal.screen().starts_with(shown), "{}", terminal.screen());
         terminal.type_in(answer);
         assert_eq!(terminal.finish(), Some(0), "{}", terminal.screen());
-        terminal.wait_for("Connected to Pensar Console\r\n  Workspace: ");
+        terminal.wait_for("Nothing was changed");
+        assert_eq!(terminal.screen().contains("Please answer y or n."), answer.starts_with("maybe"));
         assert_eq!(apex.file("auth.json"), before, "{answer:?}");
     }
     let mut terminal = Terminal::start(&apex.command(&["login", "--plain"]));
@@ -197,6 +201,7 @@ fn in_a_view_a_key_answers() {
     for answer in ["\r", "n", "\u{1b}"] {
         let mut terminal = Terminal::start(&apex.command(&["login"]));
         terminal.wait_to_see("Already connected to Pensar Console. Sign in again?");
+        assert!(terminal.glass().contains("Auth: WorkOS"), "{}", terminal.glass());
         terminal.type_in(answer);
         assert_eq!(terminal.finish(), Some(0), "{}", terminal.screen());
         terminal.wait_to_see("Connected to Pensar Console\n  Workspace: ");

@@ -16,6 +16,7 @@ use crate::granted::granted_record;
 use crate::keep::{Keep, Kept};
 use crate::lookup::{Found, Lookup, check_issuer};
 use crate::machine::{Context, Logic, Outcome, Step, WakeReason};
+use crate::notice::Notice;
 use crate::places::Places;
 use crate::record::{Backend, Record};
 use crate::store::{ROUNDS, StoreAnswer, StoreOp};
@@ -101,6 +102,11 @@ impl Connect {
             _ if kept.record.lacks_workspace() => self.choose(cx, kept),
             Some(wanted) if slug != Some(wanted) && kept.record.rotation.is_some() => self.choose(cx, kept),
             _ if cx.service.person_present => {
+                cx.show(Notice::AlreadyConnected {
+                    workspace: kept.record.workspace.as_deref().cloned(),
+                    session: kept.record.rotation.is_some(),
+                    backend: kept.backend,
+                });
                 self.phase = Phase::AskingToReconnect(cx.ask(Question::Reconnect), Box::new(kept));
                 Step::Pending
             }

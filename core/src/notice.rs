@@ -4,13 +4,13 @@ use alloc::string::String;
 use core::time::Duration;
 
 use crate::failure::Failure;
-use crate::record::Backend;
+use crate::record::{Backend, Workspace};
 use crate::secret::Secret;
 use crate::store::StoreFailure;
 use crate::time::Timestamp;
 use crate::url::{Origin, Text, Url};
 
-/// Something to show. Texts of servers in it are harmless already.
+/// Something to show. Texts of servers in it are harmless already, but for a workspace's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Notice {
@@ -110,6 +110,15 @@ pub enum Notice {
     EarlierLoginNotRevoked {
         /// Why.
         reason: String,
+    },
+    /// There is a connection already, which the person is asked about next.
+    AlreadyConnected {
+        /// The workspace that it is for.
+        workspace: Option<Workspace>,
+        /// A session, not an API key.
+        session: bool,
+        /// Where it rests.
+        backend: Backend,
     },
     /// The service is an older deployment, which mints API keys.
     LegacyService,

@@ -19,7 +19,7 @@ use super::words::{advice, balance_line, billing_json, workspace_json, workspace
 use crate::cleared::cleared_json;
 use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
 use crate::sources;
-use crate::surface::name;
+use crate::surface::{auth, name};
 
 /// The end of a login.
 pub fn connected(printer: Printer, service: &Service, connected: &Connected) {
@@ -28,7 +28,7 @@ pub fn connected(printer: Printer, service: &Service, connected: &Connected) {
         printer.json(&json!({
             "event": "connected",
             "already": already,
-            "auth": auth(&kept.record).1,
+            "auth": auth_code(&kept.record),
             "workspace": workspace_json(kept.record.workspace.as_deref()),
             "backend": kept.backend.as_str(),
             "billing": state.as_ref().map(billing_json),
@@ -89,12 +89,9 @@ fn facts(printer: Printer, record: &Record) {
     }
 }
 
-/// How requests are authorized: for people and for scripts.
-fn auth(record: &Record) -> (&'static str, &'static str) {
-    match record.rotation {
-        Some(_) => ("WorkOS", "workos"),
-        None => ("API key", "api_key"),
-    }
+/// How requests are authorized, for scripts.
+fn auth_code(record: &Record) -> &'static str {
+    if record.rotation.is_some() { "workos" } else { "api_key" }
 }
 
 fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
@@ -106,7 +103,7 @@ fn show_status(printer: Printer, service: &Service, report: &ConnectionReport) {
             } else {
                 headline(printer, service, kept);
             }
-            printer.line(&format!("  Auth: {}", auth(&kept.record).0));
+            printer.line(&format!("  Auth: {}", auth(kept.record.rotation.is_some())));
             printer.line(&format!("  Tokens: in the {}", name(kept.backend)));
         }
         Err(failure) => printer.line(&format!("{YELLOW}✗{RESET} {}", failure.message)),
@@ -163,7 +160,7 @@ fn status_json(service: &Service, report: &ConnectionReport) -> Value {
             ConnectionState::Ending => "ending",
             ConnectionState::Expired => "expired",
         },
-        "auth": kept.map(|kept| auth(&kept.record).1),
+        "auth": kept.map(|kept| auth_code(&kept.record)),
         "workspace": kept.and_then(|kept| workspace_json(kept.record.workspace.as_deref())),
         "backend": kept.map(|kept| kept.backend.as_str()),
         "in_emergency_file": report.in_emergency_file,

@@ -21,7 +21,7 @@ use super::standing::Standing;
 use super::terminal::{Frame, Size};
 use crate::pensar::advice;
 use crate::printer::sentence;
-use crate::surface::name;
+use crate::surface::{auth, name};
 
 impl App {
     /// Everything that is shown now.
@@ -136,7 +136,7 @@ impl App {
         rows.blank();
         if let Some(record) = &standing.record {
             workspace(rows, record);
-            let auth = if record.rotation.is_some() { "WorkOS" } else { "API key" };
+            let auth = auth(record.rotation.is_some());
             if let Some(billing) = connected.and_then(|connected| connected.billing.as_ref()) {
                 balance(rows, billing);
             }

@@ -5,7 +5,7 @@ use doorkey_core::service::Service;
 use doorkey_core::store::StoreFailure;
 use doorkey_core::text::harmless;
 
-use super::words::{name, remedy, seconds};
+use super::words::{auth, name, remedy, seconds};
 
 /// One thing to say to the person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,16 @@ impl Message {
                 "the issuer did not revoke the tokens of the earlier login: {reason}; they end by themselves"
             )),
             Notice::NotListening { reason } => Self::warning(format!("{reason}; a code is used instead")),
+            Notice::AlreadyConnected { workspace, session, backend } => {
+                let mut lines = vec![format!("Connected to {}", service.name)];
+                lines.extend(workspace.as_ref().map(|workspace| {
+                    let name = workspace.name.as_ref().unwrap_or(&workspace.slug);
+                    format!("Workspace: {} ({})", harmless(name), harmless(&workspace.slug))
+                }));
+                lines.push(format!("Auth: {}", auth(*session)));
+                lines.push(format!("Tokens: in the {}", name(*backend)));
+                Self::plain(lines.join("\n  "))
+            }
             Notice::LegacyService => {
                 Self::hint(format!("{} is an older deployment here: it gives an API key.", service.name))
             }

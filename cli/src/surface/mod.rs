@@ -11,7 +11,7 @@ mod qr;
 mod screen;
 mod words;
 
-use std::io::{self, Write};
+use std::io;
 
 use doorkey_blocking::Surface;
 use doorkey_core::command::{Choice, Question};
@@ -33,7 +33,7 @@ pub use self::link::{Link, LinkHook, Qr, Tell};
 pub use self::message::{Message, Weight};
 #[cfg(all(feature = "screen", feature = "qr"))]
 pub use self::qr::modules;
-pub use self::words::{describe, minutes, name};
+pub use self::words::{auth, describe, minutes, name};
 
 /// Shows a command's progress on stderr; with `--json` what a script must know also on stdout.
 #[derive(Debug)]
@@ -142,24 +142,11 @@ impl Surface for Lines {
         if !self.person.terminal {
             return Box::new(|| false);
         }
-        let Some(Asked { text, otherwise }) = Asked::of(question, &self.service) else {
+        let Some(asked) = Asked::of(question, &self.service) else {
             return Box::new(|| false);
         };
-        let choice = if otherwise { "[Y/n]" } else { "[y/N]" };
         self.countdown.end();
-        let mut stderr = io::stderr();
-        let _ = write!(stderr, "{text} {choice} ").and_then(|()| stderr.flush());
-        Box::new(move || {
-            let mut line = String::new();
-            let read = io::stdin().read_line(&mut line);
-            // Without an answer nothing is done.
-            let answered = read.is_ok_and(|bytes| bytes > 0);
-            answered
-                && match otherwise {
-                    true => !line.trim_start().starts_with(['n', 'N']),
-                    false => line.trim_start().starts_with(['y', 'Y']),
-                }
-        })
+        Box::new(move || asked.read(&mut io::stdin().lock(), &mut io::stderr()))
     }
 }
 

@@ -15,6 +15,11 @@ pub fn name(backend: Backend) -> &'static str {
     }
 }
 
+/// How requests are authorized.
+pub fn auth(session: bool) -> &'static str {
+    if session { "WorkOS" } else { "API key" }
+}
+
 /// What brings a token into the keychain that did not take it.
 pub(super) fn remedy(failure: &StoreFailure) -> &'static str {
     match failure.kind {
