@@ -33,24 +33,26 @@ pub fn bearer_given(token: Secret, place: &str) -> Result<Secret, Failure> {
     Err(Failure::new(Exit::Usage, "malformed_token", what).next("copy it again"))
 }
 
-/// Whether a token has the form `(pt|pk)_(live|test)_[A-Za-z0-9_-]+`. Says nothing about its validity.
+/// Whether a token has the form `(pt|pk)_(live|test)_[A-Za-z0-9_-]+`, and is no longer than one can be. Says nothing about its
+/// validity.
 pub fn is_api_token(token: &Secret) -> bool {
     let text = token.expose_secret();
-    TOKEN_PREFIXES.iter().any(|prefix| {
-        text.strip_prefix(prefix).is_some_and(|rest| {
-            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    text.len() <= LONGEST_TOKEN
+        && TOKEN_PREFIXES.iter().any(|prefix| {
+            text.strip_prefix(prefix).is_some_and(|rest| {
+                !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+            })
         })
-    })
 }
 
 /// What was given in `place` has no API token's form.
 pub(crate) fn malformed_token(service: &Service, place: &str) -> Failure {
-    Failure::new(
-        Exit::Usage,
-        "malformed_token",
-        format!("{place} does not hold an API token (expected pt_live_… of letters, digits, - and _)"),
-    )
-    .next(format!("copy it again; keys are made at {}", service.keys_page()))
+    let what = format!(
+        "{place} does not hold an API token (expected pt_live_…, pt_test_…, pk_live_… or pk_test_… of letters, digits, - and _, \
+         at most 32 KiB)"
+    );
+    Failure::new(Exit::Usage, "malformed_token", what)
+        .next(format!("copy it again; keys are made at {}", service.keys_page()))
 }
 
 /// The part of a token that may be shown: its prefix and the first four characters after it.
@@ -86,6 +88,8 @@ mod tests {
         ] {
             assert!(!is_api_token(&Secret::from(bad)), "{bad}");
         }
+        let long = |more| Secret::new(format!("pt_live_{}", "a".repeat(LONGEST_TOKEN - 8 + more)));
+        assert!(is_api_token(&long(0)) && !is_api_token(&long(1)));
     }
 
     #[test]

@@ -3,6 +3,17 @@
 use crate::sealed::hostile::Answer;
 use crate::table::{LOGIN, ROW, Row, USE_STDIN, unasked};
 
+macro_rules! malformed {
+    ($place:literal) => {
+        concat!(
+            "error: ",
+            $place,
+            " does not hold an API token (expected pt_live_…, pt_test_…, pk_live_… or pk_test_… of letters, digits, - and _, \
+             at most 32 KiB)\n\x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys"
+        )
+    };
+}
+
 pub fn rows() -> Vec<Row> {
     vec![
         Row {
@@ -12,8 +23,7 @@ pub fn rows() -> Vec<Row> {
             code: "malformed_token",
             also: unasked,
 
-            stderr: "error: --api-token does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
+            stderr: malformed!("--api-token"),
             ..ROW
         },
         Row {
@@ -26,8 +36,7 @@ pub fn rows() -> Vec<Row> {
             code: "malformed_token",
             also: unasked,
 
-            stderr: "error: PENTIFY_API_TOKEN does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
+            stderr: malformed!("PENTIFY_API_TOKEN"),
             ..ROW
         },
         Row {
@@ -40,8 +49,7 @@ pub fn rows() -> Vec<Row> {
             code: "malformed_token",
             also: unasked,
 
-            stderr: "error: PENTIFY_API_TOKEN does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
+            stderr: malformed!("PENTIFY_API_TOKEN"),
             ..ROW
         },
         Row {
@@ -51,8 +59,29 @@ pub fn rows() -> Vec<Row> {
             code: "malformed_token",
             also: unasked,
 
-            stderr: "error: the input does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
+            stderr: malformed!("the input"),
+            ..USE_STDIN
+        },
+        Row {
+            name: "a variable's token that no server would take",
+            prepare: |scene| {
+                scene.sealed.set("PENTIFY_API_TOKEN", format!("pt_live_{}", "a".repeat(100_000)));
+            },
+            exit: 2,
+            code: "malformed_token",
+            also: unasked,
+
+            stderr: malformed!("PENTIFY_API_TOKEN"),
+            ..ROW
+        },
+        Row {
+            name: "a token on standard input that no server would take",
+            prepare: |scene| scene.input = format!("pt_live_{}", "a".repeat(1_000_000)).into_bytes(),
+            exit: 2,
+            code: "malformed_token",
+            also: unasked,
+
+            stderr: malformed!("the input"),
             ..USE_STDIN
         },
         Row {
@@ -83,8 +112,7 @@ pub fn rows() -> Vec<Row> {
             code: "malformed_token",
             also: unasked,
 
-            stderr: "error: the input does not hold an API token (expected pt_live_… of letters, digits, - and _)\n\
-                \x20 → copy it again; keys are made at http://127.0.0.1:9/settings/api-keys",
+            stderr: malformed!("the input"),
             ..USE_STDIN
         },
         Row {
