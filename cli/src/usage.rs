@@ -41,19 +41,21 @@ pub fn passed_over() -> Failure {
 }
 
 fn failure(command: &str, error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
     let message = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             "a command is missing".to_owned()
         }
         _ => {
-            let text = error.render().to_string();
             // The first paragraph says what is wrong; tips and the usage follow.
             let first = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
             let words: Vec<&str> = first.split_whitespace().collect();
             harmless(&masked(&words.join(" ")))
         }
     };
-    Failure::new(Exit::Usage, "usage", message).next(format!("see `{command} --help`"))
+    let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
+    let tips: String = tips.map(|tip| format!("{}; ", harmless(&masked(tip)))).collect();
+    Failure::new(Exit::Usage, "usage", message).next(format!("{tips}see `{command} --help`"))
 }
 
 /// The text with tokens cut to their prefix: a token in the wrong place must not end up in a log.

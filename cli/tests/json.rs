@@ -177,6 +177,10 @@ fn every_failure_is_an_error_object() {
     {
         refusal(nonsense, &scene, 2, "usage");
     }
+    // What clap would suggest is not lost.
+    let error = &line(&scene.run(&["login", "--no-brower", "--json"]).expect(2))["error"];
+    let next = "a similar argument exists: '--no-browser'; see `pentify --help`";
+    assert_eq!(error["next"], next, "{error}");
     // A command is missing, and nothing stands before the flag.
     shapes.check("error", &line(&scene.run(&["--json"]).expect(2)));
 }

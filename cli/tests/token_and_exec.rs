@@ -28,6 +28,9 @@ fn pentify_hands_out_the_token_that_it_would_send() {
     let named = scene.run(&["exec", "--variable", "NAMED", "printenv", "NAMED"]).expect(0);
     assert_eq!(named.stdout, format!("{TOKEN}\n"));
     assert_eq!(scene.run(&["exec", "--", "sh", "-c", "exit 7"]).expect(7).stderr, "");
+    let missing = scene.run(&["--json", "exec", "--", "no-such-command"]).expect(2);
+    assert_eq!(missing.stdout, "", "standard output is the command's");
+    assert!(missing.stderr.starts_with("error: there is no command"), "{missing:?}");
     assert!(scene.api.requests().is_empty(), "nobody is asked");
 }
 
@@ -43,5 +46,7 @@ fn pensar_renews_what_is_due_before_it_hands_it_out() {
     let renewed = exec.stdout.trim().to_owned();
     assert!(!renewed.is_empty() && renewed != first.trim_end(), "{exec:?}");
     assert_eq!(apex.pensar(&["token"]).expect(0).stdout.trim_end(), renewed);
+    let missing = apex.pensar(&["exec", "--json", "--", "no-such-command"]).expect(2);
+    assert_eq!(missing.stdout, "", "standard output is the command's");
     apex.expect_good_grade();
 }

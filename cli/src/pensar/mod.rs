@@ -30,7 +30,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return usage::explain("pensar", &e),
     };
-    let printer = Printer { json: cli.json };
+    // Standard output is the command's that is run.
+    let lends_output = matches!(cli.command, Some(args::Command::Exec(_)));
+    let printer = Printer { json: cli.json && !lends_output };
     let mut environment = Environment::read();
     environment.plain = cli.plain;
     printer.end(run::run(cli, &environment, printer))
