@@ -95,6 +95,13 @@ impl Environment {
         self.terminal && !self.plain && self.get("TERM") != Some("dumb")
     }
 
+    /// Whether more than ASCII can be shown. A terminal that says nothing of its letters has Unicode's.
+    pub fn unicode(&self) -> bool {
+        let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| self.get(name));
+        let named = set.map(str::to_ascii_lowercase);
+        named.is_none_or(|name| name.contains("utf-8") || name.contains("utf8"))
+    }
+
     /// Whether a person is here to look at a page, and there may be a browser to show it.
     pub fn can_open_pages(&self) -> bool {
         let browser = self.browser();

@@ -16,7 +16,7 @@ fn quiet_panics() {
         let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
         let message = format!("a bug of this program{}", place.unwrap_or_default());
         let failure = Failure::new(Exit::Internal, "internal", message).next("please report it");
-        Printer { json: false }.failure(&failure);
+        Printer { json: false, unicode: false }.failure(&failure);
         std::process::exit(Exit::Internal.code().into());
     }));
 }

@@ -1,6 +1,7 @@
 //! The one place that prints: data on stdout, everything else on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -33,12 +34,14 @@ static UNWRITTEN: OnceLock<String> = OnceLock::new();
 pub struct Printer {
     /// Whether stdout carries JSON.
     pub json: bool,
+    /// Whether signs may be more than ASCII.
+    pub unicode: bool,
 }
 
 impl Printer {
     /// Data: one line on stdout, colors only on a terminal.
     pub fn line(self, text: &str) {
-        written(&write_line(AutoStream::new(io::stdout(), color_choice(&io::stdout())), text));
+        written(&write_line(AutoStream::new(io::stdout(), color_choice(&io::stdout())), &self.fit(text)));
     }
 
     /// Data as one line of JSON on stdout. What could steer a terminal is written as an escape, which JSON allows in
@@ -74,7 +77,7 @@ impl Printer {
     /// A message for the person, on stderr.
     pub fn message(self, text: &str) {
         // There is nowhere else to tell that.
-        let _ = write_line(AutoStream::new(io::stderr(), color_choice(&io::stderr())), text);
+        let _ = write_line(AutoStream::new(io::stderr(), color_choice(&io::stderr())), &self.fit(text));
     }
 
     /// A warning, on stderr.
@@ -97,6 +100,22 @@ impl Printer {
         if let Some(next) = &message.next {
             self.next(next);
         }
+    }
+
+    /// The text with our own signs in ASCII, where there is no more. Names stay as they are.
+    pub fn fit(self, text: &str) -> Cow<'_, str> {
+        const SIGNS: [(char, &str); 5] = [('✓', "*"), ('✗', "x"), ('→', "->"), ('…', "..."), ('·', "-")];
+        if self.unicode || text.is_ascii() {
+            return Cow::Borrowed(text);
+        }
+        let mut fit = String::with_capacity(text.len());
+        for c in text.chars() {
+            match SIGNS.iter().find(|(sign, _)| *sign == c) {
+                Some((_, ascii)) => fit.push_str(ascii),
+                None => fit.push(c),
+            }
+        }
+        Cow::Owned(fit)
     }
 
     /// Whether messages have colors.
@@ -183,4 +202,16 @@ fn color_choice(stream: &impl anstream::stream::RawStream) -> ColorChoice {
 
 fn write_line(mut stream: impl Write, text: &str) -> io::Result<()> {
     writeln!(stream, "{text}").and_then(|()| stream.flush())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_signs_have_one_in_ascii_and_names_keep_their_letters() {
+        let text = "✓ Bücher → …";
+        assert_eq!(Printer { json: false, unicode: false }.fit(text), "* Bücher -> ...");
+        assert_eq!(Printer { json: false, unicode: true }.fit(text), text);
+    }
 }

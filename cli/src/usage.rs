@@ -8,6 +8,7 @@ use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::text::harmless;
 use doorkey_core::token::TOKEN_PREFIXES;
 
+use crate::environment::Environment;
 use crate::printer::{Printer, written};
 
 /// What is above the flags of every command.
@@ -17,16 +18,17 @@ pub const GLOBAL: &str = "Global options";
 /// among the arguments.
 pub fn explain(command: &str, error: &clap::Error) -> ExitCode {
     let json = env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    let printer = Printer { json, unicode: Environment::read().unicode() };
     if json && error.use_stderr() {
-        return Printer { json }.failure(&failure(command, error));
+        return printer.failure(&failure(command, error));
     }
     if error.use_stderr() {
-        Printer { json }.message(masked(&error.render().ansi().to_string()).trim_end());
+        printer.message(masked(&error.render().ansi().to_string()).trim_end());
     } else {
         written(&error.print());
     }
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
-    Printer { json }.end(Ok(code))
+    printer.end(Ok(code))
 }
 
 /// A flag that this command has no use for, where leaving it out of account would not be what was meant.

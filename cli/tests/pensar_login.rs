@@ -463,6 +463,18 @@ fn drawings_fit_the_terminal_or_are_left_out() {
     assert!(drawn(&dumb) == 0 && !dumb.contains('\u{1b}'), "{dumb:?}");
 }
 
+#[test]
+fn lines_are_ascii_where_there_is_no_more() {
+    let mut apex = Apex::new("pensar-ascii");
+    apex.sealed.set("LC_ALL", "C");
+    let signed_out = apex.pensar(&["login", "status"]).expect(3);
+    assert!(signed_out.stdout.starts_with("x ") && signed_out.stdout.contains("\n  -> "), "{signed_out:?}");
+    let login = apex.login(account::SOLO, &["--plain", "--qr"]).expect(0);
+    assert!(login.stdout.starts_with("* Connected to "), "{login:?}");
+    assert!(login.stderr.contains("warning: a QR code needs a locale with UTF-8\n"), "{login:?}");
+    assert!(login.stdout.is_ascii() && login.stderr.is_ascii(), "{login:?}");
+}
+
 /// Colors of letters or of what is behind them.
 fn has_colors(screen: &str) -> bool {
     let codes = screen.split("\u{1b}[").filter_map(|rest| rest.split_once('m')).map(|(codes, _)| codes);

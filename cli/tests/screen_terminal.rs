@@ -41,7 +41,7 @@ fn program() {
     hardening::begin();
     print!("text before");
     std::io::stdout().flush().unwrap();
-    let watch = Watch::new(Printer { json: false });
+    let watch = Watch::new(Printer { json: false, unicode: true });
     let mut terminal = Terminal::enter(mode, false, &watch).unwrap();
     let (told, inputs) = channel();
     read(move |input| {

@@ -41,7 +41,6 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::Parser;
 
-#[cfg(feature = "issuers")]
 use crate::environment::Environment;
 use crate::hardening;
 #[cfg(feature = "manual")]
@@ -59,11 +58,12 @@ pub fn main() -> ExitCode {
         Err(e) => return usage::explain("doorkey", &e),
     };
     let json = cli.json && !lends_output(&cli.command);
-    let printer = Printer { json };
+    let environment = Environment::read();
+    let printer = Printer { json, unicode: environment.unicode() };
     let done = match cli.command {
         #[cfg(feature = "issuers")]
         Command::Issuers(command) => {
-            let mut environment = Environment::read();
+            let mut environment = environment;
             environment.plain = cli.plain;
             environment.terminal &= !command.is_for_programs();
             run::run(command, cli.profile, cli.trace, &environment, printer)

@@ -32,9 +32,9 @@ pub fn main() -> ExitCode {
     };
     // Standard output is the command's that is run.
     let lends_output = matches!(cli.command, Some(args::Command::Exec(_)));
-    let printer = Printer { json: cli.json && !lends_output };
     let mut environment = Environment::read();
     environment.plain = cli.plain;
+    let printer = Printer { json: cli.json && !lends_output, unicode: environment.unicode() };
     printer.end(run::run(cli, &environment, printer))
 }
 

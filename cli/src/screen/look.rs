@@ -22,14 +22,11 @@ pub struct Look {
 }
 
 impl Look {
-    /// What the environment says. A terminal that says nothing of its letters has Unicode's.
+    /// What the environment says.
     pub fn of(environment: &Environment, colors: bool) -> Self {
-        let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| environment.get(name));
-        let named = set.map(str::to_ascii_lowercase);
-        let unicode = named.is_none_or(|name| name.contains("utf-8") || name.contains("utf8"));
         // Terminals that are older than colors, and say so.
         let is_plain = environment.get("TERM").is_some_and(|term| term.starts_with("vt"));
-        Self { colors: colors && !is_plain, unicode }
+        Self { colors: colors && !is_plain, unicode: environment.unicode() }
     }
 
     /// A sign, or what stands for it in ASCII.

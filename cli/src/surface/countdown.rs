@@ -61,7 +61,8 @@ impl Countdown {
         let state = if is_asking { Some("asking") } else { waiting.state.as_deref() };
         let state = state.map(|state| format!(" · {state}")).unwrap_or_default();
         // Without line wrap: what does not fit must not push the link off the screen, line by line.
-        write(&format!("\r\x1b[K\x1b[?7l  waiting for {} · {left} left{state}\x1b[?7h", waiting.what));
+        let line = format!("\r\x1b[K\x1b[?7l  waiting for {} · {left} left{state}\x1b[?7h", waiting.what);
+        write(&self.printer.fit(&line));
     }
 
     /// Makes room for another line.

@@ -60,7 +60,6 @@ pub fn large(code: &str) -> Option<Vec<String>> {
 }
 
 /// The same in ASCII, one row of pixels in each line.
-#[cfg(any(feature = "screen", test))]
 pub fn large_in_ascii(code: &str) -> Option<Vec<String>> {
     let row = pixels(code)?;
     Some(

@@ -7,7 +7,7 @@ use doorkey_core::url::Url;
 use serde_json::json;
 
 use super::countdown::Waiting;
-use super::large::large;
+use super::large::{large, large_in_ascii};
 use super::{Lines, Message, plain};
 use crate::printer::{BOLD, RESET};
 
@@ -169,7 +169,8 @@ impl Lines {
         let fits = |line: &&String| {
             self.draws_on_terminal().is_some_and(|size| line.chars().count() + 2 < size.columns)
         };
-        let large = large(code).filter(|lines| lines.first().as_ref().is_some_and(fits));
+        let draw = if self.printer.unicode { large } else { large_in_ascii };
+        let large = draw(code).filter(|lines| lines.first().as_ref().is_some_and(fits));
         for line in large.iter().flatten() {
             self.say(&format!("  {}", line.trim_end()));
         }
@@ -196,6 +197,12 @@ impl Lines {
 
     #[cfg(feature = "qr")]
     fn draw(&self, link: &Link, only_if_it_fits: bool) {
+        if !self.printer.unicode {
+            if !only_if_it_fits {
+                self.warn("a QR code needs a locale with UTF-8");
+            }
+            return;
+        }
         let (colors, size) = (self.printer.colors(), super::screen::size());
         let Some(lines) = super::qr::lines(&plain(link.url()), colors) else { return };
         // Enough rows for the text around it, too.
