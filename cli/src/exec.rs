@@ -15,7 +15,7 @@ use crate::signals::Watch;
 /// Arguments of `exec`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The variable; PENTIFY_API_TOKEN, PENSAR_ACCESS_TOKEN or DOORKEY_ACCESS_TOKEN by default, as the command is
+    /// Another variable for it
     #[arg(long, value_name = "NAME")]
     variable: Option<String>,
     /// The command and its arguments

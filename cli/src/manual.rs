@@ -17,7 +17,6 @@ pub enum Manual {
         shell: Shell,
     },
     /// Write the manual pages into a folder
-    #[command(hide = true)]
     Man {
         /// The folder
         folder: PathBuf,

@@ -85,6 +85,24 @@ fn every_subcommand_has_a_manual_page_that_renders() {
     }
 }
 
+/// The texts for `exec` are shared, the variables are not.
+#[test]
+fn help_names_what_is_this_command_s_own() {
+    let sealed = Sealed::new("help");
+    let variables = ["PENTIFY_API_TOKEN", "PENSAR_ACCESS_TOKEN", "DOORKEY_ACCESS_TOKEN"];
+    for ((binary, _, _), own) in commands().into_iter().zip(variables) {
+        let exec = run(&sealed, binary, &["exec", "--help"]).expect(0).stdout;
+        for variable in variables {
+            assert_eq!(exec.lines().next().unwrap().contains(variable), variable == own, "{exec}");
+        }
+        let help = run(&sealed, binary, &["--help"]).expect(0).stdout;
+        for named in ["\n  completions ", "\n  man ", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+            assert!(help.contains(named), "{named}: {help}");
+        }
+        assert_eq!(help.contains("CREDENTIALS_DIRECTORY"), own == "DOORKEY_ACCESS_TOKEN", "{help}");
+    }
+}
+
 #[test]
 fn a_folder_that_is_not_there_is_a_usage_error() {
     let sealed = Sealed::new("man-missing");

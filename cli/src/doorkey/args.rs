@@ -16,7 +16,7 @@ use crate::usage::GLOBAL;
 #[command(
     after_help = "Exit codes: 0 ok, 1 internal, 2 usage, 3 not signed in, 4 timed out, 5 denied, 6 store, 7 network, \
     8 server, 9 refused by the API, 130 interrupted.\n\nEnvironment: DOORKEY_TOKEN, DOORKEY_PROFILE, DOORKEY_STORE, \
-    BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY."
+    CREDENTIALS_DIRECTORY, BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR."
 )]
 pub struct Cli {
     /// Print JSON on standard output
@@ -83,7 +83,7 @@ pub enum Issuers {
     /// Look for what could keep logins from working, without changing anything
     #[cfg(feature = "doctor")]
     Doctor(crate::doctor::Args),
-    /// Run a command with the access token, renewed if need be, in a variable
+    /// Run a command that finds the access token, renewed if need be, in DOORKEY_ACCESS_TOKEN
     Exec(crate::exec::Args),
     /// Send a request with the access token, and print the answer
     Api(Api),

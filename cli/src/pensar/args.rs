@@ -12,13 +12,14 @@ use crate::usage::GLOBAL;
 #[command(
     after_help = "Exit codes: 0 ok, 1 internal, 2 usage, 3 not connected, 4 timed out, 5 denied, 6 store, 7 network, \
     8 server, 9 refused by the API, 130 interrupted.\n\nEnvironment: PENSAR_API_URL, PENSAR_GATEWAY_URL, \
-    PENSAR_CONSOLE_URL, WORKOS_API_URL, BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY."
+    PENSAR_CONSOLE_URL, WORKOS_API_URL, BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY, \
+    SSL_CERT_FILE, SSL_CERT_DIR."
 )]
 pub struct Cli {
     /// Print JSON on standard output
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
-    /// Use the embedded sandbox instead of Pensar, with a credential store of its own
+    /// Use the embedded sandbox instead of Pensar, with a credential store of its own; `doctor` has no use for it
     #[cfg(feature = "sandbox")]
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub sandbox: bool,
@@ -44,7 +45,7 @@ pub enum Command {
     Credits(CreditsArgs),
     /// Print the access token or API key, renewed if need be, and nothing else
     Token,
-    /// Run a command that finds the token in a variable
+    /// Run a command that finds the token in PENSAR_ACCESS_TOKEN
     Exec(crate::exec::Args),
     /// Look for what could keep the login from working, without changing anything
     #[cfg(feature = "doctor")]

@@ -12,7 +12,8 @@ use crate::usage::GLOBAL;
 #[command(
     after_help = "Exit codes: 0 ok, 1 internal, 2 usage, 3 not signed in, 4 timed out, 5 denied or consumed, \
     6 store, 7 network, 8 server, 9 refused by the API, 130 interrupted.\n\nEnvironment: PENTIFY_API_TOKEN, \
-    PENTIFY_API_URL, PENTIFY_APP_URL, BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY."
+    PENTIFY_API_URL, PENTIFY_APP_URL, BROWSER, NO_COLOR, HTTPS_PROXY, ALL_PROXY, NO_PROXY, \
+    SSL_CERT_FILE, SSL_CERT_DIR."
 )]
 pub struct Cli {
     /// Use this API token instead of PENTIFY_API_TOKEN and the stored one (visible in the process list); for commands that use one
@@ -24,7 +25,7 @@ pub struct Cli {
     /// Print JSON on standard output
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub json: bool,
-    /// Use the embedded sandbox instead of Pentify, with a credential store of its own
+    /// Use the embedded sandbox instead of Pentify, with a credential store of its own; `doctor` has no use for it
     #[cfg(feature = "sandbox")]
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub sandbox: bool,
@@ -56,7 +57,7 @@ pub enum Command {
     Status(StatusArgs),
     /// Show the user, workspace and key in use
     Profile,
-    /// Scans
+    /// Look at the workspace's scans
     Scans {
         /// What to do with them
         #[command(subcommand)]
@@ -68,7 +69,7 @@ pub enum Command {
     Api(ApiArgs),
     /// Print the token, and nothing else
     Token,
-    /// Run a command that finds the token in a variable
+    /// Run a command that finds the token in PENTIFY_API_TOKEN
     Exec(crate::exec::Args),
     /// Look for what could keep a login from working, without changing anything
     #[cfg(feature = "doctor")]
