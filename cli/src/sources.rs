@@ -11,12 +11,11 @@ use doorkey_core::rotation::{Access, Journal};
 use doorkey_core::secret::Secret;
 use doorkey_core::service::Service;
 use doorkey_core::sources::{Source, Standing};
-use doorkey_core::store::StoreFailure;
 use doorkey_core::text::harmless;
 use serde_json::{Value, json};
 
 use crate::printer::{Printer, RESET, YELLOW};
-use crate::surface::name;
+use crate::surface::{name, not_usable};
 use crate::token::access_of;
 
 /// All of them, in the order in which they count.
@@ -39,11 +38,13 @@ pub fn to_json(service: &Service, sources: &[Source]) -> Vec<Value> {
 pub fn show_elsewhere(printer: Printer, looks: &[Look]) {
     for (backend, look) in looks {
         let words = match look {
-            Ok(records) if holds_credential(records) => "an older login is left there (not used)".to_owned(),
+            Ok(records) if holds_credential(records) => {
+                format!("{YELLOW}an older login is left there (not used){RESET}")
+            }
             Ok(_) => continue,
-            Err(failure) => not_usable(failure),
+            Err(failure) => not_usable(failure, None),
         };
-        printer.line(&format!("  {}: {YELLOW}{words}{RESET}", name(*backend)));
+        printer.line(&format!("  {}: {words}", name(*backend)));
     }
 }
 
@@ -73,13 +74,9 @@ fn standing(source: &Source) -> String {
         (Standing::Rejected, _) => "not used".to_owned(),
         (Standing::Hidden, Place::Emergency) => "not used, of another login or older".to_owned(),
         (Standing::Hidden, _) => "not used, hidden by what is".to_owned(),
-        (Standing::Failed(failure), _) => not_usable(failure),
+        (Standing::Failed(failure), _) => return not_usable(failure, None),
     };
     format!("{YELLOW}{words}{RESET}")
-}
-
-fn not_usable(failure: &StoreFailure) -> String {
-    format!("not usable ({}): {}", failure.kind.as_str(), harmless(&failure.detail))
 }
 
 fn facts(service: &Service, record: &Record) -> Vec<String> {

@@ -15,8 +15,7 @@ use sealed::hostile::{Answer, Hostile};
 use sealed::snapshot::snapshot;
 
 /// What `status` says about a machine without a keychain.
-const NO_KEYCHAIN: &str = "  keychain: not usable (absent): there is no D-Bus session here; start a keychain service or \
-    use the credentials file\n";
+const NO_KEYCHAIN: &str = "  keychain: not usable (absent): there is no D-Bus session here\n";
 
 fn api(apex: &Apex) -> String {
     format!("  API: {}\n", apex.running.pensar_api.origin())

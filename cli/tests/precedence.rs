@@ -167,3 +167,12 @@ fn a_browser_inherits_no_token() {
         assert!(!seen.contains(token), "{token} in {seen}");
     }
 }
+
+#[test]
+fn a_store_that_cannot_be_read_is_told_once() {
+    let scene = Scene::new("unreadable", |_| Vec::new());
+    scene.credentials("nonsense");
+    let status = scene.run(&["status"]).expect(6);
+    assert_eq!(status.stdout.matches("is not a credentials file").count(), 1, "{status:?}");
+    assert!(status.stdout.ends_with("\n  file: not usable (unreadable)\n"), "{status:?}");
+}

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
+use doorkey_core::text::harmless;
 use doorkey_store::{CredentialStore as _, KeychainConfig, KeychainStore, LimitedStore};
 
 use super::finding::{Check, Finding};
+use crate::surface::remedy;
 
 /// What it answers; `None` if it is not used. Takes as long as the limit of a call at most.
 pub fn answer(config: Option<&KeychainConfig>) -> Option<Result<(), StoreFailure>> {
@@ -17,10 +19,13 @@ pub fn answer(config: Option<&KeychainConfig>) -> Option<Result<(), StoreFailure
 pub fn judge(answer: Option<Result<(), StoreFailure>>, needed: bool) -> Option<Finding> {
     Some(match answer? {
         Ok(()) => Finding::ok(Check::Keychain, "it answers, and takes credentials"),
-        Err(failure) => {
+        Err(failure) if needed => {
             let otherwise = "look at the system's keychain program";
-            let finding = Finding::store(Check::Keychain, code(failure.kind), &failure, otherwise);
-            if needed { finding } else { finding.as_warning() }
+            Finding::store(Check::Keychain, code(failure.kind), &failure, otherwise)
+        }
+        Err(failure) => {
+            let message = format!("{}: credentials go to a file instead", harmless(failure.parts().0));
+            Finding::warning(Check::Keychain, code(failure.kind), message, remedy(&failure))
         }
     })
 }
@@ -54,7 +59,12 @@ mod tests {
                 let failure = StoreFailure { kind, detail: "it is so; do this".into() };
                 let found = judge(Some(Err(failure)), needed).unwrap();
                 let advice = found.advice().unwrap();
-                assert_eq!((&*advice.code, &*advice.remedy), (code, "do this"));
+                assert_eq!(&*advice.code, code);
+                assert_eq!(
+                    advice.remedy == "do this",
+                    needed,
+                    "where a file is used, that is for the next login"
+                );
                 assert_eq!(found.is_problem(), needed, "{code}");
             }
         }

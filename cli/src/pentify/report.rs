@@ -19,7 +19,7 @@ use doorkey_core::token::shown_prefix;
 use serde_json::{Value, json};
 
 use crate::printer::{BOLD, DIM, GREEN, Printer, RESET, YELLOW, check_json, reason_json, sentence};
-use crate::surface::name;
+use crate::surface::{name, not_usable};
 
 /// The end of a login.
 pub fn logged_in(printer: Printer, service: &Service, logged_in: &LoggedIn) {
@@ -177,11 +177,9 @@ fn stores(printer: Printer, status: &StatusReport, explain: bool) {
                     ));
                 }
             }
-            Err(failure) => printer.line(&format!(
-                "{label} {YELLOW}not usable ({}): {}{RESET}",
-                failure.kind.as_str(),
-                harmless(&failure.detail)
-            )),
+            Err(failure) => {
+                printer.line(&format!("{label} {}", not_usable(failure, status.winner.as_ref().err())));
+            }
         }
     }
 }

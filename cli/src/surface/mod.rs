@@ -33,7 +33,7 @@ pub use self::link::{Link, LinkHook, Qr, Tell};
 pub use self::message::{Message, Weight};
 #[cfg(all(feature = "screen", feature = "qr"))]
 pub use self::qr::modules;
-pub use self::words::{auth, describe, minutes, name};
+pub use self::words::{auth, describe, minutes, name, not_usable, remedy};
 
 /// Shows a command's progress on stderr; with `--json` what a script must know also on stdout.
 #[derive(Debug)]

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use doorkey_core::failure::Failure;
 use doorkey_core::notice::PollState;
 use doorkey_core::record::Backend;
 use doorkey_core::store::{StoreFailure, StoreFailureKind};
+use doorkey_core::text::harmless;
+
+use crate::printer::{RESET, YELLOW};
 
 /// A backend, as in sentences.
 pub fn name(backend: Backend) -> &'static str {
@@ -20,8 +24,17 @@ pub fn auth(session: bool) -> &'static str {
     if session { "WorkOS" } else { "API key" }
 }
 
+/// That a place cannot be used, as one line of a status: its remedy is not asked for where another place is in use. `told`: the
+/// failure above it, whose sentence is not repeated.
+pub fn not_usable(failure: &StoreFailure, told: Option<&Failure>) -> String {
+    let (kind, cause) = (failure.kind.as_str(), harmless(failure.parts().0));
+    let is_told = told.is_some_and(|told| told.message == cause);
+    let cause = if is_told { String::new() } else { format!(": {cause}") };
+    format!("{YELLOW}not usable ({kind}){cause}{RESET}")
+}
+
 /// What brings a token into the keychain that did not take it.
-pub(super) fn remedy(failure: &StoreFailure) -> &'static str {
+pub fn remedy(failure: &StoreFailure) -> &'static str {
     match failure.kind {
         StoreFailureKind::Absent => "start a keychain service and log in again to change that",
         StoreFailureKind::Locked => "unlock the keychain and log in again to change that",
