@@ -54,6 +54,10 @@ pub fn exec(args: &Args, usual: &str, token: &Secret) -> Result<ExitCode, Failur
 
 fn check(args: &Args) -> Result<(), Failure> {
     let Some(name) = &args.variable else { return Ok(()) };
+    if name == "PATH" {
+        let what = "with a token in PATH no command would be found";
+        return Err(Failure::new(Exit::Usage, "usage", what).next("give --variable another name"));
+    }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if name.chars().all(is_plain) && name.starts_with(|c: char| !c.is_ascii_digit()) {
         return Ok(());

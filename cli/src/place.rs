@@ -1,5 +1,6 @@
 //! Which service a command talks to, and where its credentials lie.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use doorkey_core::failure::{Exit, Failure};
@@ -45,8 +46,12 @@ impl Place {
 /// The variable holds something that is no usable URL.
 pub fn base_url(environment: &Environment, variable: &str, default: &str) -> Result<Url, Failure> {
     let text = environment.get(variable).unwrap_or(default);
-    Url::parse(text.trim_end_matches('/'))
-        .map_err(|e| unusable_setting(format!("{variable} is not usable: {e}")))
+    let unusable = |why: &dyn Display| unusable_setting(format!("{variable} is not usable: {why}"));
+    // Paths are put after it: a query would be lost.
+    if text.contains('?') {
+        return Err(unusable(&"it has a query"));
+    }
+    Url::parse(text.trim_end_matches('/')).map_err(|e| unusable(&e))
 }
 
 /// A base URL as a variable gives it, or by default.

@@ -100,6 +100,8 @@ fn a_command_that_is_not_there_is_told() {
         let ended = home.doorkey(&["exec", &variable, "true"]).expect(2);
         assert!(ended.stderr.contains("is no name of a variable"), "{ended:?}");
     }
+    let ended = home.doorkey(&["exec", "--variable", "PATH", "env"]).expect(2);
+    assert!(ended.stderr.contains("with a token in PATH no command would be found"), "{ended:?}");
 }
 
 #[test]

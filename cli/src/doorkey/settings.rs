@@ -233,8 +233,9 @@ fn join(oauth: &mut OAuth, stored: Option<OAuth>) {
 
 fn parse(text: &str) -> Result<DocumentMut, String> {
     text.parse::<DocumentMut>().map_err(|e| {
-        let first = e.message().lines().next().unwrap_or_default().to_owned();
-        format!("is not TOML ({first})")
+        let first = e.message().lines().next().unwrap_or_default();
+        let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        format!("is not TOML (line {}: {first})", before.matches('\n').count() + 1)
     })
 }
 
@@ -418,6 +419,14 @@ mod tests {
             let failure = refused(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!((failure.exit, &*failure.code), (Exit::Usage, "unusable_setting"), "{text}");
             assert!(failure.message.contains(key) && failure.next.is_some(), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_with_its_line() {
+        for (text, line) in [("active = 1\n\nnonsense\n", 3), ("active 1", 1), ("\nactive = \"x", 2)] {
+            let why = parse(text).unwrap_err();
+            assert!(why.starts_with(&format!("is not TOML (line {line}: ")), "{why}");
         }
     }
 

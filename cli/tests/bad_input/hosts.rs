@@ -78,6 +78,20 @@ pub fn rows() -> Vec<Row> {
             ..NOBODY
         },
         Row {
+            name: "a query in the API's address",
+            prepare: |scene| {
+                let url = scene.api.url();
+                scene.sealed.set("PENTIFY_API_URL", format!("{url}/base?x=1"));
+            },
+            exit: 2,
+            code: "unusable_setting",
+            also: unasked,
+
+            stderr: "error: PENTIFY_API_URL is not usable: it has a query\n\
+                \x20 → correct or unset it, then try again",
+            ..NOBODY
+        },
+        Row {
             name: "a page address that is no URL",
             prepare: |scene| {
                 scene.sealed.set("PENTIFY_APP_URL", "app.pentify.io");
