@@ -1,6 +1,6 @@
 //! What is piped in.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use doorkey_core::failure::{Exit, Failure};
@@ -48,6 +48,10 @@ pub fn read_hidden(watch: &Watch, prompt: &str) -> Result<Secret, Failure> {
             // the process. Before `exec`, nobody hears one that was ignored when we began.
             std::thread::sleep(HEARD_WITHIN);
             return Failure::interrupted();
+        }
+        if e.kind() == io::ErrorKind::UnexpectedEof {
+            // The prompt's line is still open.
+            let _ = writeln!(io::stderr());
         }
         Failure::new(Exit::Usage, "unreadable_input", format!("cannot read from the terminal: {e}"))
             .next("run it at a terminal")

@@ -143,6 +143,17 @@ fn ctrl_c_at_the_prompt_ends_it_and_restores_the_terminal() {
 }
 
 #[test]
+fn the_end_of_input_at_the_prompt_is_told_below_it() {
+    let scene = Scene::new("use-token", |_| vec![accepted()]);
+    let mut terminal = Terminal::start(&scene.command(&["auth", "use-token"]));
+    terminal.wait_for("API token (not shown): ");
+    terminal.wait_until(|terminal| !terminal.echoes());
+    terminal.type_in("\u{4}");
+    assert_eq!(terminal.finish(), Some(2), "{}", terminal.screen());
+    terminal.wait_for("API token (not shown): \r\nerror: ");
+}
+
+#[test]
 fn a_terminal_is_not_steered_by_an_answer_shown_as_it_is() {
     let scene =
         Scene::new("api", |_| vec![Answer::json(200, "{\"a\":\"\u{1b}]0;x\u{7}\u{202e}\",\n\t\"b\":1}")]);

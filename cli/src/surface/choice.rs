@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Write};
 
 use doorkey_core::command::Choice;
+use doorkey_core::text::harmless;
 
 use crate::printer::{BOLD, Printer, RESET};
 
@@ -39,7 +40,7 @@ fn rows(choices: &[Choice]) -> Vec<String> {
 fn read(input: &mut impl BufRead, output: &mut impl Write, slugs: &[String]) -> Option<usize> {
     let last = slugs.len();
     loop {
-        let _ = write!(output, "Number 1-{last}, or Enter for none: ").and_then(|()| output.flush());
+        let _ = write!(output, "Number 1-{last} or slug, or Enter for none: ").and_then(|()| output.flush());
         let mut line = String::new();
         let read = input.read_line(&mut line);
         let answer = line.trim();
@@ -51,6 +52,7 @@ fn read(input: &mut impl BufRead, output: &mut impl Write, slugs: &[String]) -> 
         if chosen.is_some() {
             return chosen;
         }
+        let _ = writeln!(output, "None of them has the number or slug {:?}.", harmless(answer));
     }
 }
 
@@ -95,7 +97,11 @@ mod tests {
         ] {
             let mut output = Vec::new();
             assert_eq!(read(&mut typed.as_bytes(), &mut output, &slugs), chosen, "{typed:?}");
-            assert_eq!(String::from_utf8(output).unwrap().matches("Number 1-2").count(), asked, "{typed:?}");
+            let output = String::from_utf8(output).unwrap();
+            assert_eq!(output.matches("Number 1-2 or slug").count(), asked, "{typed:?}");
+            let answered = usize::from(chosen.is_some() || typed.starts_with(['\n', '\x1b']));
+            let missed = typed.lines().count().min(asked) - answered;
+            assert_eq!(output.matches("None of them has").count(), missed, "{typed:?}");
         }
     }
 }
