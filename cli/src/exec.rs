@@ -15,7 +15,7 @@ use crate::signals::Watch;
 /// Arguments of `exec`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Another variable for it
+    /// Another variable for it, any but PATH
     #[arg(long, value_name = "NAME")]
     variable: Option<String>,
     /// The command and its arguments

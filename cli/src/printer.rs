@@ -102,9 +102,10 @@ impl Printer {
         }
     }
 
-    /// The text with our own signs in ASCII, where there is no more. Names stay as they are.
+    /// The text with our own signs in ASCII, where there is no more, also where a name has one of them.
     pub fn fit(self, text: &str) -> Cow<'_, str> {
-        const SIGNS: [(char, &str); 5] = [('✓', "*"), ('✗', "x"), ('→', "->"), ('…', "..."), ('·', "-")];
+        const SIGNS: [(char, &str); 6] =
+            [('–', "-"), ('✓', "*"), ('✗', "x"), ('→', "->"), ('…', "..."), ('·', "-")];
         if self.unicode || text.is_ascii() {
             return Cow::Borrowed(text);
         }

@@ -89,8 +89,7 @@ fn an_explanation_names_every_place_and_no_token() {
         none.stdout,
         format!(
             "✗ not signed in\n{}  Looked at, in this order:\n  \
-             1. keychain: not usable (absent): there is no D-Bus session here; start a keychain service or use the \
-             credentials file\n  2. credentials file: empty\n  3. emergency file: empty\n  \
+             1. keychain: not usable (absent): there is no D-Bus session here\n  2. credentials file: empty\n  3. emergency file: empty\n  \
              4. older plain text in the settings: empty\n  → run `pensar login`\n",
             api(&apex)
         )
@@ -127,8 +126,7 @@ fn an_explanation_names_every_place_and_no_token() {
         looked,
         ", in this order:\n  1. credentials file: used\n       generation <hex>.2\n       \
          stored token <hex>, renewable\n       access token <hex>, left: <times>\n  \
-         2. keychain: not usable (absent): there is no D-Bus session here; start a keychain service or use the \
-         credentials file\n  3. emergency file: empty\n  \
+         2. keychain: not usable (absent): there is no D-Bus session here\n  3. emergency file: empty\n  \
          4. older plain text in the settings: not used, hidden by what is\n       another program stored it\n       \
          stored token <hex>, renewable\n"
     );

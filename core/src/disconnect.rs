@@ -11,6 +11,7 @@ use crate::looks::reading_order;
 use crate::machine::{Context, Logic, Step, WakeReason};
 use crate::record::{Backend, Record, Slot, Version, Workspace};
 use crate::rotate::ROTATION_WAIT;
+use crate::rotation::Journal;
 use crate::secret::Secret;
 use crate::seeded::Seeded;
 use crate::store::{Ledger, ROUNDS, StoreAnswer, StoreFailure, StoreFailureKind, StoreOp, Unsettled};
@@ -25,6 +26,8 @@ pub struct Disconnect {
     ledger: Ledger,
     /// Another login is there: what is remembered is about that one.
     spared: bool,
+    /// What was found where the newest login is would be used by the next command.
+    in_use: bool,
     done: Disconnected,
     rounds: u32,
     phase: Phase,
@@ -132,8 +135,7 @@ impl Disconnect {
         record: Option<&Record>,
     ) -> Step<Disconnected> {
         if record.is_some_and(|record| record.is_tombstone() || self.spares(record)) {
-            let is_home = self.ledger.backend.is_none_or(|home| home == backend);
-            self.spared |= is_home && record.is_some_and(|record| !record.is_tombstone());
+            self.spared |= self.is_home(backend) && record.is_some_and(|record| !record.is_tombstone());
             self.note(Place::Backend(backend), Cleared::Empty);
             return self.next_backend(cx, rest);
         }
@@ -145,6 +147,8 @@ impl Disconnect {
             return Step::Pending;
         };
         self.done.was_connected = true;
+        let revoking = record.rotation.as_ref().is_some_and(|rotation| rotation.journal == Journal::Revoking);
+        self.in_use |= self.is_home(backend) && !revoking;
         self.done.workspace = self.done.workspace.take().or_else(|| record.workspace.as_deref().cloned());
         let (slot, expected) = (Slot::Active, record.version());
         let op = match &record.generation {
@@ -158,6 +162,11 @@ impl Disconnect {
         };
         self.phase = Phase::Removing(cx.store(op), backend, rest);
         Step::Pending
+    }
+
+    /// Whether what lies there is the newest login, as far as it is known where that is.
+    fn is_home(&self, backend: Backend) -> bool {
+        self.ledger.backend.is_none_or(|home| home == backend)
     }
 
     fn note(&mut self, place: Place, cleared: Cleared) {
@@ -229,6 +238,7 @@ impl Disconnect {
                 self.next_backend(cx, rest)
             }
             (Phase::Removing(_, backend, rest), StoreAnswer::Done) => {
+                self.in_use &= !self.is_home(backend);
                 self.note(Place::Backend(backend), Cleared::Removed);
                 self.next_backend(cx, rest)
             }
@@ -305,8 +315,7 @@ impl Disconnect {
             }
             (Phase::WritingLedger(_), answer) => {
                 if let StoreAnswer::Failed(failure) = answer {
-                    let stays = self.done.failed().any(|(place, _)| matches!(place, Place::Backend(_)));
-                    self.done.is_still_connected = self.done.was_connected && stays;
+                    self.done.is_still_connected = self.in_use;
                     self.not_cleared(Place::Settings, failure.clone());
                 }
                 self.phase = Phase::Unlocking(cx.store(StoreOp::Unlock), None);

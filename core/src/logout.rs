@@ -122,6 +122,18 @@ impl Logout {
         self.lock(cx)
     }
 
+    /// Whatever else fails, the key that lives on is told of.
+    fn with_what_was_not_revoked(&mut self, step: Step<LoggedOut>) -> Step<LoggedOut> {
+        match (step, &self.not_revoked) {
+            (Step::Done(Err(mut failure)), Some(why)) => {
+                failure.message =
+                    format!("{}; and the key could not be revoked: {}", failure.message, why.message);
+                Step::Done(Err(failure))
+            }
+            (step, _) => step,
+        }
+    }
+
     fn look(&mut self, cx: &mut Context<'_>, seen: Seen) -> Step<LoggedOut> {
         if let Some(backend) = reading_order(cx.service, &seen.ledger).get(seen.looks).copied() {
             let id = cx.store(StoreOp::LoadAll(backend));
@@ -213,7 +225,7 @@ impl Logout {
             was_signed_in: target.is_some(),
             workspace: target.and_then(|record| record.workspace.as_deref().cloned()),
             revoked: self.revoked,
-            not_revoked: self.not_revoked.take(),
+            not_revoked: self.not_revoked.clone(),
             others,
         };
         let id = cx.store(StoreOp::WriteLedger(Ledger { backend, active, unsettled, ..Ledger::default() }));
@@ -265,26 +277,26 @@ impl Logout {
                 self.delete(cx, rest, seen, target)
             }
             (Phase::WritingLedger { id: waited, logged_out, failed, hidden }, answer) if waited == id => {
-                let not_marked = if let StoreAnswer::Failed(failure) = answer { Some(failure) } else { None };
-                match (hidden, not_marked) {
-                    (None, Some(failure)) => cx.show(Notice::LedgerNotWritten(failure.clone())),
-                    (hidden, None) => {
-                        let told = hidden.as_ref().map(|(backend, _)| *backend);
-                        for (backend, failure) in failed.into_iter().filter(|(b, _)| Some(*b) != told) {
-                            cx.show(Notice::StaleEntry { backend, failure });
-                        }
-                        if let Some((_, failure)) = hidden {
-                            let what = "a token stored there is no longer used, but could not be removed";
-                            return Step::fail(log_out_again(failure, what));
-                        }
-                    }
-                    (Some((_, failure)), Some(_)) => {
+                if let StoreAnswer::Failed(not_marked) = answer {
+                    if let Some((_, failure)) = hidden.or_else(|| failed.into_iter().next()) {
                         let what = "you may still be signed in: a token stored there could neither be removed \
                             nor marked as forgotten";
                         return Step::fail(log_out_again(failure, what));
                     }
+                    cx.show(Notice::LedgerNotWritten(not_marked.clone()));
+                    return Step::Done(Ok(logged_out));
                 }
-                Step::Done(Ok(logged_out))
+                let told = hidden.as_ref().map(|(backend, _)| *backend);
+                for (backend, failure) in failed.into_iter().filter(|(b, _)| Some(*b) != told) {
+                    cx.show(Notice::StaleEntry { backend, failure });
+                }
+                match hidden {
+                    None => Step::Done(Ok(logged_out)),
+                    Some((_, failure)) => {
+                        let what = "a token stored there is no longer used, but could not be removed";
+                        Step::fail(log_out_again(failure, what))
+                    }
+                }
             }
             (phase, _) => {
                 self.phase = phase;
@@ -310,11 +322,12 @@ impl Logic for Logout {
     }
 
     fn handle(&mut self, cx: &mut Context<'_>, event: &Event) -> Step<LoggedOut> {
-        match (&mut self.phase, event) {
+        let step = match (&mut self.phase, event) {
             (Phase::Revoking(call), event) => call.handle(cx, event).then(|end| self.revoke_ended(cx, end)),
             (_, Event::Store { id, answer }) => self.store_answered(cx, *id, answer),
             _ => Step::Ignored("not waited for"),
-        }
+        };
+        self.with_what_was_not_revoked(step)
     }
 
     fn deadline(&self) -> Option<(Timestamp, WakeReason)> {

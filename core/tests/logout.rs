@@ -8,7 +8,7 @@ use doorkey_core::logout::{LoggedOut, Logout, LogoutOptions};
 use doorkey_core::machine::Outcome;
 use doorkey_core::record::Slot;
 use doorkey_core::status::{Status, StatusOptions};
-use doorkey_core::store::StoreFailureKind;
+use doorkey_core::store::{Ledger, StoreFailureKind};
 use doorkey_core::task::Task;
 use world::{FILE, KEYCHAIN, World, envelope, record, server, slot, usage};
 
@@ -101,6 +101,31 @@ fn what_can_neither_be_removed_nor_marked_is_not_said_to_be_forgotten() {
     assert!(world.notices.is_empty(), "{:?}", world.notices);
     world.broken.clear();
     assert!(is_signed_in(&mut world));
+    // Where nothing is remembered, as of a token that another program stored.
+    let mut world = World::new(|_| panic!("no request"));
+    world.put(FILE, "acme", "pt_live_a", true);
+    world.ledger = Ledger::default();
+    // The lock, the ledger, both stores: the fifth is the first that changes anything.
+    world.meddling = Some((5, |world| {
+        world.broken.insert(FILE, StoreFailureKind::Refused);
+    }));
+    world.ledger_full = true;
+    let failure = logout(&mut world, None, false).unwrap_err();
+    assert!(failure.message.starts_with("you may still be signed in"), "{}", failure.message);
+    world.broken.clear();
+    assert!(is_signed_in(&mut world));
+}
+
+#[test]
+fn a_key_that_could_not_be_revoked_is_told_whatever_else_fails() {
+    let mut world = two_workspaces();
+    world.server = Box::new(|_| Ok(envelope(500, "server_error")));
+    world.meddling = Some((4, |world| {
+        world.broken.insert(KEYCHAIN, StoreFailureKind::Locked);
+    }));
+    let failure = logout(&mut world, None, true).unwrap_err();
+    assert_eq!(&*failure.code, "store_locked");
+    assert!(failure.message.contains("; and the key could not be revoked: "), "{}", failure.message);
 }
 
 #[test]

@@ -115,6 +115,12 @@ fn what_can_neither_be_removed_nor_marked_is_told_as_still_used() {
         assert_eq!(cleared.is_still_connected, ledger_full);
         assert_eq!(find(&mut world).is_ok(), ledger_full);
     }
+    // What is ended at home is ended, whatever cannot be looked into elsewhere.
+    let mut world = signed_in(true, |_| panic!("nothing is sent"));
+    world.broken.insert(Backend::Keychain, StoreFailureKind::TimedOut);
+    world.ledger_full = true;
+    let cleared = sign_out(&mut world, false).cleared.unwrap();
+    assert!(cleared.was_connected && !cleared.is_still_connected, "{cleared:?}");
 }
 
 #[test]

@@ -24,7 +24,12 @@ pub fn judge(answer: Option<Result<(), StoreFailure>>, needed: bool) -> Option<F
             Finding::store(Check::Keychain, code(failure.kind), &failure, otherwise)
         }
         Err(failure) => {
-            let message = format!("{}: credentials go to a file instead", harmless(failure.parts().0));
+            let cause = harmless(failure.parts().0);
+            // A locked one is first asked for at a terminal.
+            let message = match failure.kind {
+                StoreFailureKind::Locked => cause,
+                _ => format!("{cause}: a login goes to a file instead"),
+            };
             Finding::warning(Check::Keychain, code(failure.kind), message, remedy(&failure))
         }
     })

@@ -22,7 +22,7 @@ use crate::screen::prompt::{COMMANDS, Command, Entered, Prompt};
 use crate::screen::standing::toast;
 use crate::screen::{self, Grounds};
 use crate::signals::Watch;
-use crate::surface::Message;
+use crate::surface::{Asked, Message};
 
 /// Opens the screen; where nothing can be drawn over itself, asks for commands line by line.
 ///
@@ -112,7 +112,7 @@ impl Shell<'_> {
         let told = run.drive(Task::Connection, Connection::default())?;
         if told.is_connected() {
             report::status(printer, &service, &told);
-            if self.ask("Disconnect? [y/N] ").is_some_and(|answer| is_yes(&answer)) {
+            if agreed("Disconnect?") {
                 let disconnected = self.start()?.drive(Task::Disconnect, Disconnect::default())?;
                 report::disconnected(printer, &service, &disconnected);
             }
@@ -133,7 +133,7 @@ impl Shell<'_> {
         let told = run.drive(Task::Credits, Credits::default())?;
         credits::show(printer, &service, &told, None);
         let browser = self.grounds.environment.browser();
-        if self.ask("Open the billing page? [y/N] ").is_some_and(|answer| is_yes(&answer)) {
+        if agreed("Open the billing page?") {
             credits::open(printer, &told.billing_page(&service), &browser);
         }
         Ok(())
@@ -158,6 +158,8 @@ impl Shell<'_> {
     }
 }
 
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.to_ascii_lowercase().as_str(), "y" | "yes")
+/// Whether the person says yes.
+fn agreed(question: &str) -> bool {
+    let asked = Asked { text: question.to_owned(), otherwise: false };
+    asked.read(&mut io::stdin().lock(), &mut io::stderr())
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::words::{advice, balance_line, billing_json, workspace_json, workspace_line};
 use crate::cleared::cleared_json;
-use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW};
+use crate::printer::{DIM, GREEN, Printer, RESET, YELLOW, reason_json};
 use crate::sources;
 use crate::surface::{auth, name};
 
@@ -167,8 +167,7 @@ fn status_json(service: &Service, report: &ConnectionReport) -> Value {
         "elsewhere": elsewhere.collect::<Vec<_>>(),
         "sources": report.sources.as_ref().map(|looked| sources::to_json(service, looked)),
         "api": service.api.origin().to_string(),
-        "reason": report.credential.as_ref().err().or(ending.as_ref()).map(|failure| json!({"code": failure.code,
-            "message": failure.message, "next": failure.next})),
+        "reason": report.credential.as_ref().err().or(ending.as_ref()).map(reason_json),
     })
 }
 

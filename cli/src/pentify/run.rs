@@ -206,10 +206,9 @@ impl Session<'_> {
         let called = self.call(HttpRequest::new(Method::Get, service.api.join(path(&service))))?;
         let body = report::body_of(&service, &called.response)?;
         if printer.json {
-            printer.json(&body);
-        } else {
-            show(printer, &body);
+            return api::show(printer, false, &service, &called.response);
         }
+        show(printer, &body);
         Ok(ExitCode::SUCCESS)
     }
 
@@ -222,10 +221,9 @@ impl Session<'_> {
         let scans = body.get("data").and_then(serde_json::Value::as_array);
         let scans = scans.ok_or_else(|| not_the_api(&service))?;
         if printer.json {
-            printer.json(&body);
-        } else {
-            report::scans(printer, scans, body.get("next_cursor").is_some_and(serde_json::Value::is_string));
+            return api::show(printer, false, &service, &called.response);
         }
+        report::scans(printer, scans, body.get("next_cursor").is_some_and(serde_json::Value::is_string));
         Ok(ExitCode::SUCCESS)
     }
 

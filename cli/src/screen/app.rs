@@ -425,8 +425,15 @@ impl App {
 
     fn disconnected(&mut self, disconnected: &Disconnected) {
         self.be_home();
-        self.standing = Some(Standing::none());
-        let message = Message::plain(format!("Disconnected from {}.", self.service.name));
+        let name = &self.service.name;
+        let message = if disconnected.is_still_connected {
+            Message::warning(format!(
+                "still connected to {name}: the session could neither be removed nor marked as ended"
+            ))
+        } else {
+            self.standing = Some(Standing::none());
+            Message::plain(format!("Disconnected from {name}."))
+        };
         self.said.push(Said::Message(message));
         for (_, failure) in disconnected.failed() {
             let (cause, next) = failure.parts();

@@ -36,7 +36,7 @@ impl Asked {
     }
 
     /// Asks in lines until the answer is yes or no.
-    pub(super) fn read(&self, input: &mut impl BufRead, output: &mut impl Write) -> bool {
+    pub fn read(&self, input: &mut impl BufRead, output: &mut impl Write) -> bool {
         let choice = if self.otherwise { "[Y/n]" } else { "[y/N]" };
         let mut again = "";
         loop {
