@@ -176,3 +176,24 @@ fn a_store_that_cannot_be_read_is_told_once() {
     assert_eq!(status.stdout.matches("is not a credentials file").count(), 1, "{status:?}");
     assert!(status.stdout.ends_with("\n  file: not usable (unreadable)\n"), "{status:?}");
 }
+
+#[test]
+fn a_logout_names_what_stays_and_a_revocation_that_failed_is_no_success() {
+    let scene = Scene::new("logout-stays", |_| vec![Answer::error(403, "no_such_right", "")]);
+    let records = r#"{"v":1,"records":{"acme":"pt_live_a","blue team":"pt_live_b"},"active":"acme"}"#;
+    scene.credentials(records);
+    let other = scene.run(&["logout", "--workspace", "nope"]).expect(0);
+    assert_eq!(other.stdout, "Not signed in to workspace \"nope\"; nothing to forget\n");
+    assert!(
+        other.stderr.starts_with("Tokens of other workspaces stay stored: acme, blue team\n"),
+        "{other:?}"
+    );
+    let ended = scene.run(&["logout", "--revoke"]);
+    assert_ne!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.starts_with("✓ Signed out"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("\n  → `pentify logout --workspace 'blue team'` forgets that one\n"),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains("warning: the key could not be revoked: "), "{ended:?}");
+}

@@ -77,11 +77,9 @@ pub fn logged_out(printer: Printer, service: &Service, named: Option<&str>, told
     if !printer.json && !others.is_empty() {
         let slugs: Vec<String> = others.iter().map(|slug| harmless(slug)).collect();
         printer.message(&format!("Tokens of other workspaces stay stored: {}", slugs.join(", ")));
-        printer.next(&format!(
-            "`{} logout --workspace {}` forgets that one",
-            service.command,
-            quoted(&slugs[0])
-        ));
+        let sandbox = if service.is_sandbox() { " --sandbox" } else { "" };
+        let forget = format!("{} logout{sandbox} --workspace {}", service.command, quoted(&slugs[0]));
+        printer.next(&format!("`{forget}` forgets that one"));
     }
     if let Some(failure) = not_revoked {
         if !printer.json {
