@@ -16,6 +16,7 @@ use doorkey_sandbox::pensar::{Settings, account};
 use nix::sys::signal::Signal;
 use sealed::Ended;
 use sealed::apex::{Apex, Live, click, mode, quick};
+use sealed::hostile::{Answer, Hostile};
 use sealed::pty::Terminal;
 use serde_json::{Value, json};
 
@@ -299,6 +300,15 @@ fn what_to_do_about_credits_is_said() {
     let mut command = apex.command(&["credits"]);
     command.env("PENSAR_GATEWAY_URL", "http://127.0.0.1:1").stdin(Stdio::null());
     assert!(Live::start(&mut command).finish().expect(7).stderr.contains("http://127.0.0.1:1"));
+    // What that one says of itself is not kept.
+    let told =
+        r#"{"credits":{"balance":1.5},"gatewayUrl":"http://127.0.0.1:1","signingKey":"psr_sign_other"}"#;
+    let staging = Hostile::start(vec![Answer::json(200, told)]);
+    let before = (apex.file("config.json"), apex.file("auth.json"));
+    let mut command = apex.command(&["credits"]);
+    command.env("PENSAR_GATEWAY_URL", staging.url()).stdin(Stdio::null());
+    assert!(Live::start(&mut command).finish().expect(0).stdout.contains("Balance: $1.50"));
+    assert_eq!((apex.file("config.json"), apex.file("auth.json")), before);
 }
 
 #[test]
@@ -372,7 +382,7 @@ fn what_others_keep_in_the_settings_survives() {
     let apex = Apex::new("pensar-foreign");
     apex.put(
         "config.json",
-        "{\n  \"theme\": \"dark\",\n  \"models\": [1, 2.50],\n  \"gatewaySigningKey\": \"old\"\n}\n",
+        "{\n  \"theme\": \"dark\",\n  \"models\": [1, 2.50],\n  \"signingKey\": \"old\"\n}\n",
     );
     apex.login(account::SOLO, &[]).expect(0);
     let text = fs::read_to_string(apex.path("config.json")).unwrap();
