@@ -49,12 +49,7 @@ impl Browser {
     /// Starts one. The name is the test's.
     pub fn start(name: &str) -> Self {
         let home = Home::new(&format!("{name}-browser"));
-        let driver = Running::start(home.command("chromedriver", &["--port=0"]));
-        let port = wait_for("the driver says its port", || {
-            let said = driver.stdout();
-            let (_, port) = said.split_once("started successfully on port ")?;
-            port.split_once('.')?.0.parse().ok()
-        });
+        let (driver, port) = start_driver(&home);
         let profile = format!("--user-data-dir={}", home.folder().join("profile").display());
         let flags: Vec<&str> = FLAGS.iter().copied().chain([profile.as_str()]).collect();
         let session = Session::open(
@@ -161,4 +156,25 @@ impl Drop for Browser {
         drop(self.driver.take());
         end_all(&running_in(self.home.folder()));
     }
+}
+
+/// Starts a driver, on the port that it says.
+fn start_driver(home: &Home) -> (Running, u16) {
+    // It takes any port of IPv6 and then the same one of IPv4. If somebody has that already, it ends.
+    for _ in 0..10 {
+        let mut driver = Running::start(home.command("chromedriver", &["--port=0"]));
+        let port = wait_for("the driver says its port or ends", || {
+            let is_over = driver.is_over();
+            let said = driver.stdout();
+            let port =
+                said.split_once("started successfully on port ").and_then(|(_, port)| port.split_once('.'));
+            port.map(|(port, _)| Some(port.parse().unwrap())).or(is_over.then_some(None))
+        });
+        if let Some(port) = port {
+            return (driver, port);
+        }
+        let said = driver.stdout() + &driver.stderr();
+        assert!(said.contains("port not available"), "the driver ended: {said}");
+    }
+    panic!("ten drivers found no port");
 }

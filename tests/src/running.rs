@@ -140,6 +140,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("what a program had said:\n{}{}", self.stdout(), self.stderr());
+        }
         canary::expect_none_said(&self.stdout(), &self.stderr());
     }
 }
