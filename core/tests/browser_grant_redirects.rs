@@ -1,10 +1,12 @@
 //! What may come to the listener of a login in the browser: whose answer it is, and what it says.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cases;
 mod issuer;
 mod listener;
 mod timetable;
 
+use cases::cases;
 use doorkey_core::browser_grant::BrowserGrant;
 use doorkey_core::command::Command;
 use doorkey_core::failure::Exit;
@@ -237,7 +239,7 @@ fn any_request() -> impl Strategy<Value = RedirectRequest> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(200))]
 
     /// Only who has the state can end anything or have anything sent; everybody else gets the one page, and no trace has
     /// what they brought (the timetable looks, and replays).

@@ -1,9 +1,11 @@
 //! The device grant under random answers, faults and clocks.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cases;
 mod issuer;
 mod timetable;
 
+use cases::cases;
 use doorkey_core::command::Command;
 use doorkey_core::device_grant::DeviceGrant;
 use doorkey_core::event::Event;
@@ -54,7 +56,7 @@ fn turn() -> impl Strategy<Value = Turn> {
 const DAY: i64 = 86_400_000;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(150))]
 
     /// No poll comes early by the monotonic clock or late by the real one; the end is when the code expires; the first
     /// definite answer decides.
@@ -194,7 +196,7 @@ fn answer() -> impl Strategy<Value = HttpResponse> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(100))]
 
     /// Whatever a server says from the first answer on, nothing panics, nothing leaves in a rush, and it ends. Without
     /// a trace: what stands under a plain key here and under a secret one there has no stand-in that serves both.

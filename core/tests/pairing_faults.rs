@@ -1,10 +1,12 @@
 //! The pairing under random faults, at any pace.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cases;
 mod timetable;
 
 use std::time::Duration;
 
+use cases::cases;
 use doorkey_core::event::Event;
 use doorkey_core::failure::Exit;
 use doorkey_core::http::{FailureKind, HttpResponse};
@@ -39,7 +41,7 @@ fn fate() -> impl Strategy<Value = Fate> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(1_000))]
 
     /// Whatever happens: no poll leaves after the end, none comes early, the end is sharp, and whoever authorizes in
     /// time (and while polls still get through) is signed in.

@@ -7,6 +7,7 @@ use doorkey_sandbox::pensar::account;
 use doorkey_sandbox::{Fault, Person};
 use proptest::prelude::*;
 
+use crate::cases::cases;
 use crate::world::*;
 
 fn method() -> impl Strategy<Value = Method> {
@@ -122,7 +123,7 @@ fn fault() -> impl Strategy<Value = Option<Fault>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn the_service_never_panics_and_never_gives_a_key_away(

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod apex;
+#[path = "../../../core/tests/cases/mod.rs"]
+mod cases;
 mod exam;
 mod faults;
 mod grading;

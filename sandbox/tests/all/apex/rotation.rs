@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::cases::cases;
 
 fn with_grace(millis: u64) -> Settings {
     Settings { grace: Duration::from_millis(millis), ..Settings::default() }
@@ -175,7 +176,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn every_order_of_refreshes_ends_as_the_rules_say(
