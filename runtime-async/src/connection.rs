@@ -200,27 +200,33 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     use futures_lite::future::block_on;
 
     use super::*;
 
-    fn refusing() -> SocketAddr {
-        TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    /// Where nobody listens, nor can anybody: another connection leaves from there.
+    fn refusing(alive: &TcpListener) -> TcpStream {
+        TcpStream::connect(alive.local_addr().unwrap()).unwrap()
     }
 
     #[test]
     fn a_dead_address_is_passed_over() {
-        let alive = TcpListener::bind("127.0.0.1:0").unwrap();
-        let alive = alive.local_addr().unwrap();
-        let stream = block_on(first_of(&[refusing(), refusing(), alive])).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let alive = listener.local_addr().unwrap();
+        let held = [refusing(&listener), refusing(&listener)];
+        let [one, two] = held.each_ref().map(|stream| stream.local_addr().unwrap());
+        let stream = block_on(first_of(&[one, two, alive])).unwrap();
         assert_eq!(stream.get_ref().peer_addr().unwrap(), alive);
     }
 
     #[test]
     fn no_address_that_answers_is_not_sent() {
-        for addresses in [&[][..], &[refusing(), refusing()]] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let held = [refusing(&listener), refusing(&listener)];
+        let dead = held.each_ref().map(|stream| stream.local_addr().unwrap());
+        for addresses in [&[][..], &dead] {
             assert_eq!(block_on(first_of(addresses)).unwrap_err().kind, FailureKind::NotSent);
         }
     }
