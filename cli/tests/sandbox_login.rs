@@ -4,9 +4,11 @@
 
 mod sealed;
 
+use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::process::Stdio;
 
-use sealed::{Sealed, finish};
+use sealed::{Ended, Sealed, finish};
 
 #[test]
 fn login_then_scans_in_a_new_process_with_the_stored_token() {
@@ -29,7 +31,7 @@ fn every_command_speaks_json() {
     let login = sealed.pentify(&["login", "--sandbox", "--json"]).expect(0);
     let started: serde_json::Value = serde_json::from_str(login.stdout.lines().next().unwrap()).unwrap();
     assert_eq!(started["event"], "pairing_started");
-    assert!((290..=300).contains(&started["expires_in"].as_u64().unwrap()), "{started}");
+    assert!((1..=300).contains(&started["expires_in"].as_u64().unwrap()), "{started}");
     assert_eq!(login.json()["how"], "paired");
     assert_eq!(login.json()["workspace"]["slug"], "acme");
     assert_eq!(login.json()["backend"], "file");
@@ -57,14 +59,16 @@ fn every_command_speaks_json() {
     assert_eq!(scans["error"]["next"], "run `pentify login --sandbox`");
 }
 
+fn pensar(sealed: &Sealed, args: &[&str]) -> Ended {
+    let mut command = sealed.command(env!("CARGO_BIN_EXE_pensar"), &[&["--sandbox"], args].concat());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command.spawn().unwrap())
+}
+
 #[test]
 fn pensar_connects_to_the_embedded_service_too() {
     let sealed = Sealed::new("pensar-sandbox");
-    let run = |args: &[&str]| {
-        let mut command = sealed.command(env!("CARGO_BIN_EXE_pensar"), &[&["--sandbox"], args].concat());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        finish(command.spawn().unwrap())
-    };
+    let run = |args: &[&str]| pensar(&sealed, args);
     let login = run(&["login"]).expect(0);
     assert!(login.stderr.contains("the sandbox's own person authorizes this device"), "{login:?}");
     assert_eq!(
@@ -82,4 +86,26 @@ fn pensar_connects_to_the_embedded_service_too() {
     run(&["login", "logout"]).expect(0);
     let credits = run(&["credits"]).expect(3);
     assert_eq!(credits.stderr, "error: not signed in\n  → run `pensar login --sandbox`\n");
+}
+
+#[test]
+fn a_login_holds_where_somebody_has_taken_the_ports_meanwhile() {
+    let sealed = Sealed::new("ports-taken");
+    sealed.pentify(&["login", "--sandbox"]).expect(0);
+    pensar(&sealed, &["login"]).expect(0);
+    let ports = || {
+        let service = sealed.file(".local/state/doorkey/sandbox/service.json");
+        let mut service: serde_json::Value = serde_json::from_str(&service).unwrap();
+        serde_json::from_value::<BTreeMap<String, u16>>(service["ports"].take()).unwrap()
+    };
+    let before = ports();
+    // One that somebody else has by now is as good.
+    let take =
+        |(name, port): (&String, &u16)| Some((name.clone(), TcpListener::bind(("127.0.0.1", *port)).ok()?));
+    let taken: BTreeMap<_, _> = before.iter().filter_map(take).collect();
+    sealed.pentify(&["usage", "--sandbox"]).expect(0);
+    assert_eq!(pensar(&sealed, &["credits"]).expect(0).stdout, "Workspace: Acme (acme)\nBalance: $42.00\n");
+    pensar(&sealed, &["login", "logout"]).expect(0);
+    let after = ports();
+    assert!(taken.keys().all(|name| after[name] != before[name]), "{before:?}, {after:?}");
 }

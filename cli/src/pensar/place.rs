@@ -72,6 +72,8 @@ pub fn sandbox_at(environment: &Environment, sandbox: Embedded) -> Result<Place,
     let service = Service::pensar(hosts, environment.hostname.clone());
     let mut service = of_this_machine(service.sandboxed());
     service.person_present = environment.terminal;
+    // A login stored where it was then. Should somebody have that port by now, it is elsewhere.
+    service.gateway_is_named = true;
     let vault = vault(folder.join("pensar"), None, None);
     Ok(Place { service, vault, sandbox: Some(sandbox) })
 }
