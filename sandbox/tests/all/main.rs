@@ -9,6 +9,7 @@ mod exam;
 mod faults;
 mod grading;
 mod guards;
+mod held;
 mod junk;
 mod pairing;
 mod served;

@@ -12,6 +12,7 @@ use doorkey_sandbox::{
     Access, AccessLog, LastPage, Options, Person, PersonError, Running, ServeError, TimeSource, serve,
 };
 
+use crate::held::hold_any;
 use crate::world::*;
 
 #[test]
@@ -88,16 +89,23 @@ fn what_is_not_http_is_refused() {
          3\r\nabc\r\n0\r\n\r\n"
     );
     assert_eq!(status(&chunked), refused("401"));
-    // Too much, and nonsense: the connection just ends, and at once.
-    let start = Instant::now();
-    assert_eq!(status(&format!("GET / HTTP/1.1\r\nx: {}\r\n", "y".repeat(20_000))), None);
+    // Too much, and nonsense: the connection just ends, and at once. The machine may be slow, but not each time; a server
+    // that waits for the rest never takes less than its patience.
+    let patience = Duration::from_secs(10);
+    let ends_at_once = |request: &str| {
+        (0..9).any(|_| {
+            let start = Instant::now();
+            assert_eq!(status(request), None);
+            start.elapsed() < patience
+        })
+    };
+    assert!(ends_at_once(&format!("GET / HTTP/1.1\r\nx: {}\r\n", "y".repeat(20_000))));
     let large = format!("POST / HTTP/1.1\r\n{host}\r\ncontent-length: 100000\r\n\r\n{}", "z".repeat(100_000));
-    assert_eq!(status(&large), None);
+    assert!(ends_at_once(&large));
     let endless =
         format!("POST / HTTP/1.1\r\n{host}\r\ntransfer-encoding: chunked\r\n\r\n1;{}", "e".repeat(100_000));
-    assert_eq!(status(&endless), None);
-    assert_eq!(status("\u{16}\u{3}\u{1}\0\u{1}\r\n\r\n"), None);
-    assert!(start.elapsed() < Duration::from_secs(5), "not when patience is over");
+    assert!(ends_at_once(&endless));
+    assert!(ends_at_once("\u{16}\u{3}\u{1}\0\u{1}\r\n\r\n"));
     // None of it harms others.
     let usage = HttpRequest::new(Method::Get, running.api.join("/v1/usage"));
     assert_eq!(over_http(&usage).unwrap().status, 401);
@@ -119,8 +127,8 @@ fn many_connections_at_once_are_served() {
 
 #[test]
 fn a_stopped_server_lets_go_of_its_ports() {
-    let running = serve(Options::default()).unwrap();
-    let (api, app) = (running.api.origin().port(), running.app.origin().port());
+    let ((api, _held), (app, _also_held)) = (hold_any(), hold_any());
+    let running = serve(Options { api_port: api, app_port: app, ..Options::default() }).unwrap();
     let mut open = connect(&running.api);
     let taken = serve(Options { api_port: api, ..Options::default() });
     assert!(matches!(taken.unwrap_err(), ServeError::Port(port, _) if port == api));

@@ -7,6 +7,7 @@ use doorkey_core::secret::Secret;
 use doorkey_sandbox::{Options, Person, Running, ServeError, serve};
 use serde_json::{Value, json};
 
+use crate::held::{hold, hold_all, hold_any};
 use crate::world::*;
 
 struct Home {
@@ -49,6 +50,7 @@ fn a_state_outlives_its_server_and_keeps_its_ports() {
     let first = home.serve();
     let place = first.announcement().urls;
     let key = pair(&first, &device_id(1));
+    let _held = hold_all(&first);
     drop(first);
     let second = home.serve();
     assert_eq!(second.announcement().urls, place);
@@ -77,7 +79,7 @@ fn two_servers_share_a_state_and_its_ports() {
 fn two_servers_on_ports_of_their_own_share_a_state() {
     let home = Home::new();
     let first = home.serve();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (port, _held) = hold_any();
     let second = serve(Options { state: Some(home.path()), api_port: port, ..Options::default() }).unwrap();
     assert_eq!(second.api.origin().port(), port);
     assert_ne!(first.api, second.api);
@@ -95,7 +97,7 @@ fn two_servers_on_ports_of_their_own_share_a_state() {
 #[test]
 fn no_request_is_lost_when_two_servers_are_busy() {
     let home = Home::new();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (port, _held) = hold_any();
     let serve = |api_port| {
         serve(Options { state: Some(home.path()), api_port, rate_limit: false, ..Options::default() })
             .unwrap()
@@ -118,6 +120,7 @@ fn a_port_that_a_stranger_took_is_not_shared() {
     let home = Home::new();
     let first = home.serve();
     let port = first.api.origin().port();
+    let _held = hold(port);
     drop(first);
     let stranger = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
     let second = home.serve();
@@ -171,6 +174,7 @@ fn a_file_from_before_pensar_is_read() {
     let home = Home::new();
     let first = home.serve();
     let (place, key) = ((first.api.clone(), first.app.clone()), pair(&first, &device_id(1)));
+    let _held = hold_all(&first);
     drop(first);
     let mut saved: Value = serde_json::from_slice(&std::fs::read(home.path()).unwrap()).unwrap();
     saved["v"] = 1.into();

@@ -196,7 +196,8 @@ pub(crate) fn read_one(stream: &mut TcpStream) -> Vec<u8> {
 
 pub(crate) fn connect(base: &Url) -> TcpStream {
     let stream = TcpStream::connect((base.origin().host(), base.origin().port())).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    // Far longer than anything takes, on however slow a machine.
+    stream.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
     stream
 }
 
