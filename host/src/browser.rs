@@ -27,6 +27,10 @@ impl Browser {
     /// # Errors
     /// Why no browser could be started, for a person.
     pub fn open(&self, url: &Url) -> Result<(), String> {
+        self.open_watching(url, WATCHED)
+    }
+
+    fn open_watching(&self, url: &Url, watched: Duration) -> Result<(), String> {
         if !url.origin().is_https() && !url.origin().is_loopback() {
             return Err("the page is not https".to_owned());
         }
@@ -40,7 +44,7 @@ impl Browser {
         }
         let mut reason = "no program to open pages with was found".to_owned();
         for mut command in candidates {
-            match self.launch(&mut command) {
+            match self.launch(&mut command, watched) {
                 Ok(()) => return Ok(()),
                 Err(Some(why)) => reason = why,
                 Err(None) => {}
@@ -65,7 +69,7 @@ impl Browser {
     }
 
     /// `Err(None)`: there is no such program.
-    fn launch(&self, command: &mut Command) -> Result<(), Option<String>> {
+    fn launch(&self, command: &mut Command, watched: Duration) -> Result<(), Option<String>> {
         for variable in &self.hidden_variables {
             command.env_remove(variable);
         }
@@ -84,7 +88,7 @@ impl Browser {
             match child.try_wait() {
                 Ok(Some(status)) if status.success() => return Ok(()),
                 Ok(Some(status)) => return Err(Some(format!("{name} ended with {status}"))),
-                Ok(None) if start.elapsed() < WATCHED => thread::sleep(Duration::from_millis(10)),
+                Ok(None) if start.elapsed() < watched => thread::sleep(Duration::from_millis(10)),
                 Ok(None) => break,
                 Err(e) => return Err(Some(format!("{name}: {e}"))),
             }
@@ -108,4 +112,22 @@ fn command_of(entry: &str, page: &str) -> Option<Command> {
         command.arg(page);
     }
     Some(command)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_is_told_and_the_next_one_is_tried() {
+        // Longer than a program takes to end, on however slow a machine.
+        let watched = Duration::from_secs(90);
+        let page = Url::parse("https://app.example/pair").unwrap();
+        let open = |preferred: &str| {
+            let browser = Browser { preferred: Some(preferred.into()), ..Browser::default() };
+            browser.open_watching(&page, watched)
+        };
+        assert_eq!(open("false"), Err("false ended with exit status: 1".into()));
+        assert_eq!(open("/no/such/browser:false:true"), Ok(()));
+    }
 }

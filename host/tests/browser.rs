@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -20,11 +19,12 @@ impl Folder {
         Self(folder)
     }
 
+    /// A command that runs this. The file itself is not a program: nothing can be run while another test's child, not
+    /// yet another program, has it open for writing.
     fn script(&self, name: &str, body: &str) -> String {
         let path = self.0.join(name);
-        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        path.to_str().unwrap().to_owned()
+        fs::write(&path, format!("{body}\n")).unwrap();
+        format!("/bin/sh {}", path.display())
     }
 }
 
@@ -43,7 +43,8 @@ fn page() -> Url {
 }
 
 fn wait_for(path: &Path) -> String {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    // Far longer than anything takes, on however slow a machine.
+    let deadline = Instant::now() + Duration::from_secs(90);
     while Instant::now() < deadline {
         match fs::read_to_string(path) {
             Ok(text) if text.ends_with("END\n") => return text,
@@ -71,22 +72,27 @@ fn the_page_is_one_argument_and_tokens_are_not_inherited() {
 #[test]
 fn a_browser_that_stays_is_not_waited_for() {
     let folder = Folder::new("stays");
-    let start = Instant::now();
-    browser(folder.script("b", "sleep 5")).open(&page()).unwrap();
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    let (closed, seen) = (folder.0.join("closed"), folder.0.join("seen"));
+    // It stays until we close it, or for ninety seconds.
+    let body = format!(
+        "for i in $(seq 1800); do [ -e {} ] && break; sleep 0.05; done; echo END > {}",
+        closed.display(),
+        seen.display()
+    );
+    browser(folder.script("b", &body)).open(&page()).unwrap();
+    assert!(!seen.exists(), "it was waited for");
+    fs::write(closed, "").unwrap();
+    wait_for(&seen);
 }
 
 #[test]
-fn failure_and_absence_are_told_and_the_next_one_is_tried() {
-    let folder = Folder::new("fails");
-    let failing = folder.script("f", "exit 3");
+fn absence_is_told_and_the_next_one_is_tried() {
+    let folder = Folder::new("absent");
     let seen = folder.0.join("seen");
     let good = folder.script("g", &format!("echo END > {}", seen.display()));
-    let reason = browser(&failing).open(&page()).unwrap_err();
-    assert!(reason.contains("exit status: 3"), "{reason}");
     let reason = browser("/no/such/browser").open(&page()).unwrap_err();
     assert_eq!(reason, "no program to open pages with was found");
-    browser(format!("/no/such/browser:{failing}:{good}")).open(&page()).unwrap();
+    browser(format!("/no/such/browser:{good}")).open(&page()).unwrap();
     wait_for(&seen);
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
+use std::process::Command;
 
 use crate::setup::{STRANGER, Setup};
 
@@ -90,7 +91,14 @@ fn what_sudo_left_is_told_once() {
     let setup = Setup::new("sudo");
     let home = &setup.sealed.home;
     let binary = home.join("doorkey");
-    fs::copy(env!("CARGO_BIN_EXE_doorkey"), &binary).unwrap();
+    // If we had it open for writing, another test's child could have it still open when it is to be run.
+    assert!(
+        Command::new("cp")
+            .args([env!("CARGO_BIN_EXE_doorkey").as_ref(), &*binary])
+            .status()
+            .unwrap()
+            .success()
+    );
     for path in [home.clone(), home.join(".config"), setup.config(), setup.config().join("config.toml")] {
         chown(path, Some(STRANGER), Some(STRANGER)).unwrap();
     }
