@@ -1,14 +1,15 @@
 //! Servers that are not there, or not as they must be.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use crate::sealed::hostile::{Answer, Hostile};
 use crate::setup::{Setup, date};
 
-/// An address where nobody listens any more.
-fn closed() -> String {
+/// An address where nobody listens, nor can anybody as long as a connection leaves from there.
+fn closed() -> (String, (TcpListener, TcpStream)) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().to_string()
+    let leaving = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (leaving.local_addr().unwrap().to_string(), (listener, leaving))
 }
 
 /// `pentify` with this API, and pages that can be reached.
@@ -20,7 +21,8 @@ fn with_api(name: &str, api: &str) -> Setup {
 
 #[test]
 fn every_obstacle_has_its_own_code() {
-    with_api("refused", &format!("http://{}", closed()))
+    let (closed, _held) = closed();
+    with_api("refused", &format!("http://{closed}"))
         .doctor(&[])
         .expect(7, &["(keychain_absent)", "connection_refused"]);
 
@@ -45,7 +47,8 @@ fn every_obstacle_has_its_own_code() {
 #[test]
 fn pages_that_cannot_be_reached_are_a_warning() {
     let mut setup = Setup::pentify("pages");
-    setup.sealed.set("PENTIFY_APP_URL", format!("http://{}", closed()));
+    let (closed, _held) = closed();
+    setup.sealed.set("PENTIFY_APP_URL", format!("http://{closed}"));
     setup.doctor(&[]).expect(0, &["(keychain_absent)", "(connection_refused)"]);
 }
 
@@ -58,7 +61,8 @@ fn proxies() {
     seen.expect(2, &["(keychain_absent)", "unusable_proxy"]);
     assert!(!seen.json.to_string().contains("secret"), "{seen:?}");
 
-    setup.sealed.set("HTTPS_PROXY", format!("http://{}", closed()));
+    let (closed, _held) = closed();
+    setup.sealed.set("HTTPS_PROXY", format!("http://{closed}"));
     setup.doctor(&[]).expect(7, &["(keychain_absent)", "proxy_unreachable", "(proxy_unreachable)"]);
 
     let proxy = Hostile::start(vec![Answer::json(403, "{}")]);
