@@ -5,9 +5,8 @@
 mod sealed;
 
 use std::env;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -17,8 +16,6 @@ use doorkey::hardening;
 use doorkey::printer::Printer;
 use doorkey::screen::terminal::{Frame, Input, Mode, Row, Terminal, read};
 use doorkey::signals::Watch;
-use nix::fcntl::OFlag;
-use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::Signal;
 use ratatui::crossterm::event::{KeyCode, KeyModifiers};
 
@@ -323,12 +320,7 @@ fn where_nobody_could_continue_it_a_program_does_not_stop() {
 
 #[test]
 fn a_terminal_that_is_gone_is_told_once_and_costs_nothing() {
-    // Nobody else holds it: no other test's program inherits it.
-    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
-    grantpt(&master).and_then(|()| unlockpt(&master)).unwrap();
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
-    let line = options.open(ptsname_r(&master).unwrap()).unwrap();
+    let (mut master, line) = pty::pair();
     let end = || Stdio::from(line.try_clone().unwrap());
     let told = env::temp_dir().join(format!("doorkey-lost-{}", std::process::id()));
     let mut program = program_in("inline");
@@ -336,7 +328,7 @@ fn a_terminal_that_is_gone_is_told_once_and_costs_nothing() {
     let mut child =
         program.env("DOORKEY_TEST_LOST", &told).stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
     drop(line);
-    let (mut master, mut screen) = (master, Vec::new());
+    let mut screen = Vec::new();
     let mut buffer = [0; 1024];
     while !screen.windows(9).any(|bytes| bytes == b"number 0.") {
         let read = master.read(&mut buffer).unwrap();

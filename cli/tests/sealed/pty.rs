@@ -1,14 +1,17 @@
 //! A command on a terminal of its own, as a person at a keyboard has it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::pty::{Winsize, openpty};
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
@@ -30,6 +33,16 @@ pub struct Terminal {
     settings: nix::libc::termios,
 }
 
+/// Both ends of a terminal: the person's, and the one that programs get. No other test's program inherits either.
+pub fn pair() -> (File, File) {
+    let person = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+    grantpt(&person).and_then(|()| unlockpt(&person)).unwrap();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
+    let line = options.open(ptsname_r(&person).unwrap()).unwrap();
+    (OwnedFd::from(person).into(), line)
+}
+
 impl Terminal {
     /// Starts a command with a terminal as its standard streams and its controlling terminal.
     pub fn start(command: &Command) -> Self {
@@ -38,17 +51,18 @@ impl Terminal {
 
     /// The same with a terminal that says how large it is.
     pub fn sized(command: &Command, columns: u16, rows: u16) -> Self {
-        let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
-        let pair = openpty(Some(&size), None).unwrap();
-        let line = File::from(pair.slave);
+        let (keyboard, line) = pair();
         let settings = tcgetattr(&line).unwrap().into();
         let end = || Stdio::from(line.try_clone().unwrap());
+        if columns != 0 {
+            let size = ["rows", &rows.to_string(), "cols", &columns.to_string()];
+            assert!(Command::new("stty").args(size).stdin(end()).status().unwrap().success());
+        }
         // `setsid` makes the terminal the controlling one and becomes the command.
         let mut started = Command::new("setsid");
         started.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
         started.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let child = started.stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
-        let keyboard = File::from(pair.master);
         let (mut glass, written) = (keyboard.try_clone().unwrap(), Arc::<Mutex<Vec<u8>>>::default());
         let shown = Arc::clone(&written);
         thread::spawn(move || {
