@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use crate::leash::{end_all, leashed, running_in};
 use crate::scratch::Scratch;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Far longer than anything takes, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(90);
 const SECRETS: &str = "org.freedesktop.secrets";
 /// Who shows the keyring's prompts.
 pub const PROMPTER: &str = "org.gnome.keyring.SystemPrompter";
@@ -95,6 +96,14 @@ impl Desktop {
         daemon.stdin.take().unwrap().write_all(b"password").unwrap();
         self.running.push(daemon);
         await_that("the keyring is there", || self.owns(SECRETS));
+        self.activate_keyring();
+    }
+
+    /// Waits until the keyring answers, which the bus starts if it can and nobody has: our callers have little patience.
+    pub fn activate_keyring(&self) {
+        let service = format!("--dest={SECRETS}");
+        let ping = ["--session", "--print-reply", &service, "/", "org.freedesktop.DBus.Peer.Ping"];
+        await_that("the keyring answers", || self.run("dbus-send", &ping, "").status.success());
     }
 
     /// Ends the process that was started last.
