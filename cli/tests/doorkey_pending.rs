@@ -10,11 +10,9 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sealed::PATIENCE;
 use sealed::hostile::Answer;
 use sealed::issuer::{Home, Issuer};
-
-/// Far longer than anything takes, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_pace_that_was_asked_for_outlives_the_finisher() {

@@ -5,7 +5,6 @@ mod sealed;
 
 use std::io::Read;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
@@ -15,7 +14,7 @@ use doorkey_core::url::Url;
 use doorkey_sandbox::pensar::account;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sealed::{Sandbox, Sealed, finish};
+use sealed::{PATIENCE, Sandbox, Sealed, finish};
 use serde_json::{Value, json};
 
 #[test]
@@ -88,7 +87,7 @@ fn pensar_is_set_by_flags() {
     let url = |name: &str| Url::parse(announced["urls"][name].as_str().unwrap()).unwrap();
     let mut transport = HttpTransport::new(ProxySettings::default(), "test");
     let mut send = |request: &HttpRequest| -> Value {
-        let answer = transport.send(request, Duration::from_secs(10)).unwrap();
+        let answer = transport.send(request, PATIENCE).unwrap();
         serde_json::from_slice(answer.body.as_bytes()).unwrap()
     };
     let post = |path: &str, body: &Value| {

@@ -19,12 +19,10 @@ use doorkey::signals::Watch;
 use nix::sys::signal::Signal;
 use ratatui::crossterm::event::{KeyCode, KeyModifiers};
 
-use sealed::pty;
+use sealed::{PATIENCE, pty};
 
 /// Set for the program that draws, which is this file's own test `program`.
 const PROGRAM: &str = "DOORKEY_TEST_SCREEN";
-/// Far longer than anything takes, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 const COLUMNS: u16 = 60;
 
 /// A small program with a view: what comes from the keyboard is shown, and some keys do something.

@@ -16,10 +16,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::hostile::Answer;
-use super::{Ended, Sealed, finish};
-
-/// Far longer than anything takes, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{Ended, PATIENCE, Sealed, finish};
 
 /// A request that is not the issuer's own to answer.
 #[derive(Clone, Debug)]

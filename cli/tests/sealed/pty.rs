@@ -16,10 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
 use nix::unistd::Pid;
 
-use super::canary;
-
-/// Far longer than anything takes, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{PATIENCE, canary};
 
 pub struct Terminal {
     child: Child,
