@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sealed::PATIENCE;
 use sealed::apex::Live;
 use sealed::bus::SilentBus;
 use sealed::hostile::Answer;
@@ -20,11 +21,11 @@ use sealed::issuer::{Home, Issuer};
 use sealed::pty::Terminal;
 use sealed::scene::{Scene, TOKEN};
 
-/// Far longer than anything takes, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Ten times what an interrupt may take. The fastest of three must keep it, so that one hiccup of the machine is not
-/// taken for ours.
+/// Ten times what an interrupt may take. The machine may be slow, but not each time.
 const AT_ONCE: Duration = Duration::from_secs(2);
+const TRIES: usize = 9;
+/// How long a keychain is waited for at least.
+const KEYCHAIN: Duration = Duration::from_secs(2);
 const SIGNALS: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
 
 /// What can be seen of a running command.
@@ -52,6 +53,8 @@ struct Wait {
     args: &'static [&'static str],
     answers: fn() -> Vec<Answer>,
     silent_bus: bool,
+    /// When the command would go on by itself, at the earliest.
+    goes_on: Duration,
     lock_taken: bool,
     /// Whether the command waits for what it is to be interrupted in.
     reached: fn(&Running<'_>) -> bool,
@@ -62,6 +65,8 @@ const WAIT: Wait = Wait {
     args: &["usage"],
     answers: || vec![Answer::json(200, "{}")],
     silent_bus: false,
+    // A request's limit.
+    goes_on: Duration::from_secs(10),
     lock_taken: false,
     reached: |_| false,
 };
@@ -98,6 +103,7 @@ fn waits() -> Vec<Wait> {
         Wait {
             name: "a keychain to read",
             silent_bus: true,
+            goes_on: KEYCHAIN,
             reached: |running| running.bus.is_some_and(|bus| bus.connections() > 0),
             ..WAIT
         },
@@ -105,6 +111,7 @@ fn waits() -> Vec<Wait> {
             name: "a keychain to write, with the lock held",
             args: &["auth", "use-token", TOKEN],
             silent_bus: true,
+            goes_on: KEYCHAIN,
             reached: |running| {
                 running.has_open("credentials.lock") && running.bus.is_some_and(|bus| bus.connections() > 0)
             },
@@ -125,17 +132,19 @@ fn a_signal_ends_every_wait_at_once() {
     thread::scope(|scope| {
         for wait in waits() {
             scope.spawn(move || {
-                let took = SIGNALS.map(|signal| interrupt(&wait, signal));
-                let millis = took.map(|took| took.as_millis());
-                println!("waiting for {}: ended {millis:?} ms after SIGINT, SIGTERM, SIGHUP", wait.name);
-                assert!(took.iter().min().unwrap() < &AT_ONCE, "{}: {took:?}", wait.name);
+                for signal in SIGNALS {
+                    let took =
+                        (0..TRIES).filter_map(|_| interrupt(&wait, signal)).find(|took| *took < AT_ONCE);
+                    println!("waiting for {}: ended {took:?} after {signal}", wait.name);
+                    assert!(took.is_some(), "{}: {signal}", wait.name);
+                }
             });
         }
     });
 }
 
-/// Interrupts a command in its wait; how long it then took to end.
-fn interrupt(wait: &Wait, signal: Signal) -> Duration {
+/// Interrupts a command in its wait; how long it then took to end. `None` if it may have gone on by itself before.
+fn interrupt(wait: &Wait, signal: Signal) -> Option<Duration> {
     let what = format!("{} interrupted by {signal}", wait.name);
     let mut scene = Scene::new("interrupt", |_| (wait.answers)());
     scene.sign_in();
@@ -144,6 +153,7 @@ fn interrupt(wait: &Wait, signal: Signal) -> Duration {
     let taken = wait.lock_taken.then(|| take(&lock));
     let before = scene.files();
 
+    let start = Instant::now();
     let mut guarded = scene.start(wait.args);
     let child = guarded.child();
     let (mut pipe, stderr) = (child.stderr.take().unwrap(), Arc::<Mutex<String>>::default());
@@ -155,9 +165,11 @@ fn interrupt(wait: &Wait, signal: Signal) -> Duration {
         }
     });
     let running = Running { scene: &scene, bus: bus.as_ref(), pid: child.id(), stderr: &stderr };
-    let start = Instant::now();
     while !(wait.reached)(&running) {
         let ended = child.try_wait().unwrap();
+        if ended.is_some() && start.elapsed() > wait.goes_on {
+            return None;
+        }
         if ended.is_some() || start.elapsed() > PATIENCE {
             panic!("{what}: not reached; {ended:?}, {:?}", stderr.lock().unwrap());
         }
@@ -169,6 +181,9 @@ fn interrupt(wait: &Wait, signal: Signal) -> Duration {
     let ended = child.wait().unwrap();
     let took = signalled.elapsed();
     reader.join().unwrap();
+    if start.elapsed() > wait.goes_on {
+        return None;
+    }
     assert_eq!(ended.code(), Some(130), "{what}: {ended:?}");
     let said = stderr.lock().unwrap().clone();
     assert!(said.ends_with("error: interrupted\n"), "{what}: {said:?}");
@@ -181,7 +196,7 @@ fn interrupt(wait: &Wait, signal: Signal) -> Duration {
         assert!(start.elapsed() < PATIENCE, "{what}: the lock is not free");
         thread::sleep(Duration::from_millis(5));
     }
-    took
+    Some(took)
 }
 
 /// Takes the credential's lock, as another process would.
@@ -198,11 +213,20 @@ fn a_signal_ends_a_list_and_not_only_the_profile_that_is_being_read() {
     home.login(&issuer, &["--profile", "two"]);
     home.sealed.unset("DOORKEY_STORE");
     let bus = SilentBus::start(&mut home.sealed);
-    let live = Live::start(&mut home.command(env!("CARGO_BIN_EXE_doorkey"), &["list"]));
-    live.wait_until("the keychain", || bus.connections() > 0);
-    live.signal(Signal::SIGINT);
-    let ended = live.finish().expect(130);
-    assert_eq!((&*ended.stdout, &*ended.stderr), ("", "error: interrupted\n"));
+    let is_in_time = |_| {
+        let (start, before) = (Instant::now(), bus.connections());
+        let live = Live::start(&mut home.command(env!("CARGO_BIN_EXE_doorkey"), &["list"]));
+        live.wait_until("the keychain", || bus.connections() > before);
+        live.signal(Signal::SIGINT);
+        let ended = live.finish();
+        if start.elapsed() > KEYCHAIN {
+            return false;
+        }
+        let ended = ended.expect(130);
+        assert_eq!((&*ended.stdout, &*ended.stderr), ("", "error: interrupted\n"));
+        true
+    };
+    assert!((0..TRIES).any(is_in_time));
 }
 
 #[test]
@@ -223,7 +247,7 @@ fn a_signal_ends_a_command_whose_output_nobody_reads() {
         let ended = loop {
             match child.try_wait().unwrap() {
                 Some(ended) => break ended,
-                None => assert!(signalled.elapsed() < PATIENCE / 4, "{args:?}: it goes on"),
+                None => assert!(signalled.elapsed() < PATIENCE, "{args:?}: it goes on"),
             }
             thread::sleep(Duration::from_millis(5));
         };
