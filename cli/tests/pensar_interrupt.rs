@@ -8,29 +8,30 @@ mod sealed;
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use doorkey_sandbox::Options;
 use doorkey_sandbox::pensar::{Settings, account};
 use nix::sys::signal::Signal;
-use sealed::apex::{Apex, quick};
+use sealed::apex::{Apex, Gate, gated, quick};
 
-/// A connection with a strict issuer, whose token requests run into `fault`.
+/// A connection with a strict issuer.
 struct Strict {
     apex: Apex,
     events: PathBuf,
+    answers: Gate,
 }
 
 impl Strict {
-    fn connect(name: &str, fault: &str) -> Self {
+    fn connect(name: &str) -> Self {
         let events = std::env::temp_dir().join(format!("doorkey-{name}-{}.jsonl", std::process::id()));
         let _ = fs::remove_file(&events);
-        let options = Options {
-            pensar: Settings { grace: std::time::Duration::ZERO, ..quick() },
-            faults: vec![fault.parse().unwrap()],
+        let (options, answers) = gated(Options {
+            pensar: Settings { grace: Duration::ZERO, ..quick() },
             events: Some(events.clone()),
             ..Options::default()
-        };
-        let strict = Self { apex: Apex::serving(name, options), events };
+        });
+        let strict = Self { apex: Apex::serving(name, options), events, answers };
         strict.apex.login(account::SOLO, &[]).expect(0);
         strict
     }
@@ -56,29 +57,40 @@ fn no_signal_tears_a_renewal() {
             ("hup-hup", [Signal::SIGHUP, Signal::SIGHUP]),
             ("hup-int", [Signal::SIGHUP, Signal::SIGINT]),
         ] {
-            scope.spawn(move || {
-                // The answers come two seconds after the token was spent.
-                let strict = Strict::connect(name, "slow@/user_management/authenticate");
-                let apex = &strict.apex;
-                apex.make_due();
-                let live = apex.start(&["credits"]);
-                live.wait_until("the token on its way", || strict.spent() == 1);
-                live.signal(signals[0]);
-                live.wait_until("the first signal heard", || live.stderr().contains("finished first"));
-                live.signal(signals[1]);
-                let ended = live.finish().expect(130);
-                assert!(ended.stderr.ends_with("error: interrupted\n"), "{name}: {ended:?}");
-                assert_eq!(ended.stdout, "", "{name}");
-                // What the issuer gave out is stored: the next command uses it, and the next renewal spends it.
-                let next = apex.pensar(&["credits"]).expect(0);
-                assert_eq!(next.stdout, "Workspace: Acme (acme)\nBalance: $42.00\n", "{name}: {next:?}");
-                assert_eq!(strict.spent(), 1, "{name}");
-                apex.make_due();
-                apex.pensar(&["credits"]).expect(0);
-                assert_eq!(strict.spent(), 2, "{name}");
-                assert!(!apex.path("auth.emergency").exists(), "{name}");
-                apex.expect_good_grade();
-            });
+            // The machine may be too slow, but not each time.
+            scope.spawn(move || assert!((0..9).any(|_| is_finished(name, signals)), "{name}"));
         }
     });
+}
+
+/// Interrupts a renewal twice; whether that could be done before the command would have given up the request.
+fn is_finished(name: &str, signals: [Signal; 2]) -> bool {
+    let strict = Strict::connect(name);
+    let apex = &strict.apex;
+    apex.make_due();
+    let held_back = strict.answers.lock().unwrap();
+    let begun = Instant::now();
+    let is_late = || begun.elapsed() > Duration::from_secs(8);
+    let live = apex.start(&["credits"]);
+    live.wait_until("the token on its way", || strict.spent() == 1 || is_late());
+    live.signal(signals[0]);
+    live.wait_until("the first signal heard", || live.stderr().contains("finished first") || is_late());
+    live.signal(signals[1]);
+    if is_late() {
+        return false;
+    }
+    drop(held_back);
+    let ended = live.finish().expect(130);
+    assert!(ended.stderr.ends_with("error: interrupted\n"), "{name}: {ended:?}");
+    assert_eq!(ended.stdout, "", "{name}");
+    // What the issuer gave out is stored: the next command uses it, and the next renewal spends it.
+    let next = apex.pensar(&["credits"]).expect(0);
+    assert_eq!(next.stdout, "Workspace: Acme (acme)\nBalance: $42.00\n", "{name}: {next:?}");
+    assert_eq!(strict.spent(), 1, "{name}");
+    apex.make_due();
+    apex.pensar(&["credits"]).expect(0);
+    assert_eq!(strict.spent(), 2, "{name}");
+    assert!(!apex.path("auth.emergency").exists(), "{name}");
+    apex.expect_good_grade();
+    true
 }

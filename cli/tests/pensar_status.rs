@@ -9,7 +9,7 @@ use std::fs;
 use doorkey_core::secret::Fingerprint;
 use doorkey_sandbox::pensar::{Settings, account};
 use nix::sys::signal::Signal;
-use sealed::apex::{Apex, quick};
+use sealed::apex::{Apex, gated, quick};
 use sealed::bus::SilentBus;
 use sealed::hostile::{Answer, Hostile};
 use sealed::snapshot::snapshot;
@@ -190,20 +190,20 @@ fn a_restored_backup_ends_the_session_with_one_notice() {
 
 #[test]
 fn a_killed_renewal_is_shown_and_taken_up() {
-    let options = doorkey_sandbox::Options {
-        pensar: quick(),
-        faults: vec!["slow@/user_management/authenticate".parse().unwrap()],
-        ..Default::default()
-    };
+    // However slow this machine is, the grace period is not over.
+    let pensar = Settings { grace: std::time::Duration::from_secs(600), ..quick() };
+    let (options, answers) = gated(doorkey_sandbox::Options { pensar, ..Default::default() });
     let apex = Apex::serving("pensar-killed", options);
     apex.login(account::SOLO, &[]).expect(0);
     apex.make_due();
+    let held_back = answers.lock().unwrap();
     let live = apex.start(&["credits"]);
     live.wait_until("the token on its way", || {
         fs::read_to_string(apex.path("auth.json")).unwrap().contains("\"spending\"")
     });
     live.signal(Signal::SIGKILL);
     drop(live);
+    drop(held_back);
     let status = apex.pensar(&["login", "status"]).expect(0);
     assert!(
         status.stdout.contains(

@@ -14,15 +14,12 @@ use doorkey_blocking::{HttpTransport, ProxySettings, Transport};
 use doorkey_core::http::{HttpRequest, HttpResponse};
 use doorkey_core::url::Url;
 use doorkey_sandbox::pensar::Settings;
-use doorkey_sandbox::{Options, Person, Running, serve};
+use doorkey_sandbox::{AccessLog, Options, Person, Running, serve};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use super::{Ended, Sealed, finish};
-
-/// Far longer than anything takes, on however slow a machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{Ended, PATIENCE, Sealed, finish};
 
 const PASSWORDS: &str = "/etc/passwd";
 /// Makes us root in a mount namespace of its own.
@@ -36,6 +33,21 @@ pub struct Apex {
 /// Codes that may be polled for every second: as often as the protocol can say.
 pub fn quick() -> Settings {
     Settings { device_interval: Duration::from_secs(1), ..Settings::default() }
+}
+
+/// Whoever has it locked holds back the answers to requests for tokens, and all that come after them.
+pub type Gate = Arc<Mutex<()>>;
+
+/// The same sandbox behind a gate.
+pub fn gated(options: Options) -> (Options, Gate) {
+    let gate = Gate::default();
+    let closed = Arc::clone(&gate);
+    let log: AccessLog = Box::new(move |access| {
+        if access.place.ends_with("/user_management/authenticate") {
+            drop(closed.lock());
+        }
+    });
+    (Options { log: Some(log), ..options }, gate)
 }
 
 impl Apex {
@@ -136,7 +148,7 @@ pub fn mode(path: &std::path::Path) -> u32 {
 /// Lets a person walk the sandbox's pages over HTTP.
 pub fn click<T>(walk: impl FnOnce(&mut dyn FnMut(&HttpRequest) -> Result<HttpResponse, String>) -> T) -> T {
     let mut transport = HttpTransport::new(ProxySettings::default(), "test");
-    walk(&mut |request| transport.send(request, Duration::from_secs(10)).map_err(|e| e.detail))
+    walk(&mut |request| transport.send(request, PATIENCE).map_err(|e| e.detail))
 }
 
 /// A running command whose output can be looked at. It does not outlive the test.
