@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod browser;
+pub mod closed_port;
 pub mod dice;
 pub mod disk;
 pub mod doorkey;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use doorkey_sandbox::State;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use crate::closed_port::ClosedPort;
 use crate::home::Home;
 use crate::running::Running;
 use crate::{binary, wait_for};
@@ -37,13 +38,24 @@ pub struct Sandbox {
     home: Home,
 }
 
-/// One that was stopped. Where it was and what it knew is in its state, which [`Sandbox::start_lasting`] keeps.
-pub struct Stopped(Home);
+/// One that was stopped. Where it was and what it knew is in its state, which [`Sandbox::start_lasting`] keeps. Nobody
+/// listens there, and no other test's server comes to be there.
+pub struct Stopped {
+    home: Home,
+    origins: Vec<String>,
+    ports: Vec<ClosedPort>,
+    /// The lock by which the next server knows that others have its ports, too, and joins them.
+    presence: File,
+}
 
 impl Stopped {
-    /// Starts it again with these further arguments.
+    /// Starts it again with these further arguments, where it was.
     pub fn start(self, args: &[&str]) -> Sandbox {
-        Sandbox::start_in(self.0, &[args, &LASTING].concat())
+        let Self { home, origins, ports, presence } = self;
+        let sandbox = Sandbox::start_in(home, &[args, &LASTING].concat());
+        drop((ports, presence));
+        assert_eq!(sandbox.origins, origins, "it is where it was");
+        sandbox
     }
 }
 
@@ -51,6 +63,8 @@ impl Stopped {
 const EVENTS: &str = "events.jsonl";
 /// Keeps the state and the ports in its home.
 const LASTING: [&str; 2] = ["--state", "state.json"];
+/// Held, shared, by every server of this state.
+const PRESENCE: &str = "state.json.serving";
 
 impl Sandbox {
     /// Starts one with these further arguments. The name is the test's.
@@ -76,10 +90,15 @@ impl Sandbox {
 
     /// Stops it, so that nobody listens at its ports any more.
     pub fn stop(self) -> Stopped {
+        let presence = File::open(self.home.folder().join(PRESENCE)).unwrap();
+        presence.lock_shared().unwrap();
+        // Before it leaves them, so that they are never free.
+        let port = |host: String| host.rsplit_once(':').unwrap().1.parse().unwrap();
+        let ports = self.hosts().map(port).map(ClosedPort::of_servers).collect();
         self.running.signal(Signal::SIGINT);
-        let Self { running, home, .. } = self;
+        let Self { running, home, origins, .. } = self;
         running.end();
-        Stopped(home)
+        Stopped { home, origins, ports, presence }
     }
 
     fn start_in(home: Home, args: &[&str]) -> Self {

@@ -66,7 +66,7 @@ fn a_login_that_lets_choose_tells_that_the_service_is_gone() {
     let (sandbox, home) = world("servers-login-list");
     let scene = Scene::new(&home);
     scene.go_to(Place::LoginList);
-    drop(sandbox.stop());
+    let _stopped = sandbox.stop();
     scene.keys(&["Enter"]);
     let (code, all) = scene.back(1);
     assert!(all.contains("error: cannot reach"), "{all}");
