@@ -101,6 +101,16 @@ impl Sandbox {
         Stopped { home, origins, ports, presence }
     }
 
+    /// Stands still until it goes on: requests come in all the same, and wait.
+    pub fn stand_still(&self) {
+        self.running.signal(Signal::SIGSTOP);
+    }
+
+    /// Goes on after it stood still.
+    pub fn go_on(&self) {
+        self.running.signal(Signal::SIGCONT);
+    }
+
     fn start_in(home: Home, args: &[&str]) -> Self {
         let args = [&["sandbox", "--access-log", "--grade", "--events", EVENTS], args].concat();
         let running = Running::start(home.command(binary("doorkey"), &args));

@@ -66,7 +66,8 @@ fn plain_lines_do_the_same_and_draw_nothing() {
     answer("pensar>", "/nope");
     answer("pensar>", "/credits");
     answer("pensar>", "/login");
-    let shown = tmux.wait_for("the login waits", |screen| screen.contains("nothing heard yet"));
+    // Only what is news is told, so nothing follows this before the approval.
+    let shown = tmux.wait_for_text("not authorized yet");
     approve(shown.row("user_code=").unwrap().trim(), SOLO, "acme");
     answer("pensar>", "/credits");
     answer("Open the billing page? [y/N]", "n");

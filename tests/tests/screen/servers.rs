@@ -1,5 +1,8 @@
 //! A service that goes away under the screen, and comes back.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use doorkey_core::failure::Exit;
 use doorkey_sandbox::pensar::account::SOLO;
 use doorkey_tests::home::Home;
@@ -97,11 +100,10 @@ fn a_rotation_is_finished_whatever_ends_the_screen() {
     let (sandbox, home) = world("servers-rotation");
     home.connect();
     home.end_access_token();
-    let slow = [&QUICK[..], &["--fault", "slow@/user_management/authenticate"]].concat();
-    let sandbox = sandbox.stop().start(&slow);
     let before = home.json_file(SESSION);
     let scene = Scene::new(&home);
     scene.go_to(Place::Home);
+    sandbox.stand_still();
     scene.run("/credits");
     scene.wait_for_text("Asking for the balance");
     wait_for("the refresh token is on its way", || {
@@ -112,6 +114,9 @@ fn a_rotation_is_finished_whatever_ends_the_screen() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         kill(program, signal).unwrap();
     }
+    // Time in which they could end it, were there no answer to wait for.
+    sleep(Duration::from_secs(1));
+    sandbox.go_on();
     let (code, all) = scene.back(1);
     assert_eq!(code, 130, "{all}");
     let after = home.json_file(SESSION);
