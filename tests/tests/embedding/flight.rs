@@ -36,7 +36,7 @@ impl Transport for Gate {
 #[test]
 fn a_thousand_tasks_and_one_expiry_are_one_refresh() {
     for grace in [0, 10] {
-        let seat = Seat::new("flight", Duration::from_secs(grace));
+        let seat = Seat::new(&format!("flight-{grace}"), Duration::from_secs(grace));
         let open = Arc::new(AtomicBool::new(false));
         let gate = Gate { inner: transport(), open: Arc::clone(&open) };
         let client = Client::new(seat.driver_through(gate), Arc::clone(&seat.service));

@@ -160,12 +160,11 @@ fn a_shell_stops_programs_and_sees_what_they_leave() {
 fn work_is_measured() {
     let home = Home::new("screen-work");
     let tmux = script(&home, "echo begin; read _; i=0; while :; do : $((i += 1)); done");
-    tmux.wait_for_text("begin");
-    let (idle, written) = (cpu_time(tmux.pid()), tmux.written().len());
+    wait_for("all is counted", || (tmux.written() == b"begin\r\n").then_some(()));
+    let idle = cpu_time(tmux.pid());
     tmux.keys(&["x", "Enter"]);
     wait_for("it works", || (cpu_time(tmux.pid()) >= idle + Duration::from_millis(200)).then_some(()));
-    // The echo of the two keys.
-    assert_eq!(tmux.written().len() - written, "x\r\n".len());
+    wait_for("the echo of the two keys", || (tmux.written() == b"begin\r\nx\r\n").then_some(()));
 }
 
 #[test]

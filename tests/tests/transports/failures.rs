@@ -1,22 +1,20 @@
 //! Requests without an answer: what is known of them (invariant 9), when they are given up, what they tell.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use doorkey_core::http::FailureKind;
 use doorkey_core::url::Url;
+use doorkey_tests::closed_port::ClosedPort;
 use nix::sys::socket::{
     AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
 };
 
-use crate::LIMIT;
 use crate::client::{Kind, get};
 use crate::for_both;
 use crate::server::serve;
-
-/// For cases that wait for it.
-const SHORT: Duration = Duration::from_millis(600);
+use crate::{LIMIT, SHORT};
 
 for_both!(
     silence_and_dripping_end_at_the_limit,
@@ -40,21 +38,20 @@ fn silence_and_dripping_end_at_the_limit(kind: Kind) {
         let start = Instant::now();
         let failure = kind.get_within(&server.url(), SHORT).unwrap_err();
         assert_eq!(failure.kind, FailureKind::AnswerLost);
-        assert!(start.elapsed() >= SHORT && start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
+        // The server says nothing else for as long as LIMIT.
+        assert!(start.elapsed() >= SHORT && start.elapsed() < LIMIT, "{:?}", start.elapsed());
     }
 }
 
 /// A listener that accepts nobody and whose queue is full: as far as a client can tell, packets are lost.
-fn lost_in_the_net() -> (SocketAddr, OwnedFd, Vec<TcpStream>) {
+fn lost_in_the_net() -> (SocketAddr, OwnedFd, TcpStream) {
     let listener = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
     bind(listener.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
     listen(&listener, Backlog::new(0).unwrap()).unwrap();
     let address: SockaddrIn = getsockname(listener.as_raw_fd()).unwrap();
     let address = SocketAddr::from((address.ip(), address.port()));
-    let mut queued = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
-        queued.push(stream);
-    }
+    // The one for which there is room.
+    let queued = TcpStream::connect(address).unwrap();
     (address, listener, queued)
 }
 
@@ -62,9 +59,10 @@ fn a_limit_that_runs_out_while_connecting_sent_nothing(kind: Kind) {
     let (address, _listener, _queued) = lost_in_the_net();
     let url = Url::parse(&format!("http://{address}")).unwrap();
     let start = Instant::now();
-    let failure = kind.get_within(&url, SHORT).unwrap_err();
+    let failure = kind.get_within(&url, SHORT / 10).unwrap_err();
     assert_eq!(failure.kind, FailureKind::NotSent, "{failure:?}");
-    assert!(start.elapsed() < LIMIT / 2, "{:?}", start.elapsed());
+    // The system itself would try for two minutes.
+    assert!(start.elapsed() < LIMIT, "{:?}", start.elapsed());
 }
 
 fn a_limit_of_any_length_is_no_limit(kind: Kind) {
@@ -73,9 +71,8 @@ fn a_limit_of_any_length_is_no_limit(kind: Kind) {
 }
 
 fn what_was_surely_not_sent_is_told_from_what_may_have_been(kind: Kind) {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-    let refused = Url::parse(&format!("http://{}", closed.local_addr().unwrap())).unwrap();
-    drop(closed);
+    let closed = ClosedPort::any();
+    let refused = Url::parse(&format!("http://{}", closed.address())).unwrap();
     assert_eq!(kind.failure(&refused), FailureKind::NotSent);
     let nowhere = Url::parse("https://no-such-host.invalid").unwrap();
     assert_eq!(kind.failure(&nowhere), FailureKind::NotSent);

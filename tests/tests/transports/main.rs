@@ -17,3 +17,5 @@ use std::time::Duration;
 
 /// Only a machine that hangs needs as long.
 const LIMIT: Duration = Duration::from_secs(60);
+/// For cases that wait for its end. Within it, a request is surely sent.
+const SHORT: Duration = Duration::from_secs(5);

@@ -10,10 +10,10 @@ use doorkey_core::http::{FailureKind, HttpRequest, Method};
 use futures_lite::FutureExt;
 use futures_lite::future::block_on;
 
-use crate::LIMIT;
 use crate::client::{Client, Kind, get};
 use crate::for_both;
 use crate::server::{answering, ok, serve};
+use crate::{LIMIT, SHORT};
 
 for_both!(
     connections_are_used_again,
@@ -110,7 +110,7 @@ fn a_connection_with_an_answer_pending_is_not_used_again(kind: Kind) {
         peer.until_closed();
     });
     let mut client = kind.client();
-    let failure = client.send(&get(&server.url()), Duration::from_millis(300)).unwrap_err();
+    let failure = client.send(&get(&server.url()), SHORT).unwrap_err();
     assert_eq!(failure.kind, FailureKind::AnswerLost);
     given_up.send(()).unwrap();
     assert_eq!(client.get(&server.url()).unwrap().body.as_bytes(), b"answer 1");
