@@ -1,5 +1,6 @@
 //! A login under way, with either driver.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,7 @@ use doorkey_core::trace::{Observer, Recorder, replay};
 use doorkey_core::url::Url;
 use doorkey_host::{ProxySettings, Surface};
 use doorkey_store::{Vault, VaultConfig};
+use doorkey_tests::wait_for;
 use futures_lite::future::block_on;
 
 use crate::LIMIT;
@@ -62,6 +64,8 @@ pub struct Link {
     pub url: Url,
     /// The listener.
     pub address: SocketAddr,
+    /// Its socket, which is told from another one that gets its address later.
+    socket: String,
 }
 
 impl Kind {
@@ -123,7 +127,9 @@ impl Login {
             (self.loopback.to_string().as_str(), "/callback")
         );
         let address = SocketAddr::new(self.loopback, redirect.origin().port());
-        Link { url, address }
+        // A table that changes while it is read can lack a line.
+        let socket = wait_for("the listener is seen", || listening(address));
+        Link { url, address, socket }
     }
 
     /// Waits until so many more visitors have been heard.
@@ -152,6 +158,11 @@ impl Login {
 impl Link {
     pub fn value(&self, name: &str) -> &str {
         self.url.query_value(name).unwrap()
+    }
+
+    /// Whether the listener is still there.
+    pub fn is_open(&self) -> bool {
+        listening(self.address).as_ref() == Some(&self.socket)
     }
 
     /// Where the issuer sends the browser, with this in the query beside `state` and `iss`.
@@ -241,6 +252,16 @@ impl Observer for Lines {
             let _ = self.heard.send(());
         }
     }
+}
+
+/// The socket that listens there, by the number that no other one has (proc(5)).
+fn listening(address: SocketAddr) -> Option<String> {
+    let table = if address.is_ipv4() { "/proc/net/tcp" } else { "/proc/net/tcp6" };
+    let port = format!(":{:04X}", address.port());
+    fs::read_to_string(table).unwrap().lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        (fields[1].ends_with(&port) && fields[3] == "0A").then(|| fields[9].to_owned())
+    })
 }
 
 fn nowhere() -> VaultConfig {

@@ -10,7 +10,7 @@ use doorkey_core::machine::Outcome;
 use crate::for_both;
 use crate::issuer::Issuer;
 use crate::login::Kind;
-use crate::visitor::{Visitor, browsers_request, is_open};
+use crate::visitor::{Visitor, browsers_request};
 
 for_both![
     the_page_waits_for_the_tokens,
@@ -52,7 +52,7 @@ fn the_page_waits_for_the_tokens(kind: Kind) {
     assert!(page.contains("\r\nContent-Security-Policy: default-src 'none';"), "{page}");
     assert!(!page.contains("code-1") && !page.contains(link.value("state")), "{page}");
     assert!(is_signed_in(&login.end(&link)));
-    assert!(!is_open(link.address) && !issuer.was_asked());
+    assert!(!link.is_open() && !issuer.was_asked());
 }
 
 fn the_redirect_comes_over_ipv6(kind: Kind) {
@@ -73,7 +73,7 @@ fn the_redirect_comes_over_ipv6(kind: Kind) {
     asked.answer_tokens();
     assert!(browser.answer().contains("<h1>You are signed in</h1>"));
     assert!(is_signed_in(&login.end(&link)));
-    assert!(!is_open(link.address) && !issuer.was_asked());
+    assert!(!link.is_open() && !issuer.was_asked());
 }
 
 /// The program may end next, and its threads with it.
@@ -123,7 +123,7 @@ fn a_refused_code_is_told_in_the_window(kind: Kind) {
     let page = browser.answer();
     assert!(page.starts_with("HTTP/1.1 502 ") && page.contains("<h1>Not signed in</h1>"), "{page}");
     assert_eq!(login.end(&link).unwrap_err().code, "invalid_grant");
-    assert!(!is_open(link.address));
+    assert!(!link.is_open());
 }
 
 fn a_denial_is_the_end(kind: Kind) {
@@ -133,7 +133,7 @@ fn a_denial_is_the_end(kind: Kind) {
     let page = Visitor::get(link.address, &link.redirect("error=access_denied")).answer();
     assert!(page.starts_with("HTTP/1.1 403 ") && page.contains("was denied"), "{page}");
     assert_eq!(login.end(&link).unwrap_err().exit, Exit::Denied);
-    assert!(!is_open(link.address) && !issuer.was_asked());
+    assert!(!link.is_open() && !issuer.was_asked());
 }
 
 fn another_issuers_code_is_sent_nowhere(kind: Kind) {

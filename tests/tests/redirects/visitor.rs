@@ -69,8 +69,3 @@ pub fn browsers_request(address: SocketAddr, target: &str) -> String {
          Accept: text/html,*/*;q=0.8\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nCookie: theme=dark\r\n\r\n"
     )
 }
-
-/// Whether anybody listens there.
-pub fn is_open(address: SocketAddr) -> bool {
-    TcpStream::connect(address).is_ok()
-}
