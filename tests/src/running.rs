@@ -2,19 +2,19 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::fcntl::OFlag;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::{canary, wait_for};
-
-/// The terminal of somebody who has never changed it.
-const TERMINAL: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
 
 /// A started program. What it says is read while it runs; it is killed on drop.
 pub struct Running {
@@ -55,7 +55,7 @@ impl Running {
 
     /// Starts a command whose standard input and error are a terminal, its controlling one.
     pub fn start_on_terminal(command: &Command) -> Self {
-        let OpenptyResult { master, slave } = openpty(&TERMINAL, None).unwrap();
+        let (master, slave) = terminal();
         // `setsid` takes the terminal and becomes the command.
         let mut started = Command::new("setsid");
         started.arg("--ctty").arg(command.get_program()).args(command.get_args()).env_clear();
@@ -65,7 +65,6 @@ impl Running {
         let child = started.spawn().unwrap();
         // The command still holds our copies of the terminal, which would keep it open after the program's end.
         drop(started);
-        let master = File::from(master);
         let keyboard = Some(master.try_clone().unwrap());
         Self::reading_stdout(child, Said::read(master), keyboard)
     }
@@ -137,6 +136,7 @@ impl Running {
 }
 
 impl Drop for Running {
+    #[expect(clippy::print_stderr, reason = "it is shown with the test that fails")]
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -160,6 +160,20 @@ impl Ended {
         let line = self.stdout.lines().last().unwrap_or_default();
         serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
+}
+
+/// Both ends of the terminal of somebody who has never changed it. No other program that a test starts inherits one, which
+/// would keep it open after its own program's end.
+fn terminal() -> (File, File) {
+    let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).unwrap();
+    grantpt(&master).and_then(|()| unlockpt(&master)).unwrap();
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
+    let slave = options.open(ptsname_r(&master).unwrap()).unwrap();
+    let size = ["rows", "24", "cols", "80"];
+    let sized = Command::new("stty").args(size).stdin(slave.try_clone().unwrap()).status().unwrap();
+    assert!(sized.success(), "stty: {sized}");
+    (OwnedFd::from(master).into(), slave)
 }
 
 /// A stream that a thread reads to its end.
