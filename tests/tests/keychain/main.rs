@@ -6,5 +6,6 @@ mod entry;
 mod failures;
 mod held;
 mod pensar;
+mod prompts;
 mod returned;
 mod workspaces;
