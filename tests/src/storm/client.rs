@@ -31,7 +31,15 @@ impl Client {
     /// # Panics
     /// If it does not end.
     pub fn end(mut self) -> ExitStatus {
-        wait_for("a client ends", || self.process.try_wait().unwrap())
+        wait_for("a client ends", || self.ended())
+    }
+
+    /// How it has ended, if it has.
+    ///
+    /// # Panics
+    /// If that cannot be found out.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().unwrap()
     }
 
     /// Waits until it is stopped by a signal.

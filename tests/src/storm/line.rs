@@ -17,7 +17,7 @@ pub struct Line {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
 pub enum Told {
-    /// A new login is stored.
+    /// A new login will be stored next, of which nobody else has told anything.
     SignedIn {
         /// The random id of the login.
         login: String,

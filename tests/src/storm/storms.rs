@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::PATIENCE;
 use crate::measured;
 use crate::storm::fleet::Fleet;
 use crate::storm::issuer::{Log, Outcome};
@@ -14,6 +13,7 @@ use crate::storm::orderly::count_refreshes;
 use crate::storm::repeats::count_repeats;
 use crate::storm::site::{Issuer, Site, Store};
 use crate::storm::waits::Waits;
+use crate::{PATIENCE, wait_for};
 
 /// Whole seconds are what tokens say; so this is the shortest life.
 const LIFETIME: u64 = 1;
@@ -87,7 +87,11 @@ pub fn with_grace(store: Store, size: Size) {
     let kills = fleet.killed();
     let last = fleet.next_name();
     fleet.end();
-    let (told, signed_in) = site.run(last, &["--later", "5", "once"]);
+    let is_lost = |told: &Told| matches!(told, Told::Failed { code, .. } if code == "session_not_renewed");
+    let (told, signed_in) = wait_for("an answer that is not lost", || {
+        let ran = site.run(last, &["--later", "5", "once"]);
+        (!ran.0.last().is_some_and(is_lost)).then_some(ran)
+    });
     assert!(signed_in, "{told:?}");
     let (lines, log) = (site.lines(), site.issuer_log());
     let repeats = count_repeats(&lines, &log, (BELIEVED_GRACE - 1) * 1_000)

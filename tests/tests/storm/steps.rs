@@ -3,6 +3,7 @@
 use doorkey_tests::storm::issuer::Outcome;
 use doorkey_tests::storm::line::{Moment, Told};
 use doorkey_tests::storm::site::{SESSION, Site, Store};
+use doorkey_tests::wait_for;
 
 use crate::site::{DEAD, Kind, access, failure, outcomes, site};
 
@@ -60,8 +61,11 @@ fn lost_by_kills(name: &str, store: Store, kind: Kind) -> Vec<(Moment, String)> 
     let (mut lost, mut performed) = (Vec::new(), [0; 2]);
     for (moment, performed) in [Moment::Before, Moment::After].into_iter().zip(&mut performed) {
         for step in 1.. {
-            let first = signed_in(&site);
-            let Some(command) = killed(&site, moment, step) else { break };
+            let (first, command) = wait_for("the keyring answers in time", || {
+                let first = signed_in(&site);
+                Some((first, killed(&site, moment, step)?))
+            });
+            let Some(command) = command else { break };
             *performed += 1;
             if !recovers(&site, &first, kind) {
                 lost.push((moment, command));
@@ -82,10 +86,13 @@ fn killed_twice(name: &str, store: Store, kind: Kind) {
         for [first_moment, second_moment] in
             [[Moment::Before, Moment::After], [Moment::After, Moment::Before]]
         {
-            let first = signed_in(&site);
-            assert!(killed(&site, first_moment, first_step).is_some());
-            // The second one may have less to do.
-            killed(&site, second_moment, second_step);
+            let first = wait_for("the keyring answers in time", || {
+                let first = signed_in(&site);
+                assert!(killed(&site, first_moment, first_step)?.is_some());
+                // The second one may have less to do.
+                killed(&site, second_moment, second_step)?;
+                Some(first)
+            });
             recovers(&site, &first, kind);
         }
     }
@@ -98,19 +105,20 @@ fn signed_in(site: &Site) -> String {
     token
 }
 
-/// Renews until it is killed, and says at which command that was; `None` if it came to its end before.
-fn killed(site: &Site, moment: Moment, step: usize) -> Option<String> {
+/// Renews until it is killed, and says at which command that was, or that it came to its end before. Nothing if it failed
+/// because of the keyring: what that has left is not what the next attempt is to begin with.
+fn killed(site: &Site, moment: Moment, step: usize) -> Option<Option<String>> {
     let flag = match moment {
         Moment::Before => "--kill-at",
         Moment::After => "--kill-after",
     };
-    let (told, succeeded) = site.run(1, &[&DEAD[..], &[flag, &step.to_string(), "once"]].concat());
+    let (told, succeeded) = site.try_run(1, &[&DEAD[..], &[flag, &step.to_string(), "once"]].concat())?;
     let struck = told.iter().find_map(|told| match told {
         Told::Struck { command, .. } => Some(command.clone()),
         _ => None,
     });
     assert!(struck.is_none() || !succeeded, "{told:?}");
-    struck
+    Some(struck)
 }
 
 /// Whether the next process gets a token, after kills. `first`: the refresh token of the login.
