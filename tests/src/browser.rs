@@ -50,13 +50,7 @@ impl Browser {
     pub fn start(name: &str) -> Self {
         let home = Home::new(&format!("{name}-browser"));
         let (driver, port) = start_driver(&home);
-        let profile = format!("--user-data-dir={}", home.folder().join("profile").display());
-        let flags: Vec<&str> = FLAGS.iter().copied().chain([profile.as_str()]).collect();
-        let session = Session::open(
-            port,
-            &json!({"browserName": "chrome", "goog:loggingPrefs": {"performance": "ALL"},
-                "goog:chromeOptions": {"binary": "/usr/bin/chromium", "args": flags}}),
-        );
+        let session = open_session(&home, port);
         Self { session, driver: Some(driver), home }
     }
 
@@ -77,12 +71,21 @@ impl Browser {
 
     /// Waits for a button with this text in it, the only one, and presses it.
     pub fn press(&self, label: &str) {
-        let buttons = wait_for(&format!("the button {label:?}"), || {
-            let found = self.session.find(&format!("//button[contains(normalize-space(.), '{label}')]"));
-            (!found.is_empty()).then_some(found)
+        self.click_on("button", label);
+    }
+
+    /// The same with a link.
+    pub fn follow(&self, label: &str) {
+        self.click_on("a", label);
+    }
+
+    fn click_on(&self, element: &str, label: &str) {
+        let wanted = format!("//{element}[contains(normalize-space(.), '{label}')]");
+        wait_for(&format!("{label:?} to press"), || {
+            let found = self.session.find(&wanted);
+            assert!(found.len() < 2, "{label:?} on: {}", self.text());
+            found.first().is_some_and(|found| self.session.click(found)).then_some(())
         });
-        assert_eq!(buttons.len(), 1, "{label:?} on: {}", self.text());
-        self.session.click(&buttons[0]);
     }
 
     /// Types a text into the field with this label, which is empty.
@@ -105,7 +108,8 @@ impl Browser {
 
     /// What can be read of an element; one step, in which the page cannot change.
     fn shown(&self, element: &str) -> String {
-        let text = self.session.execute(&format!("return {element}?.innerText ?? ''"));
+        let script = json!({"script": format!("return {element}?.innerText ?? ''"), "args": []});
+        let text = wait_for("a page to read", || self.session.post_to_page("/execute/sync", &script));
         text.as_str().unwrap().to_owned()
     }
 
@@ -156,6 +160,24 @@ impl Drop for Browser {
         drop(self.driver.take());
         end_all(&running_in(self.home.folder()));
     }
+}
+
+/// Starts a browser at the driver on this port.
+fn open_session(home: &Home, port: u16) -> Session {
+    let mut failures = Vec::new();
+    // One that a busy machine does not start in time can be started anew.
+    while failures.len() < 3 {
+        let profile = home.folder().join(format!("profile/{}", failures.len()));
+        let profile = format!("--user-data-dir={}", profile.display());
+        let flags: Vec<&str> = FLAGS.iter().copied().chain([profile.as_str()]).collect();
+        let wanted = json!({"browserName": "chrome", "goog:loggingPrefs": {"performance": "ALL"},
+            "goog:chromeOptions": {"binary": "/usr/bin/chromium", "args": flags}});
+        match Session::open(port, &wanted) {
+            Ok(session) => return session,
+            Err(why) => failures.push(why),
+        }
+    }
+    panic!("three browsers did not start: {failures:#?}");
 }
 
 /// Starts a driver, on the port that it says.

@@ -5,8 +5,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ureq::Agent;
 
+use crate::wait_for;
+
 /// How long a command may take: a page to load, a script to run.
 const LIMIT: Duration = Duration::from_secs(90);
+/// What a driver says if the page that it works on is replaced by the next one meanwhile.
+const REPLACED: [&str; 4] =
+    ["stale element reference", "no such execution context", "aborted by navigation", "Cannot find context"];
 /// The key under which the protocol names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -23,7 +28,10 @@ pub struct Element(String);
 
 impl Session {
     /// Opens a session with these capabilities at a driver on this port.
-    pub fn open(port: u16, capabilities: &Value) -> Self {
+    ///
+    /// # Errors
+    /// What the driver says if there is no session.
+    pub fn open(port: u16, capabilities: &Value) -> Result<Self, String> {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
@@ -32,32 +40,45 @@ impl Session {
             .new_agent();
         let base = format!("http://127.0.0.1:{port}/session");
         let wanted = json!({"capabilities": {"alwaysMatch": capabilities}});
-        let session = answer(agent.post(&base).send(wanted.to_string()), "new session");
+        let session = answer(agent.post(&base).send(wanted.to_string()), "new session")?;
         let id = session["sessionId"].as_str().unwrap();
-        Self { base: format!("{base}/{id}"), agent }
+        Ok(Self { base: format!("{base}/{id}"), agent })
     }
 
     /// Asks for something.
     pub fn get(&self, path: &str) -> Value {
         answer(self.agent.get(format!("{}{path}", self.base)).call(), path)
+            .unwrap_or_else(|why| panic!("{why}"))
     }
 
     /// Does something.
     pub fn post(&self, path: &str, body: &Value) -> Value {
-        let url = format!("{}{path}", self.base);
-        answer(self.agent.post(url).content_type("application/json").send(body.to_string()), path)
+        self.try_post(path, body).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The same on a page that may just be replaced by the next one: nothing if it was.
+    pub fn post_to_page(&self, path: &str, body: &Value) -> Option<Value> {
+        match self.try_post(path, body) {
+            Err(why) if REPLACED.iter().any(|said| why.contains(said)) => None,
+            done => Some(done.unwrap_or_else(|why| panic!("{why}"))),
+        }
     }
 
     /// The elements that an XPath finds.
     pub fn find(&self, xpath: &str) -> Vec<Element> {
-        let found = self.post("/elements", &json!({"using": "xpath", "value": xpath}));
+        let wanted = json!({"using": "xpath", "value": xpath});
+        let found = wait_for("a page to search", || self.post_to_page("/elements", &wanted));
         let found = found.as_array().unwrap().iter();
         found.map(|element| Element(element[ELEMENT].as_str().unwrap().to_owned())).collect()
     }
 
-    /// Clicks on an element, and waits for the page that this leads to.
-    pub fn click(&self, element: &Element) {
-        self.post(&format!("/element/{}/click", element.0), &json!({}));
+    /// Clicks on an element, and waits for the page that this leads to. Whether it was still there.
+    #[must_use]
+    pub fn click(&self, element: &Element) -> bool {
+        match self.try_post(&format!("/element/{}/click", element.0), &json!({})) {
+            Err(why) if why.contains("stale element reference") => false,
+            done => done.map_or_else(|why| panic!("{why}"), |_| true),
+        }
     }
 
     /// Types a text into an element.
@@ -75,6 +96,11 @@ impl Session {
         self.post("/execute/async", &json!({"script": script, "args": []}))
     }
 
+    fn try_post(&self, path: &str, body: &Value) -> Result<Value, String> {
+        let url = format!("{}{path}", self.base);
+        answer(self.agent.post(url).content_type("application/json").send(body.to_string()), path)
+    }
+
     /// Gives an order in the browser's own protocol.
     pub fn devtools(&self, order: &str, params: &Value) -> Value {
         self.post("/goog/cdp/execute", &json!({"cmd": order, "params": params}))
@@ -87,10 +113,16 @@ impl Session {
     }
 }
 
-fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>, what: &str) -> Value {
+/// What the driver gives, or why it gives nothing.
+fn answer(
+    response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    what: &str,
+) -> Result<Value, String> {
     let mut response = response.unwrap_or_else(|e| panic!("{what}: {e}"));
     let body = response.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
     let mut body: Value = serde_json::from_slice(&body).unwrap();
-    assert!(response.status().is_success(), "{what}: {}", body["value"]["message"]);
-    body["value"].take()
+    if response.status().is_success() {
+        return Ok(body["value"].take());
+    }
+    Err(format!("{what}: {}: {}", body["value"]["error"], body["value"]["message"]))
 }

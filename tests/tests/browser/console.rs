@@ -125,8 +125,7 @@ fn somebody_new_signs_up_creates_a_workspace_and_pays() {
     let terminal = Terminal::begin(&sandbox);
     browser.open(terminal.text("verification_uri_complete"));
     browser.await_heading("Sign in");
-    let link = browser.session.find("//a[contains(., 'Create an account')]");
-    browser.session.click(&link[0]);
+    browser.follow("Create an account");
     browser.await_heading("Create an account");
     check_page(&browser, "console-sign-up");
     browser.fill("Your name", "Ada");

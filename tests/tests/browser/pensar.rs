@@ -189,7 +189,7 @@ fn without_a_workspace_one_is_created_meanwhile() {
     let login = machine.start_pensar(&["login", "--no-browser"]);
     let shown = DeviceCode::of(&login);
     desk.open_signed_out(&shown.link);
-    desk.browser.session.click(&desk.browser.session.find("//a[contains(., 'Create an account')]")[0]);
+    desk.browser.follow("Create an account");
     desk.browser.await_heading("Create an account");
     desk.browser.fill("Your name", "Ada");
     desk.browser.fill("Your address", "ada@example.com");
