@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use doorkey_tests::audit::check_page;
 use doorkey_tests::browser::Browser;
@@ -12,18 +12,13 @@ use doorkey_tests::running::{Ended, Running};
 use doorkey_tests::sandbox::Sandbox;
 use doorkey_tests::wait_for;
 
-/// One poll interval is 2.5 s; the rest is for a slow machine.
-const LATEST: Duration = Duration::from_secs(15);
-
 /// Presses the button and waits for the login to notice by itself: with its very next poll.
 fn authorize(browser: &Browser, sandbox: &Sandbox, mut login: Running) -> Ended {
     assert!(login.is_running(), "nobody has authorized it yet: {}", login.stderr());
     let clicked = Instant::now();
     browser.press("Authorize this device");
     let ended = login.end();
-    let took = clicked.elapsed();
-    measured::took("from the click in the browser to the end of `pentify login`", took);
-    assert!(took < LATEST, "{took:?}");
+    measured::took("from the click in the browser to the end of `pentify login`", clicked.elapsed());
     browser.await_heading("Device authorized");
 
     let requests = sandbox.requests();
