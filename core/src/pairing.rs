@@ -64,7 +64,8 @@ enum Phase {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Handshake {
-    device_id: Secret,
+    /// What the device id says. It is written out when it leaves: while thousands wait, nobody reads it.
+    entropy: Entropy,
     /// No poll leaves from here on.
     expires_at: Timestamp,
     /// A poll in flight at the end is awaited until here.
@@ -88,6 +89,10 @@ struct Waiting {
 }
 
 impl Handshake {
+    fn device_id(&self) -> Secret {
+        Secret::new(BASE64URL_NOPAD.encode(self.entropy.expose_bytes()))
+    }
+
     /// The longest backoff. If an answer was lost a moment ago it may have been the one with the token, which the
     /// service repeats for a while only: several polls must fit in there.
     fn patience(&self, cx: &Context<'_>) -> Duration {
@@ -117,9 +122,9 @@ impl Pairing {
     }
 
     fn begin(&mut self, cx: &mut Context<'_>, started: Timestamp, entropy: &Entropy) {
-        let device_id = Secret::new(BASE64URL_NOPAD.encode(entropy.expose_bytes()));
         let policy = cx.service.pairing;
         let mut handshake = Handshake {
+            entropy: entropy.clone(),
             expires_at: started + policy.ttl,
             gives_up_at: started + policy.ttl + policy.request_limit,
             interval: policy.interval,
@@ -128,14 +133,11 @@ impl Pairing {
             strange: 0,
             answer_lost: None,
             page: OpeningPage::default(),
-            device_id,
         };
-        let link = self.link(cx.service, &handshake.device_id);
-        cx.show(Notice::PairingStarted {
-            link: link.clone(),
-            check_code: Text::Secret(check_code(&handshake.device_id)),
-            expires_at: handshake.expires_at,
-        });
+        let device_id = handshake.device_id();
+        let check_code = Text::Secret(check_code(&device_id));
+        let link = self.link(cx.service, device_id);
+        cx.show(Notice::PairingStarted { link: link.clone(), check_code, expires_at: handshake.expires_at });
         if self.open_browser {
             handshake.page = OpeningPage::open(cx, link);
         }
@@ -143,11 +145,11 @@ impl Pairing {
         self.wait(cx, handshake, first, PollState::None);
     }
 
-    fn link(&self, service: &Service, device_id: &Secret) -> Url {
+    fn link(&self, service: &Service, device_id: Secret) -> Url {
         let link = service
             .app
             .join(service.paths.pair_page)
-            .with("device_id", device_id.clone())
+            .with("device_id", device_id)
             .with("device_name", service.device_name.as_str());
         match &self.workspace {
             Some(workspace) => link.with("workspace", workspace.as_str()),
@@ -172,7 +174,7 @@ impl Pairing {
 
     fn poll(&mut self, cx: &mut Context<'_>, handshake: Handshake) {
         let service = cx.service;
-        let url = service.api.join(service.paths.poll).with("device_id", handshake.device_id.clone());
+        let url = service.api.join(service.paths.poll).with("device_id", handshake.device_id());
         let request = HttpRequest::new(Method::Get, url).header("accept", "application/json");
         let id = cx.send(request, service.pairing.request_limit);
         self.phase = Phase::Polling(handshake, id);
