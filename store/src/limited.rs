@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -52,13 +52,20 @@ impl LimitedStore {
         if self.state().stuck {
             return Err(self.timed_out(limit));
         }
-        let (report, reported) = channel();
-        // Whoever gave up no longer listens; the result is then dropped, and a secret in it wiped.
-        let job: Job = Box::new(move |store| drop(report.send(work(store))));
+        // The result comes beside the channel: one of its own for each kind of result would be 4 kB of code each.
+        let (result, (done, finished)) = (Arc::new(Mutex::new(None)), channel());
+        let kept = Arc::clone(&result);
+        // Whoever gave up does not come for it; the result is then dropped with the job, and a secret in it wiped.
+        let job: Job = Box::new(move |store| {
+            let result = work(store);
+            *locked(&kept) = Some(result);
+            let _ = done.send(());
+        });
         let helper = self.helper()?;
         // A helper that has ended (a panic inside the store) drops the job, which the next line notices at once.
         drop(helper.send(job));
-        reported.recv_timeout(limit).unwrap_or_else(|_| {
+        let in_time = finished.recv_timeout(limit).ok();
+        in_time.and_then(|()| locked(&result).take()).unwrap_or_else(|| {
             self.state().stuck = true;
             self.inner.give_up();
             Err(self.timed_out(limit))
@@ -83,8 +90,8 @@ impl LimitedStore {
         Ok(state.helper.insert(helper).clone())
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.state)
     }
 
     fn timed_out(&self, limit: Duration) -> StoreFailure {
@@ -144,4 +151,9 @@ impl fmt::Debug for LimitedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LimitedStore").field("limit", &self.limit).finish_non_exhaustive()
     }
+}
+
+/// No panic can leave what is in it half changed.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
