@@ -4,17 +4,18 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use doorkey_core::command::{Command, CommandId};
+use doorkey_core::command::Command;
 use doorkey_core::event::Event;
 use doorkey_core::failure::{Exit, Failure};
 use doorkey_core::find::nobody_finds;
 use doorkey_core::http::{FailureKind, HttpRequest, HttpResponse, RequestFailure};
 use doorkey_core::machine::{Driven, Logic, Machine, Outcome};
 use doorkey_core::secret::Entropy;
-use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind, StoreOp};
+use doorkey_core::store::{StoreAnswer, StoreFailure, StoreFailureKind};
 use doorkey_core::time::Timestamp;
 use doorkey_core::trace::Observer;
 use doorkey_host::limits::LONGEST_SLEEP;
@@ -53,9 +54,11 @@ pub struct Driver<'a> {
     on_start: Option<Box<dyn FnOnce(Interrupter) + 'a>>,
     inputs: Receiver<Input>,
     results: Sender<Input>,
-    requests: Helper<(CommandId, HttpRequest, Duration, Option<Timestamp>)>,
+    transport: Arc<Mutex<dyn Transport>>,
+    requests: Helper,
     requests_pending: usize,
-    stores: Helper<(CommandId, StoreOp)>,
+    vault: Arc<Mutex<Vault>>,
+    stores: Helper,
     stores_pending: usize,
     listener: Option<Listener>,
     /// Counts machines: what a request of an earlier one comes to is not the next one's.
@@ -87,14 +90,6 @@ impl<'a> Driver<'a> {
     /// A driver with these means. Nothing is opened or started until a command needs it.
     pub fn new<T: Transport + 'static>(transport: T, vault: Vault) -> Self {
         let (results, inputs) = mpsc::channel();
-        let requests = Helper::new(transport, |transport: &mut T, (id, request, limit, waits_since)| {
-            match send(transport, &request, limit, waits_since) {
-                Ok(response) => Event::Response { id, response },
-                Err(failure) => Event::RequestFailed { id, failure },
-            }
-        });
-        let stores =
-            Helper::new(vault, |vault: &mut Vault, (id, op)| Event::Store { id, answer: vault.perform(op) });
         Self {
             clock: Box::new(SystemClock),
             surface: None,
@@ -103,9 +98,11 @@ impl<'a> Driver<'a> {
             on_start: None,
             inputs,
             results,
-            requests,
+            transport: Arc::new(Mutex::new(transport)),
+            requests: Helper::Idle,
             requests_pending: 0,
-            stores,
+            vault: Arc::new(Mutex::new(vault)),
+            stores: Helper::Idle,
             stores_pending: 0,
             listener: None,
             run: 0,
@@ -264,15 +261,21 @@ impl<'a> Driver<'a> {
             Command::Send { id, request, limit } => {
                 let waits_since = (self.requests_pending > 0).then(|| SystemClock.now().mono);
                 self.requests_pending += 1;
-                let job = (id, request, limit, waits_since);
-                if let Err(e) = self.requests.submit(&self.results, self.run, job) {
+                let transport = Arc::clone(&self.transport);
+                let job = move || match send(&mut *locked(&transport), &request, limit, waits_since) {
+                    Ok(response) => Event::Response { id, response },
+                    Err(failure) => Event::RequestFailed { id, failure },
+                };
+                if let Err(e) = self.requests.submit(&self.results, self.run, Box::new(job)) {
                     let failure = RequestFailure { kind: FailureKind::NotSent, detail: e.to_string() };
                     self.report(Event::RequestFailed { id, failure });
                 }
             }
             Command::Store { id, op } => {
                 self.stores_pending += 1;
-                if let Err(e) = self.stores.submit(&self.results, self.run, (id, op)) {
+                let vault = Arc::clone(&self.vault);
+                let job = move || Event::Store { id, answer: locked(&vault).perform(op) };
+                if let Err(e) = self.stores.submit(&self.results, self.run, Box::new(job)) {
                     let failure = StoreFailure { kind: StoreFailureKind::Refused, detail: e.to_string() };
                     self.report(Event::Store { id, answer: StoreAnswer::Failed(failure) });
                 }
@@ -363,7 +366,7 @@ impl std::fmt::Debug for Driver<'_> {
 /// Sends a request, which may have waited since then for the end of an abandoned one: what must arrive within a time
 /// must not leave after it.
 fn send(
-    transport: &mut impl Transport,
+    transport: &mut dyn Transport,
     request: &HttpRequest,
     limit: Duration,
     waits_since: Option<Timestamp>,
@@ -384,41 +387,27 @@ fn begin(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 /// A thread that works off one kind of job, in order; started with the first one.
-enum Helper<J> {
-    Idle(Option<Work<J>>),
-    Running(Sender<(u32, J)>),
+enum Helper {
+    Idle,
+    Running(Sender<(u32, Job)>),
     /// The system had no thread to give.
     Missing,
 }
 
-/// What a helper does from its first job to its last.
-type Work<J> = Box<dyn FnOnce(Receiver<(u32, J)>, Sender<Input>) + Send>;
+/// What is to be done for a machine, and what came of it.
+type Job = Box<dyn FnOnce() -> Event + Send>;
 
-impl<J: Send + 'static> Helper<J> {
-    fn new<W: Send + 'static>(mut worker: W, work: impl Fn(&mut W, J) -> Event + Send + 'static) -> Self {
-        Self::Idle(Some(Box::new(move |jobs: Receiver<(u32, J)>, results: Sender<Input>| {
-            for (run, job) in jobs {
-                let done = catch_unwind(AssertUnwindSafe(|| work(&mut worker, job)));
-                let input = done.map_or_else(Input::Panicked, |event| Input::Event(run, event));
-                if results.send(input).is_err() {
-                    return;
-                }
-            }
-        })))
-    }
-
+impl Helper {
     /// Hands a job in.
     ///
     /// # Errors
     /// There is nobody to do it.
-    fn submit(&mut self, results: &Sender<Input>, run: u32, job: J) -> io::Result<()> {
-        if let Self::Idle(work) = self
-            && let Some(work) = work.take()
-        {
+    fn submit(&mut self, results: &Sender<Input>, run: u32, job: Job) -> io::Result<()> {
+        if matches!(self, Self::Idle) {
             let (jobs, queue) = mpsc::channel();
             let results = results.clone();
             *self = Self::Missing;
-            begin(move || work(queue, results))?;
+            begin(move || work_off(&queue, &results))?;
             *self = Self::Running(jobs);
         }
         match self {
@@ -427,7 +416,21 @@ impl<J: Send + 'static> Helper<J> {
                 let _ = jobs.send((run, job));
                 Ok(())
             }
-            Self::Idle(_) | Self::Missing => Err(io::Error::other("the system has no thread to give")),
+            Self::Idle | Self::Missing => Err(io::Error::other("the system has no thread to give")),
         }
     }
+}
+
+fn work_off(jobs: &Receiver<(u32, Job)>, results: &Sender<Input>) {
+    for (run, job) in jobs {
+        let done = catch_unwind(AssertUnwindSafe(job));
+        if results.send(done.map_or_else(Input::Panicked, |event| Input::Event(run, event))).is_err() {
+            return;
+        }
+    }
+}
+
+/// Only one helper's jobs lock it. What a panic left in it is theirs again if the caller goes on.
+fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

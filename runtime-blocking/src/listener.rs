@@ -1,7 +1,6 @@
 //! The loopback listener of a login in the browser: a thread that accepts, and one for each of the few connections, so
 //! that a silent or slow one is in nobody's way.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -29,8 +28,8 @@ struct Desk {
 
 #[derive(Default)]
 struct Visits {
-    /// In the order in which they came.
-    open: BTreeMap<u32, Visit>,
+    /// In the order in which they came, each with its number.
+    open: Vec<(u32, Visit)>,
     last: u32,
     /// No more of them; whoever has asked gets this.
     over: Option<RedirectPage>,
@@ -78,7 +77,7 @@ impl Listener {
 
     /// Answers one who asked.
     pub(crate) fn answer(&self, visit: u32, page: RedirectPage) {
-        if let Some(visit) = self.desk.visits().open.get_mut(&visit) {
+        if let Some(visit) = self.desk.visits().find(visit) {
             visit.answer(page);
         }
     }
@@ -90,7 +89,7 @@ impl Listener {
             return;
         }
         visits.over = Some(page);
-        for visit in visits.open.values_mut() {
+        for (_, visit) in &mut visits.open {
             visit.answer(page);
             if matches!(visit.stage, Stage::Reading) {
                 // Whoever reads from it finds its end.
@@ -105,8 +104,9 @@ impl Listener {
     /// Waits until the port is free and the last answer on its way, as long as writing one may take.
     pub(crate) fn finish(&self) {
         let is_at_it = |visits: &mut Visits| {
-            let unanswered = |visit: &Visit| matches!(visit.stage, Stage::Asked(_) | Stage::Answering);
-            visits.over.is_some() && !visits.closed || visits.open.values().any(unanswered)
+            let unanswered =
+                |(_, visit): &(u32, Visit)| matches!(visit.stage, Stage::Asked(_) | Stage::Answering);
+            visits.over.is_some() && !visits.closed || visits.open.iter().any(unanswered)
         };
         let waited = self.desk.changed.wait_timeout_while(self.desk.visits(), WRITING, is_at_it);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
@@ -116,6 +116,12 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         self.stop(RedirectPage::Interrupted);
+    }
+}
+
+impl Visits {
+    fn find(&mut self, number: u32) -> Option<&mut Visit> {
+        self.open.iter_mut().find_map(|(visit, found)| (*visit == number).then_some(found))
     }
 }
 
@@ -138,16 +144,13 @@ impl Desk {
     fn enter(&self, stream: TcpStream) -> Option<u32> {
         let mut visits = self.visits();
         if visits.open.len() >= MOST_CONNECTIONS {
-            let is_silent = |visit: &Visit| matches!(visit.stage, Stage::Reading);
-            let (oldest, _) = visits.open.iter().find(|(_, visit)| is_silent(visit))?;
-            let oldest = *oldest;
-            if let Some(visit) = visits.open.remove(&oldest) {
-                let _ = visit.stream.shutdown(Shutdown::Both);
-            }
+            let oldest = visits.open.iter().position(|(_, visit)| matches!(visit.stage, Stage::Reading))?;
+            let (_, visit) = visits.open.remove(oldest);
+            let _ = visit.stream.shutdown(Shutdown::Both);
         }
         visits.last = visits.last.wrapping_add(1);
         let number = visits.last;
-        visits.open.insert(number, Visit { stream, stage: Stage::Reading });
+        visits.open.push((number, Visit { stream, stage: Stage::Reading }));
         Some(number)
     }
 
@@ -155,7 +158,7 @@ impl Desk {
     fn ask(&self, number: u32) -> Option<Result<Receiver<RedirectPage>, RedirectPage>> {
         let mut visits = self.visits();
         let over = visits.over;
-        let visit = visits.open.get_mut(&number)?;
+        let visit = visits.find(number)?;
         if let Some(page) = over {
             visit.stage = Stage::Answering;
             return Some(Err(page));
@@ -171,7 +174,7 @@ impl Desk {
     }
 
     fn leave(&self, number: u32) {
-        self.visits().open.remove(&number);
+        self.visits().open.retain(|(visit, _)| *visit != number);
         self.changed.notify_all();
     }
 }
@@ -317,6 +320,6 @@ mod tests {
         (&visitor).write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
         let number = heard.recv_timeout(LIMIT).expect("it is served in the end");
         assert!(begun.elapsed() >= PAUSE * FAILURES, "{:?}", begun.elapsed());
-        desk.visits().open.get_mut(&number).unwrap().answer(RedirectPage::NotAwaited);
+        desk.visits().find(number).unwrap().answer(RedirectPage::NotAwaited);
     }
 }
