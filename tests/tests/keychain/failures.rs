@@ -101,9 +101,7 @@ fn locked_with_a_display_and_a_person_who_does_not_answer() {
 fn no_collection() {
     let desktop = Desktop::start("nocollection-desktop", Services::Installed);
     // It is started by the first who asks, and a login does not wait long for that.
-    let ping = ["--session", "--print-reply", "--dest=org.freedesktop.secrets", "/"];
-    let ping = [&ping[..], &["org.freedesktop.DBus.Peer.Ping"]].concat();
-    wait_for("the keychain answers", || desktop.run("dbus-send", &ping, "").status.success().then_some(()));
+    desktop.activate_keyring();
     let home = Home::new("nocollection").with_desktop(&desktop);
     falls_back("nocollection", home, &By::Program, "absent", "the keychain has no default collection");
 }
