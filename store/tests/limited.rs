@@ -57,9 +57,13 @@ impl CredentialStore for SlowStore {
 }
 
 fn slow() -> (LimitedStore, Sender<()>, Arc<AtomicBool>) {
+    slow_one(Backend::Keychain)
+}
+
+fn slow_one(backend: Backend) -> (LimitedStore, Sender<()>, Arc<AtomicBool>) {
     let (go, wait) = channel();
     let given_up = Arc::new(AtomicBool::new(false));
-    let inner = MemoryStore::new(Backend::Keychain);
+    let inner = MemoryStore::new(backend);
     let slow = SlowStore { inner, go: Mutex::new(wait), given_up: Arc::clone(&given_up) };
     (LimitedStore::new(Arc::new(slow), LIMIT), go, given_up)
 }
@@ -128,4 +132,19 @@ fn a_store_that_panics_is_a_store_that_does_not_answer() {
     let (store, go, _) = slow();
     drop(go);
     assert_eq!(kind(store.load(&Slot::Active)), StoreFailureKind::TimedOut);
+}
+
+#[test]
+fn which_store_did_not_answer_is_told() {
+    for (backend, name) in [
+        (Backend::Keychain, "keychain"),
+        (Backend::File, "credentials file"),
+        (Backend::EncryptedFile, "encrypted credentials file"),
+    ] {
+        let (store, go, _) = slow_one(backend);
+        drop(go);
+        let said = format!("the {name} did not answer within 1000 ms; restart it, then try again");
+        assert_eq!(store.probe().unwrap_err().detail, said);
+        assert_eq!(format!("{store:?}"), "LimitedStore { limit: 1s, .. }");
+    }
 }
